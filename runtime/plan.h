@@ -1,0 +1,124 @@
+// A plan is data: which kernels run, on which buffers, in which order. Codegen makes it, the executor here runs it, an
+// ahead-of-time trainer carries it as a constant table. Nothing in it depends on the number of threads.
+#ifndef TCT_RUNTIME_PLAN_H
+#define TCT_RUNTIME_PLAN_H
+
+#include "base/diag.h"
+#include "base/dtype.h"
+#include "runtime/pool.h"
+
+// A loop kernel runs tasks [begin, end) of its step's n_tasks. `bufs` are the step's operands in order, `args` the
+// step's integers (sizes, strides), `scratch` private memory of the calling thread (step.scratch bytes, 64-aligned).
+// How work is cut into tasks follows from the shapes alone.
+typedef void (*tct_kernel_fn)(void *const *bufs, const int64_t *args, int64_t begin, int64_t end, void *scratch);
+
+// A tile kernel is the epilogue of a matrix product: it runs on the box [m0, m1) × [n0, n1) of one batch element, while
+// the products are still in cache. Rows and columns are row-major linear indices over the product's M and N axes.
+typedef void (*tct_tile_fn)(void *const *bufs, const int64_t *args, int64_t batch, int64_t m0, int64_t m1,
+                            int64_t n0, int64_t n1, void *scratch);
+
+typedef enum tct_place {
+    TCT_PLACE_ARENA,  // `offset` bytes into the plan's arena
+    TCT_PLACE_INPUT,  // the caller's input `index`, plus `offset`
+    TCT_PLACE_OUTPUT, // the caller's output `index`, plus `offset`
+    TCT_PLACE_CONST,  // `offset` bytes into the plan's constant data
+} tct_place;
+
+typedef struct tct_plan_buffer {
+    uint8_t place, dtype;
+    uint32_t index;
+    uint64_t offset, bytes;
+    uint32_t first_step, last_step; // life time, for printing the memory plan
+} tct_plan_buffer;
+
+typedef enum tct_step_kind {
+    TCT_STEP_KERNEL,  // kernels[kernel] as tct_kernel_fn over n_tasks
+    TCT_STEP_GEMM,    // args: struct tct_gemm_args (runtime/gemm.h) as int64s; kernels[kernel..] its micro-kernels
+    TCT_STEP_SCAN,    // scans[kernel]
+    TCT_STEP_FOREIGN, // foreigns[kernel]: a C function of the user's, called by the host through plan->call_foreign
+} tct_step_kind;
+
+typedef struct tct_step {
+    uint8_t kind;
+    uint32_t kernel;         // index of the table that the kind names
+    uint32_t operand, n_operands; // range of plan->operands
+    uint32_t arg, n_args;    // range of plan->args
+    int64_t n_tasks;
+    uint64_t scratch;        // bytes a thread
+    const char *label;       // "softmax+scale", for printing and profiling
+    tct_span span;           // source place of the operation that named it
+    double flops, bytes;     // what it computes and moves
+} tct_step;
+
+typedef struct tct_plan_kernel {
+    const char *symbol;
+    void *fn; // resolved by the just-in-time compiler or the linker; a tct_kernel_fn, tct_tile_fn or micro-kernel
+} tct_plan_kernel;
+
+struct tct_plan;
+
+// A scan runs `body` once for each of `trips` steps. Operand i of the step feeds body input i, for i < n_in, and takes
+// body output i - n_in after that. In step t, operand i stands at its base + stride[i] * (reverse ? trips-1-t : t)
+// bytes. A carry is one body input and one body output: the host swaps between two arena buffers `carry_bytes` each.
+typedef struct tct_plan_scan {
+    const struct tct_plan *body;
+    int64_t trips;
+    bool reverse;
+    uint32_t n_in, n_out;
+    uint32_t n_carries;      // inputs 0..n_carries-1 start from operands 0..n_carries-1; outputs 0..n_carries-1 are the
+                             // next values; after the last step they are in the step's operands n_in..n_in+n_carries-1
+    const int64_t *stride;   // n_in + n_out
+} tct_plan_scan;
+
+// A foreign function: its name, the library it comes from and the shapes of its operands.
+typedef struct tct_plan_foreign {
+    const char *library, *symbol;
+    uint32_t n_in, n_out;
+    const uint8_t *dtype;       // n_in + n_out
+    const uint32_t *n_axes;     // n_in + n_out
+    const int64_t *const *size; // n_in + n_out rows
+    void *fn;                   // resolved when the plan is loaded
+} tct_plan_foreign;
+
+typedef struct tct_plan_port {
+    const char *name; // "policy.block.0.qkv", "tokens", "loss"
+    uint8_t dtype;
+    uint32_t n_axes;
+    const char *const *axis; // names, outermost first
+    const int64_t *size;
+    uint64_t bytes;
+    int32_t alias; // outputs: the input whose memory it takes (donated), or -1
+} tct_plan_port;
+
+// Immutable once made; may be run by several callers at once, each with an arena of its own.
+typedef struct tct_plan {
+    const char *name;
+    uint32_t n_inputs, n_outputs, n_buffers, n_steps, n_kernels, n_operands, n_args, n_scans, n_foreigns;
+    const tct_plan_port *inputs, *outputs;
+    const tct_plan_buffer *buffers;
+    const tct_step *steps;
+    tct_plan_kernel *kernels;
+    const uint32_t *operands; // buffer ids
+    const int64_t *args;
+    const tct_plan_scan *scans;
+    tct_plan_foreign *foreigns;
+    const void *constants;
+    uint64_t constant_bytes, arena_bytes, scratch_bytes;
+} tct_plan;
+
+// Per-kernel times of a run, when asked for: n_steps entries, seconds and calls added up.
+typedef struct tct_plan_profile {
+    double *seconds;
+    uint64_t *calls;
+} tct_plan_profile;
+
+// Runs the plan. `inputs` and `outputs` are the caller's memory (64-byte aligned, as large as the ports say); an output
+// with an alias must be the same pointer as that input. `arena` holds plan->arena_bytes, 64-byte aligned. Scratch memory
+// comes from the pool. `profile` may be NULL. Returns false after reporting when a foreign call failed.
+bool tct_plan_run(tct_diag *d, const tct_plan *plan, tct_pool *pool, void *const *inputs, void *const *outputs,
+                  void *arena, tct_plan_profile *profile);
+
+// Appends the plan as text: one line a step with kernel, operands, sizes, tasks, then the memory plan.
+void tct_plan_print(const tct_plan *plan, tct_buf *out);
+
+#endif

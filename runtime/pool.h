@@ -1,0 +1,22 @@
+// A persistent pool of threads that runs numbered tasks. Which thread runs which task never shows in a result.
+#ifndef TCT_RUNTIME_POOL_H
+#define TCT_RUNTIME_POOL_H
+
+#include <stdint.h>
+
+typedef struct tct_pool tct_pool;
+
+// `threads` >= 1, the caller counted as one. 0: as many as the machine has cores.
+tct_pool *tct_pool_new(int threads);
+void tct_pool_free(tct_pool *pool);
+int tct_pool_threads(const tct_pool *pool);
+
+// Runs task(ctx, begin, end, thread) over [0, n) cut into ranges, and returns when all are done. One caller at a time.
+typedef void (*tct_task_fn)(void *ctx, int64_t begin, int64_t end, int thread);
+void tct_pool_run(tct_pool *pool, int64_t n, tct_task_fn task, void *ctx);
+
+// Scratch memory of one thread, at least `bytes`, 64-byte aligned; grows between runs, never during one.
+void tct_pool_reserve_scratch(tct_pool *pool, uint64_t bytes);
+void *tct_pool_scratch(tct_pool *pool, int thread);
+
+#endif
