@@ -1,0 +1,48 @@
+// From functions that emit LLVM IR to object code, and from object code to addresses.
+#ifndef TCT_CODEGEN_JIT_H
+#define TCT_CODEGEN_JIT_H
+
+#include "codegen/target.h"
+
+// One thing to compile, usually one kernel. `emit` adds external functions to `module`, whose triple and data
+// layout are set. It runs on any thread, and gets a module that other units emit into as well: names of
+// external functions must be unique, private helpers get unique names from LLVM. It must be deterministic.
+typedef struct tct_unit {
+    const char *name; // for messages and dumps
+    void (*emit)(const void *data, LLVMModuleRef module, const tct_target *target);
+    const void *data; // only read; outlives the compilation
+    double cost;      // rough size (IR instructions), to balance the work; 0 means 1
+} tct_unit;
+
+// Objects of one compilation, in a fixed order. Release with tct_objects_free.
+typedef struct tct_objects {
+    LLVMMemoryBufferRef *data;
+    size_t n;
+} tct_objects;
+
+// Emits, optimises and compiles all units, several to a module, on up to `threads` threads. The objects
+// depend on units and target alone. Returns false after reporting E0841 when LLVM refuses a module (an error
+// of ours; the message names the units).
+bool tct_compile(tct_diag *d, const tct_target *target, const tct_unit *units, size_t n, int threads,
+                 tct_objects *out);
+void tct_objects_free(tct_objects *objects);
+
+// One unit as text, for `tercet dump`.
+typedef enum tct_text_stage { TCT_TEXT_LLVM, TCT_TEXT_LLVM_OPT, TCT_TEXT_ASM } tct_text_stage;
+bool tct_compile_text(tct_diag *d, const tct_target *target, const tct_unit *unit, tct_text_stage stage,
+                      tct_buf *out);
+
+// Code in memory. Owned by the caller; what it maps lives until tct_jit_free. One thread at a time; the code
+// itself may run on all.
+typedef struct tct_jit tct_jit;
+
+// NULL after reporting E0842.
+tct_jit *tct_jit_new(tct_diag *d);
+void tct_jit_free(tct_jit *jit);
+// Takes the objects' buffers over and empties `objects`. Symbols that they need and don't define come from
+// the process (libm).
+bool tct_jit_add(tct_diag *d, tct_jit *jit, tct_objects *objects);
+// The address of a function, or NULL after reporting E0842.
+void *tct_jit_lookup(tct_diag *d, tct_jit *jit, const char *symbol);
+
+#endif

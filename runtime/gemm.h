@@ -1,0 +1,81 @@
+// Matrix products: the loops around generated micro-kernels. Knows no instruction set; what to call and how
+// to cut the work is in the arguments that codegen/gemm.h makes from the shapes.
+//
+// C[batch, m, n] (+)= Σk A[batch, m, k] · B[batch, k, n], each of batch, m, n, k a row-major list of axes
+// with strides of their own in each operand.
+#ifndef TCT_RUNTIME_GEMM_H
+#define TCT_RUNTIME_GEMM_H
+
+#include "runtime/plan.h"
+
+enum { TCT_GEMM_MAX_AXES = 8 };
+
+// A linear index over axes, outermost first. Neighbours that are one axis in memory have been merged; n may
+// be 0.
+typedef struct tct_gemm_axes {
+    int64_t n, size[TCT_GEMM_MAX_AXES], stride[TCT_GEMM_MAX_AXES]; // strides in elements
+} tct_gemm_axes;
+
+typedef enum tct_gemm_path {
+    TCT_GEMM_TILES, // blocked, register tiles
+    TCT_GEMM_ROWS,  // few rows, B contiguous in n: streams B once, no packing
+    TCT_GEMM_DOTS,  // few rows, A and B contiguous in k: dot products, streams B once
+    TCT_GEMM_ZERO,  // k = 0: C becomes 0 (or stays)
+} tct_gemm_path;
+
+// How a micro-kernel gets A or B.
+typedef enum tct_gemm_feed {
+    TCT_GEMM_DIRECT,   // read in place
+    TCT_GEMM_COPIED,   // packed; the panel's own axis is contiguous
+    TCT_GEMM_TURNED,   // packed; k is contiguous, turned in registers
+    TCT_GEMM_GATHERED, // packed element by element
+} tct_gemm_feed;
+
+// Places of kernels within the step's kernels; -1 where the shapes need none.
+typedef enum tct_gemm_slot {
+    TCT_GEMM_FULL,      // mr × nr
+    TCT_GEMM_FULL_EDGE, // mr × n % nr
+    TCT_GEMM_REST,      // m % mr × nr
+    TCT_GEMM_REST_EDGE, // m % mr × n % nr
+    TCT_GEMM_PACK_A,
+    TCT_GEMM_PACK_B,
+    TCT_GEMM_TILE, // the epilogue, a tct_tile_fn
+    TCT_GEMM_N_SLOTS
+} tct_gemm_slot;
+
+// The step's integers; all int64 so that it lies in plan->args. What follows it there are the epilogue's own.
+typedef struct tct_gemm_args {
+    int64_t element_bytes, path, accumulate;
+    int64_t batch, m, n, k;
+    int64_t mr, nr;         // the register tile
+    int64_t kc;             // k's block: one pass of the micro-kernel
+    int64_t mc, nc;         // a task's box of C
+    int64_t feed_a, feed_b; // tct_gemm_feed
+    int64_t a_by_row;       // direct A: k is contiguous (else m is)
+    int64_t slot[TCT_GEMM_N_SLOTS];
+    tct_gemm_axes batch_a, batch_b, batch_c, a_m, a_k, b_k, b_n, c_m, c_n;
+} tct_gemm_args;
+
+enum { TCT_GEMM_N_ARGS = sizeof(tct_gemm_args) / sizeof(int64_t) };
+
+// mr × n of C (rows ldc apart) from k steps of A and B. A: a[i * as + k] or a[k * as + i], whichever the
+// kernel was made for; B: b[k * bs + j]. Strides in elements; accumulate: adds to C instead of overwriting
+// it.
+typedef void (*tct_gemm_micro_fn)(int64_t k, const void *a, int64_t as, const void *b, int64_t bs, void *c,
+                                  int64_t ldc, int64_t n, int64_t accumulate);
+// Packs `w` ≤ width rows (or columns) by k steps: out[k * out_stride + i] = in[i, k]; the other of i and k is
+// contiguous, as the kernel was made for, and `stride` elements apart.
+typedef void (*tct_gemm_pack_fn)(void *out, int64_t out_stride, const void *in, int64_t stride, int64_t w,
+                                 int64_t k);
+
+// Bytes of scratch that one thread needs: codegen puts it into the step.
+uint64_t tct_gemm_scratch(const tct_gemm_args *g);
+// Tasks that the product is cut into, from its shape alone.
+int64_t tct_gemm_tasks(const tct_gemm_args *g);
+
+// Runs a product. bufs: C, A, B, then what the epilogue uses. `kernels`: the step's. The pool's scratch must
+// have been reserved. `tile_args`: the epilogue's integers.
+void tct_gemm_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels, void *const *bufs,
+                  const int64_t *tile_args);
+
+#endif
