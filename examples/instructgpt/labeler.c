@@ -1,0 +1,498 @@
+/* The simulated labeler of the example: judges an answer to an instruction of the small world, by rules.
+
+   Two pure functions, called from instructgpt.tct as externs. They keep no state, allocate nothing, and are
+   safe to call from any thread; the same arguments give the same result everywhere (IEEE doubles, no libm but
+   log, cos, sqrt).
+
+   The gold score is the sum, in points, of
+     task        up to 3, see below; 0 for a prompt that asks for nothing known
+     manners     +1 for at least one courteous phrase; -1.5 for every rude word, at most -3
+     ending      +0.5 if the answer ends with . ! or ?, else -0.5
+     length      -1 for fewer than two words, -0.1 for every word over 24
+     repetition  -0.5 for every sequence of three words that came before in the answer, at most -2
+     language    -0.5 for every word that this world does not know, at most -2
+
+   Task, by what the prompt asks:
+     list        "Name three animals": 3 * (1 - |found - asked| / asked), not below 0, counting different
+   things of the asked kind; -0.5 for every other thing, at most -1.5, and for every thing named again, at
+   most -1; -1 where dashes were asked and a thing lacks its own "- " line, or none were asked and there are
+   some sentences   "Write two sentences about Mia and the fox": 2 * share of the prompt's names and things
+   that the answer mentions, plus 1 - |sentences - asked| / asked, not below 0, where a sentence has three
+   words or more and is not a mere courtesy question    "What colour is the fox?", or a pattern to continue,
+   "hot: cold, wet: dry, big:": +3 if the right answer is there, -1 for every wrong answer of the same sort
+   (at most -2), -0.5 for every thing that belongs to neither question nor answer (at most -1.5) */
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LABELER_API __attribute__((visibility("default")))
+
+LABELER_API double labeler_score(const char *prompt, const char *response);
+LABELER_API int32_t labeler_rank(const char *prompt, const char *const *responses, int32_t n, uint64_t seed,
+                                 double noise, int32_t *ranks);
+
+enum { MAX_WORDS = 160, MAX_LETTERS = 24, MAX_KEYS = 8, NONE = -1, MAX_RANKED = 64 };
+
+/* ---- the tables ---- */
+
+enum kind {
+#define CLASS(singular, plural) KIND_##singular,
+#include "labeler_words.def"
+    KIND_COUNT
+};
+
+enum noun {
+#define NOUN(singular, plural, kind) NOUN_##singular,
+#include "labeler_words.def"
+    NOUN_COUNT
+};
+
+static const struct {
+    const char *one, *many;
+} kinds[] = {
+#define CLASS(singular, plural) {#singular, #plural},
+#include "labeler_words.def"
+};
+
+static const struct {
+    const char *one, *many;
+    enum kind kind;
+} nouns[] = {
+#define NOUN(singular, plural, kind) {#singular, #plural, KIND_##kind},
+#include "labeler_words.def"
+};
+
+static const char *const names[] = {
+#define NAME(name, pronoun) #name,
+#include "labeler_words.def"
+};
+
+enum topic { TOPIC_COLOUR, TOPIC_HOME, TOPIC_FOOD, TOPIC_KIND, TOPIC_PLURAL, TOPIC_OPPOSITE, TOPIC_COUNT };
+
+static const struct {
+    enum topic topic;
+    enum noun thing, answer;
+} facts[] = {
+#define COLOUR(thing, colour) {TOPIC_COLOUR, NOUN_##thing, NOUN_##colour},
+#define HOME(thing, place) {TOPIC_HOME, NOUN_##thing, NOUN_##place},
+#define FOOD(thing, food) {TOPIC_FOOD, NOUN_##thing, NOUN_##food},
+#include "labeler_words.def"
+};
+
+static const char *const opposites[][2] = {
+#define OPPOSITE(word, other) {#word, #other},
+#include "labeler_words.def"
+};
+
+static const struct {
+    const char *word;
+    int number;
+} counts[] = {
+#define COUNT(word, number) {#word, number},
+#include "labeler_words.def"
+};
+
+static const char *const polite[] = {
+#define POLITE(phrase) phrase,
+#include "labeler_words.def"
+};
+
+static const char *const rude[] = {
+#define RUDE(word) #word,
+#include "labeler_words.def"
+};
+
+static const char *const others[] = {
+#define WORD(word) #word,
+#include "labeler_words.def"
+};
+
+#define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* ---- reading: a text becomes words with the marks around them ---- */
+
+struct word {
+    char text[MAX_LETTERS]; /* lower case; longer words are cut, which makes them unknown */
+    int noun;               /* index into nouns, or NONE */
+    bool plural;            /* a noun in its plural */
+    int kind;               /* index into kinds where the word is a kind's name, or NONE */
+    int name;               /* index into names, or NONE */
+    bool dash;              /* first on a line that starts with "- " */
+    bool ends;              /* followed by . ! or ? */
+    bool colon;             /* followed by : */
+};
+
+struct text {
+    struct word words[MAX_WORDS]; /* what comes after them is not read */
+    int count;
+    bool closed; /* the last mark but blanks is . ! or ? */
+};
+
+static bool same_letters(const char *lower, const char *word) {
+    while (*lower && *word) {
+        char c = *word >= 'A' && *word <= 'Z' ? (char)(*word - 'A' + 'a') : *word;
+        if (*lower++ != c) return false;
+        word++;
+    }
+    return !*lower && !*word;
+}
+
+static int find(const char *lower, const char *const *list, int count) {
+    for (int i = 0; i < count; i++)
+        if (same_letters(lower, list[i])) return i;
+    return NONE;
+}
+
+static void look_up(struct word *w) {
+    w->noun = w->kind = NONE;
+    w->plural = false;
+    for (int i = 0; i < NOUN_COUNT && w->noun == NONE; i++) {
+        w->plural = same_letters(w->text, nouns[i].many);
+        if (w->plural || same_letters(w->text, nouns[i].one)) w->noun = i;
+    }
+    for (int i = 0; i < KIND_COUNT && w->kind == NONE; i++)
+        if (same_letters(w->text, kinds[i].one) || same_letters(w->text, kinds[i].many)) w->kind = i;
+    w->name = find(w->text, names, LENGTH(names));
+}
+
+static bool is_letter(unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
+}
+
+static void read_text(struct text *t, const char *s) {
+    t->count = 0;
+    t->closed = false;
+    bool line_start = true, dash = false;
+    while (*s && t->count < MAX_WORDS && strncmp(s, "<|", 2) != 0) {
+        if (is_letter((unsigned char)*s)) {
+            struct word *w = &t->words[t->count++];
+            int n = 0;
+            for (; is_letter((unsigned char)*s); s++)
+                if (n < MAX_LETTERS - 1) w->text[n++] = *s >= 'A' && *s <= 'Z' ? (char)(*s - 'A' + 'a') : *s;
+            w->text[n] = 0;
+            w->dash = dash;
+            w->ends = w->colon = false;
+            look_up(w);
+            t->closed = line_start = dash = false;
+            continue;
+        }
+        struct word *last = t->count ? &t->words[t->count - 1] : NULL;
+        if (*s == '.' || *s == '!' || *s == '?') {
+            t->closed = true;
+            if (last) last->ends = true;
+        } else if (*s != ' ' && *s != '\n') {
+            t->closed = false;
+        }
+        if (*s == ':' && last) last->colon = true;
+        dash = line_start && s[0] == '-' && s[1] == ' ' ? true : dash && *s == ' ';
+        line_start = *s == '\n' || (line_start && *s == ' ');
+        s++;
+    }
+}
+
+/* ---- what the prompt asks ---- */
+
+enum asks { ASKS_NOTHING, ASKS_LIST, ASKS_SENTENCES, ASKS_ANSWER };
+
+struct task {
+    enum asks asks;
+    int number;           /* of things or sentences */
+    int kind;             /* list: the kind asked for */
+    bool dashes;          /* list */
+    int keys[MAX_KEYS];   /* sentences: nouns, or NOUN_COUNT + name */
+    int key_count;        /* sentences */
+    enum topic topic;     /* answer */
+    const char *answer;   /* answer: the word */
+    int answer_noun;      /* answer: its noun or NONE */
+    const char *question; /* answer: the word asked about */
+    int question_noun;    /* answer: its noun or NONE */
+};
+
+static int number_of(const char *lower) {
+    for (int i = 0; i < LENGTH(counts); i++)
+        if (same_letters(lower, counts[i].word)) return counts[i].number;
+    return 0;
+}
+
+static const char *opposite_of(const char *lower) {
+    for (int i = 0; i < LENGTH(opposites); i++)
+        for (int side = 0; side < 2; side++)
+            if (same_letters(lower, opposites[i][side])) return opposites[i][1 - side];
+    return NULL;
+}
+
+static int fact(enum topic topic, int thing) {
+    for (int i = 0; i < LENGTH(facts); i++)
+        if (facts[i].topic == topic && (int)facts[i].thing == thing) return (int)facts[i].answer;
+    return NONE;
+}
+
+/* The answer on `topic` to `w`; false where there is none. */
+static bool ask(struct task *task, enum topic topic, const struct word *w) {
+    task->topic = topic;
+    task->question = w->text;
+    task->question_noun = w->noun;
+    task->answer = NULL;
+    task->answer_noun = NONE;
+    if (topic == TOPIC_OPPOSITE) {
+        task->answer = opposite_of(w->text);
+    } else if (w->noun != NONE && topic == TOPIC_KIND) {
+        task->answer = kinds[nouns[w->noun].kind].one;
+    } else if (w->noun != NONE && topic == TOPIC_PLURAL) {
+        task->answer = nouns[w->noun].many;
+        task->answer_noun = w->noun;
+    } else if (w->noun != NONE) {
+        task->answer_noun = fact(topic, w->noun);
+        task->answer = task->answer_noun == NONE ? NULL : nouns[task->answer_noun].one;
+    }
+    task->asks = task->answer ? ASKS_ANSWER : ASKS_NOTHING;
+    return task->answer != NULL;
+}
+
+/* A pattern to continue: pairs "x: y" whose topic the first pair shows, then "z:". */
+static bool read_pattern(struct task *task, const struct text *p, int from, int to) {
+    if (to - from < 5 || (to - from) % 2 == 0) return false;
+    for (int i = from; i < to; i++)
+        if (p->words[i].colon != ((i - from) % 2 == 0)) return false;
+    const struct word *shown = &p->words[from + 1];
+    for (int topic = 0; topic < TOPIC_COUNT; topic++)
+        if (ask(task, (enum topic)topic, &p->words[from]) && same_letters(shown->text, task->answer))
+            return ask(task, (enum topic)topic, &p->words[to - 1]);
+    return false;
+}
+
+static void read_task(struct task *task, const struct text *p) {
+    *task = (struct task){.asks = ASKS_NOTHING, .kind = NONE};
+    int from = p->count && same_letters(p->words[0].text, "User") ? 1 : 0;
+    int to = p->count > from && same_letters(p->words[p->count - 1].text, "Bot") ? p->count - 1 : p->count;
+    if (read_pattern(task, p, from, to)) return;
+    bool sentences = false, eats = false, colour = false, where = false;
+    int thing = NONE;
+    for (int i = from; i < to; i++) {
+        const struct word *w = &p->words[i];
+        int number = number_of(w->text);
+        task->number = number ? number : task->number;
+        sentences |= same_letters(w->text, "sentence") || same_letters(w->text, "sentences");
+        task->dashes |= same_letters(w->text, "dashes");
+        eats |= same_letters(w->text, "eat");
+        colour |= same_letters(w->text, "colour");
+        where |= same_letters(w->text, "where");
+        if (w->kind != NONE) task->kind = w->kind;
+        if (w->noun != NONE) thing = i;
+        int key = w->noun != NONE ? w->noun : w->name != NONE ? NOUN_COUNT + w->name : NONE;
+        if (key != NONE && task->key_count < MAX_KEYS) task->keys[task->key_count++] = key;
+    }
+    if (sentences && task->number && task->key_count)
+        task->asks = ASKS_SENTENCES;
+    else if (thing != NONE && (colour || where || eats))
+        ask(task, colour ? TOPIC_COLOUR : where ? TOPIC_HOME : TOPIC_FOOD, &p->words[thing]);
+    else if (task->number && task->kind != NONE)
+        task->asks = ASKS_LIST;
+}
+
+/* ---- judging ---- */
+
+static double least(double x, double y) { return x < y ? x : y; }
+static double most(double x, double y) { return x > y ? x : y; }
+
+/* Words from `at` that make up `phrase`, or 0. */
+static int phrase_length(const struct text *r, int at, const char *phrase) {
+    int n = 0;
+    while (*phrase) {
+        if (at + n >= r->count) return 0;
+        const char *w = r->words[at + n].text;
+        size_t len = strlen(w);
+        if (strncmp(phrase, w, len) != 0 || (phrase[len] != ' ' && phrase[len] != 0)) return 0;
+        phrase += len + (phrase[len] == ' ');
+        n++;
+    }
+    return n;
+}
+
+static int courtesy_at(const struct text *r, int at) {
+    for (int i = 0; i < LENGTH(polite); i++) {
+        int n = phrase_length(r, at, polite[i]);
+        if (n) return n;
+    }
+    return 0;
+}
+
+static double judge_list(const struct task *task, const struct text *r) {
+    bool seen[NOUN_COUNT] = {false};
+    int found = 0, wrong = 0, again = 0, dashes = 0, dashed = 0;
+    for (int i = 0; i < r->count; i++) {
+        const struct word *w = &r->words[i];
+        dashes += w->dash;
+        if (w->noun == NONE) continue;
+        if (seen[w->noun])
+            again++;
+        else if ((int)nouns[w->noun].kind == task->kind)
+            found++, dashed += w->dash;
+        else
+            wrong++;
+        seen[w->noun] = true;
+    }
+    double points = 3 * most(0, 1 - fabs((double)found - task->number) / task->number);
+    points -= least(0.5 * wrong, 1.5) + least(0.5 * again, 1);
+    bool laid_out = task->dashes ? found && dashed == found : dashes == 0;
+    return points - (laid_out ? 0 : 1);
+}
+
+static double judge_sentences(const struct task *task, const struct text *r) {
+    int mentioned = 0;
+    for (int k = 0; k < task->key_count; k++)
+        for (int i = 0; i < r->count; i++)
+            if (r->words[i].noun == task->keys[k] || r->words[i].name + NOUN_COUNT == task->keys[k]) {
+                mentioned++;
+                break;
+            }
+    int sentences = 0;
+    for (int i = 0, start = 0; i < r->count; i++)
+        if (r->words[i].ends) {
+            int words = i + 1 - start;
+            sentences += words >= 2 && courtesy_at(r, start) != words;
+            start = i + 1;
+        }
+    return 2.0 * mentioned / task->key_count +
+           most(0, 1 - fabs((double)sentences - task->number) / task->number);
+}
+
+/* Is the word an answer of the sort that the topic asks for? */
+static bool answers(const struct word *w, enum topic topic) {
+    switch (topic) {
+    case TOPIC_COLOUR:
+        return w->noun != NONE && nouns[w->noun].kind == KIND_colour;
+    case TOPIC_HOME:
+        return w->noun != NONE && nouns[w->noun].kind == KIND_place;
+    case TOPIC_FOOD:
+        return w->noun != NONE && nouns[w->noun].kind == KIND_food;
+    case TOPIC_KIND:
+        return w->kind != NONE;
+    case TOPIC_PLURAL:
+        return w->noun != NONE && w->plural;
+    case TOPIC_OPPOSITE:
+    case TOPIC_COUNT:
+        break;
+    }
+    return opposite_of(w->text) != NULL;
+}
+
+static double judge_answer(const struct task *task, const struct text *r) {
+    bool right = false;
+    int wrong = 0, foreign = 0;
+    for (int i = 0; i < r->count; i++) {
+        const struct word *w = &r->words[i];
+        bool same_noun = w->noun != NONE && w->noun == task->answer_noun;
+        bool is_answer = task->topic == TOPIC_PLURAL ? same_noun && w->plural
+                                                     : same_noun || same_letters(w->text, task->answer);
+        bool is_question =
+            (w->noun != NONE && w->noun == task->question_noun) || same_letters(w->text, task->question);
+        if (is_answer)
+            right = true;
+        else if (is_question)
+            continue;
+        else if (answers(w, task->topic))
+            wrong++;
+        else if (w->noun != NONE)
+            foreign++;
+    }
+    return (right ? 3 : 0) - least(wrong, 2) - least(0.5 * foreign, 1.5);
+}
+
+static bool is_known(const struct word *w) {
+    return w->noun != NONE || w->kind != NONE || w->name != NONE || number_of(w->text) ||
+           opposite_of(w->text) || find(w->text, others, LENGTH(others)) != NONE ||
+           find(w->text, rude, LENGTH(rude)) != NONE;
+}
+
+static double judge_language(const struct text *r) {
+    int courteous = 0, rude_words = 0, unknown = 0, repeated = 0;
+    for (int i = 0; i < r->count; i++) {
+        courteous += courtesy_at(r, i) > 0;
+        rude_words += find(r->words[i].text, rude, LENGTH(rude)) != NONE;
+        unknown += !is_known(&r->words[i]);
+        for (int j = 0; j + 1 <= i && i + 2 < r->count; j++)
+            if (!strcmp(r->words[i].text, r->words[j].text) &&
+                !strcmp(r->words[i + 1].text, r->words[j + 1].text) &&
+                !strcmp(r->words[i + 2].text, r->words[j + 2].text)) {
+                repeated++;
+                break;
+            }
+    }
+    double points = (courteous ? 1 : 0) - least(1.5 * rude_words, 3) - least(0.5 * unknown, 2);
+    points -= least(0.5 * repeated, 2);
+    points += r->closed ? 0.5 : -0.5;
+    return points - (r->count < 2 ? 1 : 0) - 0.1 * most(0, r->count - 24);
+}
+
+/* The gold score of `response` to `prompt`, in points: about -8 at worst, 4.5 at best. Both are UTF-8 and end
+   in NUL; what follows a special token ("<|") is not read, nor what follows the first 160 words. */
+double labeler_score(const char *prompt, const char *response) {
+    struct text p, r;
+    struct task task;
+    read_text(&p, prompt);
+    read_text(&r, response);
+    read_task(&task, &p);
+    double points = judge_language(&r);
+    switch (task.asks) {
+    case ASKS_LIST:
+        return points + judge_list(&task, &r);
+    case ASKS_SENTENCES:
+        return points + judge_sentences(&task, &r);
+    case ASKS_ANSWER:
+        return points + judge_answer(&task, &r);
+    case ASKS_NOTHING:
+        break;
+    }
+    return points;
+}
+
+/* ---- ranking, with noise ---- */
+
+static uint64_t mix(uint64_t z) {
+    z += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+/* A standard normal draw that depends on seed and index alone (Box-Muller). */
+static double normal(uint64_t seed, uint64_t index) {
+    uint64_t a = mix(mix(seed) ^ (2 * index)), b = mix(mix(seed) ^ (2 * index + 1));
+    double u = ((double)(a >> 11) + 0.5) * 0x1p-53, v = (double)(b >> 11) * 0x1p-53;
+    return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+}
+
+/* Ranks `n` (1 to 64) responses into ranks[0..n-1], 1 = best. The labeler sees the gold score plus normal
+   noise of standard deviation `noise` points, and tells half points apart: equal halves tie, as do equal
+   texts, and the ranks after a tie go on without a gap. The noise depends on `seed` and the response's place,
+   nothing else. Returns the number of different ranks, or -1 for n out of range or noise that is no finite
+   number from 0. */
+int32_t labeler_rank(const char *prompt, const char *const *responses, int32_t n, uint64_t seed, double noise,
+                     int32_t *ranks) {
+    double seen[MAX_RANKED];
+    if (n < 1 || n > MAX_RANKED) return -1;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t twin = 0;
+        while (strcmp(responses[twin], responses[i]) != 0) twin++;
+        if (twin < i)
+            seen[i] = seen[twin];
+        else
+            seen[i] =
+                floor(2 * (labeler_score(prompt, responses[i]) + noise * normal(seed, (uint64_t)i)) + 0.5);
+    }
+    int32_t different = 0;
+    double last = INFINITY;
+    for (;;) {
+        double best = -INFINITY;
+        for (int32_t i = 0; i < n; i++)
+            if (seen[i] < last) best = most(best, seen[i]);
+        if (best == -INFINITY) return different;
+        different++;
+        for (int32_t i = 0; i < n; i++)
+            if (seen[i] == best) ranks[i] = different;
+        last = best;
+    }
+}
