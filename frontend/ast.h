@@ -249,16 +249,16 @@ bool tct_format(tct_diag *d, uint32_t file, tct_buf *out);
 // The tree as text, for `dump --stage ast`. frontend/ast_print.c
 void tct_ast_print(const tct_ast *ast, tct_buf *out);
 
-// A file and everything it uses, each once, in the order of first use; unit[0] is std/core.tct, the last is
+// A file and everything it uses, each once, in the order of first use; files[0] is std/core.tct, the last is
 // the file itself. frontend/load.c
-typedef struct tct_unit {
+typedef struct tct_package {
     TCT_VEC(tct_ast *) files;
     const char *std_dir; // where `use std.…` looks
-} tct_unit;
-bool tct_unit_load(tct_diag *d, tct_unit *u, const char *path, const char *std_dir);
-// As tct_unit_load, with the main file's text given (for tests and editors).
-bool tct_unit_load_text(tct_diag *d, tct_unit *u, const char *path, const char *text, size_t len,
+} tct_package;
+bool tct_package_load(tct_diag *d, tct_package *u, const char *path, const char *std_dir);
+// As tct_package_load, with the main file's text given (for tests and editors).
+bool tct_package_load_text(tct_diag *d, tct_package *u, const char *path, const char *text, size_t len,
                         const char *std_dir);
-void tct_unit_free(tct_unit *u);
+void tct_package_free(tct_package *u);
 
 #endif
