@@ -1,5 +1,6 @@
-// A plan is data: which kernels run, on which buffers, in which order. Codegen makes it, the executor here runs it, an
-// ahead-of-time trainer carries it as a constant table. Nothing in it depends on the number of threads.
+// A plan is data: which kernels run, on which buffers, in which order. Codegen makes it, the executor here
+// runs it, an ahead-of-time trainer carries it as a constant table. Nothing in it depends on the number of
+// threads.
 #ifndef TCT_RUNTIME_PLAN_H
 #define TCT_RUNTIME_PLAN_H
 
@@ -7,13 +8,15 @@
 #include "base/dtype.h"
 #include "runtime/pool.h"
 
-// A loop kernel runs tasks [begin, end) of its step's n_tasks. `bufs` are the step's operands in order, `args` the
-// step's integers (sizes, strides), `scratch` private memory of the calling thread (step.scratch bytes, 64-aligned).
-// How work is cut into tasks follows from the shapes alone.
-typedef void (*tct_kernel_fn)(void *const *bufs, const int64_t *args, int64_t begin, int64_t end, void *scratch);
+// A loop kernel runs tasks [begin, end) of its step's n_tasks. `bufs` are the step's operands in order,
+// `args` the step's integers (sizes, strides), `scratch` private memory of the calling thread (step.scratch
+// bytes, 64-aligned). How work is cut into tasks follows from the shapes alone.
+typedef void (*tct_kernel_fn)(void *const *bufs, const int64_t *args, int64_t begin, int64_t end,
+                              void *scratch);
 
-// A tile kernel is the epilogue of a matrix product: it runs on the box [m0, m1) × [n0, n1) of one batch element, while
-// the products are still in cache. Rows and columns are row-major linear indices over the product's M and N axes.
+// A tile kernel is the epilogue of a matrix product: it runs on the box [m0, m1) × [n0, n1) of one batch
+// element, while the products are still in cache. Rows and columns are row-major linear indices over the
+// product's M and N axes.
 typedef void (*tct_tile_fn)(void *const *bufs, const int64_t *args, int64_t batch, int64_t m0, int64_t m1,
                             int64_t n0, int64_t n1, void *scratch);
 
@@ -32,45 +35,53 @@ typedef struct tct_plan_buffer {
 } tct_plan_buffer;
 
 typedef enum tct_step_kind {
-    TCT_STEP_KERNEL,  // kernels[kernel] as tct_kernel_fn over n_tasks
-    TCT_STEP_GEMM,    // args: struct tct_gemm_args (runtime/gemm.h) as int64s; kernels[kernel..] its micro-kernels
+    TCT_STEP_KERNEL, // kernels[kernel] as tct_kernel_fn over n_tasks
+    TCT_STEP_GEMM,   // args: tct_gemm_args (runtime/gemm.h) as int64s, then the epilogue's; kernels[kernel..]
+                   // what its slots count from; operands: C, A, B, then the epilogue's. The tile kernel sees
+                   // all operands.
     TCT_STEP_SCAN,    // scans[kernel]
-    TCT_STEP_FOREIGN, // foreigns[kernel]: a C function of the user's, called by the host through plan->call_foreign
+    TCT_STEP_FOREIGN, // foreigns[kernel]: a C function of the user's
 } tct_step_kind;
 
 typedef struct tct_step {
     uint8_t kind;
-    uint32_t kernel;         // index of the table that the kind names
+    uint32_t kernel;              // index of the table that the kind names
     uint32_t operand, n_operands; // range of plan->operands
-    uint32_t arg, n_args;    // range of plan->args
+    uint32_t arg, n_args;         // range of plan->args
     int64_t n_tasks;
-    uint64_t scratch;        // bytes a thread
-    const char *label;       // "softmax+scale", for printing and profiling
-    tct_span span;           // source place of the operation that named it
-    double flops, bytes;     // what it computes and moves
+    uint64_t scratch;    // bytes a thread
+    const char *label;   // "softmax+scale", for printing and profiling
+    tct_span span;       // source place of the operation that named it
+    double flops, bytes; // what it computes and moves
 } tct_step;
 
 typedef struct tct_plan_kernel {
     const char *symbol;
-    void *fn; // resolved by the just-in-time compiler or the linker; a tct_kernel_fn, tct_tile_fn or micro-kernel
+    void *fn; // resolved by the just-in-time compiler or the linker; a tct_kernel_fn, tct_tile_fn or
+              // micro-kernel
 } tct_plan_kernel;
 
 struct tct_plan;
 
-// A scan runs `body` once for each of `trips` steps. Operand i of the step feeds body input i, for i < n_in, and takes
-// body output i - n_in after that. In step t, operand i stands at its base + stride[i] * (reverse ? trips-1-t : t)
-// bytes. A carry is one body input and one body output: the host swaps between two arena buffers `carry_bytes` each.
+// A scan runs `body` once for each of `trips` steps. Operand i of the step feeds body input i, for i < n_in,
+// and takes body output i - n_in after that. In step t, operand i stands at its base + stride[i] * (reverse ?
+// trips-1-t : t) bytes, so a body's ports are aligned to their elements only. A carry is one body input and
+// one body output. The step's last operand, number n_in + n_out, is workspace of tct_plan_scan_workspace
+// bytes: the carries in flight and the body's arena.
 typedef struct tct_plan_scan {
     const struct tct_plan *body;
     int64_t trips;
     bool reverse;
     uint32_t n_in, n_out;
-    uint32_t n_carries;      // inputs 0..n_carries-1 start from operands 0..n_carries-1; outputs 0..n_carries-1 are the
-                             // next values; after the last step they are in the step's operands n_in..n_in+n_carries-1
-    const int64_t *stride;   // n_in + n_out
+    uint32_t
+        n_carries; // inputs 0..n_carries-1 start from operands 0..n_carries-1; outputs 0..n_carries-1 are the
+                   // next values; after the last step they are in the step's operands n_in..n_in+n_carries-1
+    const int64_t *stride; // n_in + n_out
 } tct_plan_scan;
 
-// A foreign function: its name, the library it comes from and the shapes of its operands.
+// A foreign function: its name, the library it comes from and the shapes of its operands. `call` calls `fn`
+// on the step's operands and reports when that fails; runtime/foreign.h has one made of libffi, a trainer
+// that doesn't link libffi sets another.
 typedef struct tct_plan_foreign {
     const char *library, *symbol;
     uint32_t n_in, n_out;
@@ -78,6 +89,7 @@ typedef struct tct_plan_foreign {
     const uint32_t *n_axes;     // n_in + n_out
     const int64_t *const *size; // n_in + n_out rows
     void *fn;                   // resolved when the plan is loaded
+    bool (*call)(tct_diag *d, const struct tct_plan_foreign *foreign, void *const *operands);
 } tct_plan_foreign;
 
 typedef struct tct_plan_port {
@@ -112,11 +124,15 @@ typedef struct tct_plan_profile {
     uint64_t *calls;
 } tct_plan_profile;
 
-// Runs the plan. `inputs` and `outputs` are the caller's memory (64-byte aligned, as large as the ports say); an output
-// with an alias must be the same pointer as that input. `arena` holds plan->arena_bytes, 64-byte aligned. Scratch memory
-// comes from the pool. `profile` may be NULL. Returns false after reporting when a foreign call failed.
-bool tct_plan_run(tct_diag *d, const tct_plan *plan, tct_pool *pool, void *const *inputs, void *const *outputs,
-                  void *arena, tct_plan_profile *profile);
+// Runs the plan. `inputs` and `outputs` are the caller's memory (aligned to their elements, as large as the
+// ports say); an output with an alias must be the same pointer as that input. `arena` holds
+// plan->arena_bytes, 64-byte aligned. Scratch memory comes from the pool. `profile` may be NULL. Returns
+// false after reporting when a foreign call failed; outputs are then undefined.
+bool tct_plan_run(tct_diag *d, const tct_plan *plan, tct_pool *pool, void *const *inputs,
+                  void *const *outputs, void *arena, tct_plan_profile *profile);
+
+// Bytes of a scan step's workspace operand.
+uint64_t tct_plan_scan_workspace(const tct_plan_scan *scan);
 
 // Appends the plan as text: one line a step with kernel, operands, sizes, tasks, then the memory plan.
 void tct_plan_print(const tct_plan *plan, tct_buf *out);

@@ -1,0 +1,132 @@
+// Runs plans, one step after the other; the parallelism is inside the steps.
+#include "runtime/plan.h"
+
+#include "runtime/gemm.h"
+
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+enum { OPERANDS_ON_STACK = 32 };
+
+// One run of one plan.
+typedef struct run {
+    tct_diag *d;
+    const tct_plan *plan;
+    tct_pool *pool;
+    void *const *inputs, *const *outputs;
+    unsigned char *arena;
+} run;
+
+static void *place_of(const run *r, const tct_plan_buffer *b) {
+    switch ((tct_place)b->place) {
+    case TCT_PLACE_ARENA:
+        return r->arena + b->offset;
+    case TCT_PLACE_INPUT:
+        return (unsigned char *)r->inputs[b->index] + b->offset;
+    case TCT_PLACE_OUTPUT:
+        return (unsigned char *)r->outputs[b->index] + b->offset;
+    case TCT_PLACE_CONST:
+        return (unsigned char *)r->plan->constants + b->offset;
+    }
+    return NULL;
+}
+
+typedef struct kernel_call {
+    tct_kernel_fn fn;
+    void *const *bufs;
+    const int64_t *args;
+    tct_pool *pool;
+} kernel_call;
+
+static void run_kernel_tasks(void *ctx, int64_t begin, int64_t end, int thread) {
+    const kernel_call *c = ctx;
+    c->fn(c->bufs, c->args, begin, end, tct_pool_scratch(c->pool, thread));
+}
+
+static uint64_t aligned(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
+
+uint64_t tct_plan_scan_workspace(const tct_plan_scan *scan) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < scan->n_carries; i++) bytes += 2 * aligned(scan->body->inputs[i].bytes);
+    return bytes + aligned(scan->body->arena_bytes);
+}
+
+static bool run_scan(const run *r, const tct_plan_scan *scan, void *const *operands) {
+    const tct_plan *body = scan->body;
+    uint32_t n = scan->n_in + scan->n_out;
+    if (scan->trips == 0) {
+        for (uint32_t i = 0; i < scan->n_carries; i++)
+            memcpy(operands[scan->n_in + i], operands[i], body->inputs[i].bytes);
+        return true;
+    }
+    void **ports = tct_alloc((n + 1) * sizeof *ports);
+    unsigned char *carries = operands[n];
+    unsigned char *arena = carries + tct_plan_scan_workspace(scan) - aligned(body->arena_bytes);
+    bool ok = true;
+    for (int64_t t = 0; ok && t < scan->trips; t++) {
+        int64_t at = scan->reverse ? scan->trips - 1 - t : t;
+        for (uint32_t i = 0; i < n; i++) ports[i] = (unsigned char *)operands[i] + scan->stride[i] * at;
+        unsigned char *pair = carries;
+        for (uint32_t i = 0; i < scan->n_carries; i++) {
+            uint64_t bytes = aligned(body->inputs[i].bytes);
+            ports[i] = t == 0 ? operands[i] : (void *)(pair + (t - 1) % 2 * (int64_t)bytes);
+            ports[scan->n_in + i] =
+                t == scan->trips - 1 ? operands[scan->n_in + i] : (void *)(pair + t % 2 * (int64_t)bytes);
+            pair += 2 * bytes;
+        }
+        ok = tct_plan_run(r->d, body, r->pool, ports, ports + scan->n_in, arena, NULL);
+    }
+    tct_heap_free(ports);
+    return ok;
+}
+
+static bool run_step(const run *r, const tct_step *s, void *const *operands) {
+    const tct_plan *plan = r->plan;
+    const int64_t *args = plan->args + s->arg;
+    switch ((tct_step_kind)s->kind) {
+    case TCT_STEP_KERNEL: {
+        kernel_call call = {(tct_kernel_fn)plan->kernels[s->kernel].fn, operands, args, r->pool};
+        tct_pool_run(r->pool, s->n_tasks, run_kernel_tasks, &call);
+        return true;
+    }
+    case TCT_STEP_GEMM:
+        tct_gemm_run(r->pool, (const tct_gemm_args *)args, plan->kernels + s->kernel, operands,
+                     args + TCT_GEMM_N_ARGS);
+        return true;
+    case TCT_STEP_SCAN:
+        return run_scan(r, &plan->scans[s->kernel], operands);
+    case TCT_STEP_FOREIGN:
+        return plan->foreigns[s->kernel].call(r->d, &plan->foreigns[s->kernel], operands);
+    }
+    assert(!"a step has one of the kinds above");
+    return false;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+bool tct_plan_run(tct_diag *d, const tct_plan *plan, tct_pool *pool, void *const *inputs,
+                  void *const *outputs, void *arena, tct_plan_profile *profile) {
+    run r = {d, plan, pool, inputs, outputs, arena};
+    tct_pool_reserve_scratch(pool, plan->scratch_bytes);
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        const tct_step *s = &plan->steps[i];
+        void *few[OPERANDS_ON_STACK], **operands = few;
+        if (s->n_operands > OPERANDS_ON_STACK) operands = tct_alloc(s->n_operands * sizeof *operands);
+        for (uint32_t k = 0; k < s->n_operands; k++)
+            operands[k] = place_of(&r, &plan->buffers[plan->operands[s->operand + k]]);
+        double start = profile ? now() : 0;
+        bool ok = run_step(&r, s, operands);
+        if (profile) {
+            profile->seconds[i] += now() - start;
+            profile->calls[i]++;
+        }
+        if (operands != few) tct_heap_free(operands);
+        if (!ok) return false;
+    }
+    return true;
+}
