@@ -105,6 +105,7 @@ typedef struct tct_output {
 typedef struct tct_ir_module {
     tct_arena arena;
     TCT_VEC(tct_axis_info) axes;
+    TCT_VEC(struct tct_graph *) graphs; // all that were made in it
 } tct_ir_module;
 
 // A graph. Nodes stand in topological order: operands before users. Inputs are nodes of op INPUT, in any place;
@@ -112,13 +113,12 @@ typedef struct tct_ir_module {
 typedef struct tct_graph {
     tct_ir_module *module;
     const char *name;
-    TCT_VEC(tct_node) nodes;    // heap; released by tct_graph_free
+    TCT_VEC(tct_node) nodes; // heap, as the next two; released with the module
     TCT_VEC(tct_value) inputs;
     TCT_VEC(tct_output) outputs;
     // Stamped on every node made while set.
     tct_span span;
     const char *pass;
-    uint32_t last_reported; // see tct_ir_emit
 } tct_graph;
 
 tct_ir_module *tct_ir_module_new(void);
@@ -134,6 +134,8 @@ static inline const tct_node *tct_node_of(const tct_graph *g, tct_value v) { ret
 bool tct_node_has_axis(const tct_node *n, tct_axis a);
 // Elements of the result, 0 when a size is unknown (or is 0).
 int64_t tct_node_elements(const tct_graph *g, const tct_node *n);
+// The attributes that `op` uses are the same (bodies: equal graphs).
+bool tct_ir_attr_equal(tct_ir_op op, const tct_ir_attr *a, const tct_ir_attr *b);
 
 // Builders: append a node, with result dtype and axes inferred (ir/infer.c). Where operands don't fit together the error
 // goes to `d` with the graph's current span and the value is TCT_NO_VALUE; any operand TCT_NO_VALUE gives
@@ -166,7 +168,10 @@ uint32_t tct_ir_bundle_count(const tct_node *bundle);
 
 // Rebuilding: a pass walks `from` in order and emits into a new graph. tct_ir_copy_node appends a copy of node v of
 // `from` with operands looked up in map (map[old] = new), keeping its span, pass and layout. Sets and returns map[v].
+// Its body, if any, is shared with the old graph; an input keeps its position.
 tct_value tct_ir_copy_node(tct_graph *to, const tct_graph *from, tct_value v, tct_value *map);
+// Appends a node that is complete (op, operands, attributes, dtype, axes; pointers into the module's arena).
+tct_value tct_ir_append(tct_graph *g, const tct_node *n);
 
 // Text form (docs/ir.md). Printing then parsing gives an equal graph; `spans`: source places as trailing comments.
 void tct_ir_print(const tct_graph *g, tct_buf *out, bool spans);

@@ -1,0 +1,29 @@
+// The table of operations, made from ops.def, and the look-up by name.
+#include "ir/ir.h"
+
+#include <string.h>
+
+enum { // the short names that ops.def uses
+    NONE = TCT_IR_NONE,
+    AXES = TCT_IR_AXES,
+    TO = TCT_IR_TO,
+    INT = TCT_IR_INT,
+    FLOAT = TCT_IR_FLOAT,
+    DTYPE = TCT_IR_DTYPE,
+    NAME = TCT_IR_NAME,
+    BODY = TCT_IR_BODY,
+};
+
+const tct_ir_op_info tct_ir_ops[TCT_IR_N_OPS] = {
+#define OP(id, name, arity, cls, attrs, rule, derivative, doc)                                               \
+    {#id, name, arity, TCT_CLASS_##cls, attrs, TCT_IR_RULE_##rule, derivative, doc},
+#include "ir/ops.def"
+#undef OP
+};
+
+tct_ir_op tct_ir_op_by_name(const char *name, size_t len) {
+    for (int op = 0; op < TCT_IR_N_OPS; op++)
+        if (strlen(tct_ir_ops[op].name) == len && memcmp(tct_ir_ops[op].name, name, len) == 0)
+            return (tct_ir_op)op;
+    return TCT_IR_N_OPS;
+}
