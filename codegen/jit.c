@@ -1,0 +1,67 @@
+// Object code into memory, through ORC's LLJIT.
+#include "codegen/jit.h"
+
+#include <stdlib.h>
+
+struct tct_jit {
+    LLVMOrcLLJITRef lljit;
+};
+
+// Consumes `failure`; returns whether there was none.
+static bool succeeded(tct_diag *d, LLVMErrorRef failure, const char *what) {
+    if (!failure) return true;
+    char *message = LLVMGetErrorMessage(failure);
+    tct_error(d, "E0842", TCT_NO_SPAN, "%s: %s", what, message);
+    LLVMDisposeErrorMessage(message);
+    return false;
+}
+
+tct_jit *tct_jit_new(tct_diag *d) {
+    tct_target host = tct_target_of(tct_isa_host());
+    LLVMTargetMachineRef machine = tct_target_machine(d, &host);
+    if (!machine) return NULL;
+    LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
+    LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(
+        builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine));
+    LLVMOrcLLJITRef lljit;
+    if (!succeeded(d, LLVMOrcCreateLLJIT(&lljit, builder), "code cannot be loaded into memory")) return NULL;
+    tct_jit *jit = tct_alloc(sizeof *jit);
+    jit->lljit = lljit;
+    LLVMOrcDefinitionGeneratorRef process;
+    LLVMErrorRef failure = LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
+        &process, LLVMOrcLLJITGetGlobalPrefix(lljit), NULL, NULL);
+    if (!succeeded(d, failure, "the program's own symbols cannot be read")) {
+        tct_jit_free(jit);
+        return NULL;
+    }
+    LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(lljit), process);
+    return jit;
+}
+
+void tct_jit_free(tct_jit *jit) {
+    if (!jit) return;
+    LLVMErrorRef failure = LLVMOrcDisposeLLJIT(jit->lljit);
+    if (failure) LLVMConsumeError(failure);
+    free(jit);
+}
+
+bool tct_jit_add(tct_diag *d, tct_jit *jit, tct_objects *objects) {
+    LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(jit->lljit);
+    bool ok = true;
+    for (size_t i = 0; i < objects->n; i++) {
+        if (ok)
+            ok = succeeded(d, tct_llvm_add_object(jit->lljit, dylib, objects->data[i]),
+                           "object code cannot be loaded");
+        else
+            LLVMDisposeMemoryBuffer(objects->data[i]);
+    }
+    objects->n = 0;
+    tct_objects_free(objects);
+    return ok;
+}
+
+void *tct_jit_lookup(tct_diag *d, tct_jit *jit, const char *symbol) {
+    LLVMOrcExecutorAddress address = 0;
+    if (!succeeded(d, LLVMOrcLLJITLookup(jit->lljit, &address, symbol), symbol)) return NULL;
+    return (void *)(uintptr_t)address; // NOLINT: an address is what the linker made
+}
