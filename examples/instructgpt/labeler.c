@@ -30,8 +30,10 @@
 #define LABELER_API __attribute__((visibility("default")))
 
 LABELER_API double labeler_score(const char *prompt, const char *response);
-LABELER_API int32_t labeler_rank(const char *prompt, const char *const *responses, int32_t n, uint64_t seed,
-                                 double noise, int32_t *ranks);
+LABELER_API void labeler_scores(const char *const *prompts, int64_t n, const char *const *responses,
+                                int64_t m, double *scores);
+LABELER_API void labeler_rank(const char *prompt, const char *const *responses, int64_t n, int64_t seed,
+                              double noise, int64_t *ranks);
 
 enum { MAX_WORDS = 160, MAX_LETTERS = 24, MAX_KEYS = 8, NONE = -1, MAX_RANKED = 64 };
 
@@ -449,6 +451,13 @@ double labeler_score(const char *prompt, const char *response) {
     return points;
 }
 
+/* The gold scores of m responses, each to the prompt in its place; those without one (m > n) are left alone.
+ */
+void labeler_scores(const char *const *prompts, int64_t n, const char *const *responses, int64_t m,
+                    double *scores) {
+    for (int64_t i = 0; i < n && i < m; i++) scores[i] = labeler_score(prompts[i], responses[i]);
+}
+
 /* ---- ranking, with noise ---- */
 
 static uint64_t mix(uint64_t z) {
@@ -465,34 +474,28 @@ static double normal(uint64_t seed, uint64_t index) {
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
 }
 
-/* Ranks `n` (1 to 64) responses into ranks[0..n-1], 1 = best. The labeler sees the gold score plus normal
+/* Ranks `n` responses (at most 64) into ranks[0..n-1], 1 = best. The labeler sees the gold score plus normal
    noise of standard deviation `noise` points, and tells half points apart: equal halves tie, as do equal
    texts, and the ranks after a tie go on without a gap. The noise depends on `seed` and the response's place,
-   nothing else. Returns the number of different ranks, or -1 for n out of range or noise that is no finite
-   number from 0. */
-int32_t labeler_rank(const char *prompt, const char *const *responses, int32_t n, uint64_t seed, double noise,
-                     int32_t *ranks) {
+   nothing else. More than 64 responses, or a noise that is negative or no finite number, get rank 0, "not
+   judged". */
+void labeler_rank(const char *prompt, const char *const *responses, int64_t n, int64_t seed, double noise,
+                  int64_t *ranks) {
     double seen[MAX_RANKED];
-    if (n < 1 || n > MAX_RANKED) return -1;
-    for (int32_t i = 0; i < n; i++) {
-        int32_t twin = 0;
+    for (int64_t i = 0; i < n; i++) ranks[i] = 0;
+    if (n > MAX_RANKED || !(noise >= 0 && noise < INFINITY)) return;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t twin = 0;
         while (strcmp(responses[twin], responses[i]) != 0) twin++;
-        if (twin < i)
-            seen[i] = seen[twin];
-        else
-            seen[i] =
-                floor(2 * (labeler_score(prompt, responses[i]) + noise * normal(seed, (uint64_t)i)) + 0.5);
+        double points = labeler_score(prompt, responses[i]) + noise * normal((uint64_t)seed, (uint64_t)i);
+        seen[i] = twin < i ? seen[twin] : floor(2 * points + 0.5);
     }
-    int32_t different = 0;
     double last = INFINITY;
-    for (;;) {
+    for (int64_t rank = 1; rank <= n; rank++) {
         double best = -INFINITY;
-        for (int32_t i = 0; i < n; i++)
-            if (seen[i] < last) best = most(best, seen[i]);
-        if (best == -INFINITY) return different;
-        different++;
-        for (int32_t i = 0; i < n; i++)
-            if (seen[i] == best) ranks[i] = different;
+        for (int64_t i = 0; i < n; i++) best = seen[i] < last ? most(best, seen[i]) : best;
+        for (int64_t i = 0; i < n; i++)
+            if (seen[i] == best) ranks[i] = rank;
         last = best;
     }
 }
