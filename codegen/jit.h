@@ -23,14 +23,14 @@ typedef struct tct_objects {
 // Emits, optimises and compiles all units, several to a module, on up to `threads` threads. The objects
 // depend on units and target alone. Returns false after reporting E0841 when LLVM refuses a module (an error
 // of ours; the message names the units).
-bool tct_compile(tct_diag *d, const tct_target *target, const tct_unit *units, size_t n, int threads,
-                 tct_objects *out);
+bool tct_units_compile(tct_diag *d, const tct_target *target, const tct_unit *units, size_t n, int threads,
+                       tct_objects *out);
 void tct_objects_free(tct_objects *objects);
 
 // One unit as text, for `tercet dump`.
 typedef enum tct_text_stage { TCT_TEXT_LLVM, TCT_TEXT_LLVM_OPT, TCT_TEXT_ASM } tct_text_stage;
-bool tct_compile_text(tct_diag *d, const tct_target *target, const tct_unit *unit, tct_text_stage stage,
-                      tct_buf *out);
+bool tct_unit_text(tct_diag *d, const tct_target *target, const tct_unit *unit, tct_text_stage stage,
+                   tct_buf *out);
 
 // Code in memory. Owned by the caller; what it maps lives until tct_jit_free. One thread at a time; the code
 // itself may run on all.

@@ -81,14 +81,14 @@ static void compile_group(const compilation *c, LLVMTargetMachineRef machine, gr
     LLVMContextDispose(context);
 }
 
-typedef struct compiler {
+typedef struct unit_worker {
     compilation *work;
     LLVMTargetMachineRef machine; // one a thread
     pthread_t thread;
-} compiler;
+} unit_worker;
 
 static void *compile_groups(void *arg) {
-    compiler *me = arg;
+    unit_worker *me = arg;
     for (size_t i; (i = atomic_fetch_add(&me->work->next, 1)) < me->work->n_groups;)
         compile_group(me->work, me->machine, &me->work->groups[i]);
     return NULL;
@@ -109,13 +109,13 @@ static size_t group_units(const tct_unit *units, size_t n, group *groups) {
 }
 
 // The calling thread compiles as well; a thread that the system refuses is done without.
-static void run_compilers(compiler *compilers, size_t n) {
+static void run_workers(unit_worker *workers, size_t n) {
     size_t started = 1;
     while (started < n &&
-           pthread_create(&compilers[started].thread, NULL, compile_groups, &compilers[started]) == 0)
+           pthread_create(&workers[started].thread, NULL, compile_groups, &workers[started]) == 0)
         started++;
-    compile_groups(&compilers[0]);
-    for (size_t i = 1; i < started; i++) pthread_join(compilers[i].thread, NULL);
+    compile_groups(&workers[0]);
+    for (size_t i = 1; i < started; i++) pthread_join(workers[i].thread, NULL);
 }
 
 static bool report(tct_diag *d, const compilation *c) {
@@ -131,23 +131,23 @@ static bool report(tct_diag *d, const compilation *c) {
     return ok;
 }
 
-bool tct_compile(tct_diag *d, const tct_target *target, const tct_unit *units, size_t n, int threads,
-                 tct_objects *out) {
+bool tct_units_compile(tct_diag *d, const tct_target *target, const tct_unit *units, size_t n, int threads,
+                       tct_objects *out) {
     *out = (tct_objects){0};
     if (n == 0) return true;
     group *groups = tct_alloc(n * sizeof *groups);
     compilation work = {target, units, groups, group_units(units, n, groups), 0};
-    size_t n_compilers = threads < 1 ? 1 : (size_t)threads;
-    if (n_compilers > work.n_groups) n_compilers = work.n_groups;
-    compiler *compilers = tct_alloc(n_compilers * sizeof *compilers);
+    size_t n_workers = threads < 1 ? 1 : (size_t)threads;
+    if (n_workers > work.n_groups) n_workers = work.n_groups;
+    unit_worker *workers = tct_alloc(n_workers * sizeof *workers);
     bool ok = true;
-    for (size_t i = 0; ok && i < n_compilers; i++) {
-        compilers[i] = (compiler){.work = &work, .machine = tct_target_machine(d, target)};
-        ok = compilers[i].machine != NULL;
+    for (size_t i = 0; ok && i < n_workers; i++) {
+        workers[i] = (unit_worker){.work = &work, .machine = tct_target_machine(d, target)};
+        ok = workers[i].machine != NULL;
     }
-    if (ok) run_compilers(compilers, n_compilers);
-    for (size_t i = 0; i < n_compilers; i++)
-        if (compilers[i].machine) LLVMDisposeTargetMachine(compilers[i].machine);
+    if (ok) run_workers(workers, n_workers);
+    for (size_t i = 0; i < n_workers; i++)
+        if (workers[i].machine) LLVMDisposeTargetMachine(workers[i].machine);
     ok = ok && report(d, &work);
     if (ok) out->data = tct_alloc(work.n_groups * sizeof *out->data);
     for (size_t i = 0; i < work.n_groups; i++) {
@@ -157,7 +157,7 @@ bool tct_compile(tct_diag *d, const tct_target *target, const tct_unit *units, s
             LLVMDisposeMemoryBuffer(groups[i].object);
         free(groups[i].error);
     }
-    free(compilers);
+    free(workers);
     free(groups);
     return ok;
 }
@@ -187,8 +187,8 @@ static char *module_text(LLVMModuleRef module, LLVMTargetMachineRef machine, tct
     return NULL;
 }
 
-bool tct_compile_text(tct_diag *d, const tct_target *target, const tct_unit *unit, tct_text_stage stage,
-                      tct_buf *out) {
+bool tct_unit_text(tct_diag *d, const tct_target *target, const tct_unit *unit, tct_text_stage stage,
+                   tct_buf *out) {
     LLVMTargetMachineRef machine = tct_target_machine(d, target);
     if (!machine) return false;
     LLVMContextRef context = LLVMContextCreate();
