@@ -105,6 +105,7 @@ static bool same_double(double a, double b) {
 
 bool tct_ir_attr_equal(tct_ir_op op, const tct_ir_attr *a, const tct_ir_attr *b) {
     unsigned uses = tct_ir_ops[op].attrs;
+    if (op == TCT_IR_CONST) uses &= ~(unsigned)(tct_dtype_is_float(a->dtype) ? TCT_IR_INT : TCT_IR_FLOAT);
     if (uses & TCT_IR_AXES &&
         (a->n_axes != b->n_axes || memcmp(a->axes, b->axes, a->n_axes * sizeof *a->axes) != 0))
         return false;

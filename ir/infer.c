@@ -216,9 +216,15 @@ static bool infer_leaf(tct_infer *c) {
                                   tct_infer_type(c, c->x));
         c->dtype = TCT_F32;
         return true;
-    default: // const, size: scalars
+    case TCT_IR_CONST:
         c->n_axes = 0;
-        if (n->op == TCT_IR_CONST) return true;
+        if ((c->dtype == TCT_I32 && n->attr.i != (int32_t)n->attr.i) ||
+            (c->dtype == TCT_BOOL && n->attr.i != (n->attr.i != 0)))
+            return tct_infer_fail(c, "E0307", NULL, "const: %lld is no %s", (long long)n->attr.i,
+                                  tct_dtype_name(c->dtype));
+        return true;
+    default: // size: a scalar
+        c->n_axes = 0;
     }
     return c->dtype != TCT_BOOL || tct_infer_fail(c, "E0307", NULL, "%s counts, and can't be bool", c->name);
 }

@@ -173,12 +173,20 @@ tct_value tct_ir_copy_node(tct_graph *to, const tct_graph *from, tct_value v, tc
 // Appends a node that is complete (op, operands, attributes, dtype, axes; pointers into the module's arena).
 tct_value tct_ir_append(tct_graph *g, const tct_node *n);
 
-// Text form (docs/ir.md). Printing then parsing gives an equal graph; `spans`: source places as trailing comments.
-void tct_ir_print(const tct_graph *g, tct_buf *out, bool spans);
+// Text form (docs/ir.md). Printing then parsing gives an equal graph. `sources` (may be NULL): print the source places
+// of nodes as trailing comments, looked up there.
+void tct_ir_print(const tct_graph *g, tct_buf *out, const tct_diag *sources);
+// Parses one graph and verifies it. NULL after reporting E0601 (text), E03xx (operands) or E0603 (graph). Registers the
+// text as a source of `d`; the nodes' spans point into it. Any bytes are safe.
 tct_graph *tct_ir_parse(tct_diag *d, tct_ir_module *m, const char *path, const char *text, size_t len);
+// A double so that it reads back to the same bits, in as few digits as that takes: "0.1", "1e-05", "-inf", "nan".
+void tct_ir_print_double(tct_buf *out, double x);
 // Equal as graphs: same nodes in the same order with the same attributes, names of graph and spans ignored.
 bool tct_ir_equal(const tct_graph *a, const tct_graph *b);
-// Everything that ir.md demands of a graph. `after` names the pass for the message.
+// Everything that ir.md demands of a graph. `after` names the pass for the message, may be NULL. Reports E0603.
 bool tct_ir_verify(tct_diag *d, const tct_graph *g, const char *after);
+
+// The manual: one operation, or all of them by class (name NULL), as Markdown. false: no such operation.
+bool tct_ir_ops_manual(tct_buf *out, const char *name);
 
 #endif
