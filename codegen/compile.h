@@ -6,14 +6,16 @@
 #include "passes/passes.h"
 #include "runtime/plan.h"
 
-// Owns the just-in-time session, every plan and all machine code made with it. Equal kernels of all its graphs share
-// code. One thread at a time; the plans themselves may be run by anyone for as long as the compiler lives.
+// Owns the just-in-time session, every plan and all machine code made with it. Equal kernels of all its
+// graphs share code. One thread at a time; the plans themselves may be run by anyone for as long as the
+// compiler lives.
 typedef struct tct_compiler tct_compiler;
 
 typedef struct tct_compile_options {
-    const char *passes; // as for tct_passes_run; NULL: "default". Graphs without fused groups are fused in any case
-    bool defer;         // no machine code yet: tct_compiler_finish makes that of all deferred plans, in parallel
-    bool keep_text;     // keep what tct_compiler_dump prints
+    const char
+        *passes; // as for tct_passes_run; NULL: "default". Graphs without fused groups are fused in any case
+    bool defer;  // no machine code yet: tct_compiler_finish makes that of all deferred plans, in parallel
+    bool keep_text;              // keep what tct_compiler_dump prints
     const tct_pass_trace *trace; // may be NULL
 } tct_compile_options;
 
@@ -23,23 +25,23 @@ typedef struct tct_compile_stats { // sums since tct_compiler_new
     uint32_t kernels, kernel_hits; // distinct kernels generated; uses that an equal kernel served
 } tct_compile_stats;
 
-// `isa`: "baseline", "avx2", "avx512" or NULL for the best that this machine has. `threads`: how many kernels are
-// compiled at once, 0: as many as there are cores. NULL after reporting.
+// `isa`: "baseline", "avx2", "avx512" or NULL for the best that this machine has. `threads`: how many kernels
+// are compiled at once, 0: as many as there are cores. NULL after reporting.
 tct_compiler *tct_compiler_new(tct_diag *d, const char *isa, int threads);
 void tct_compiler_free(tct_compiler *c); // and every plan made with it
 
-// The plan of g, whose sizes are all known. The plan keeps nothing of g or its module. `o` may be NULL: all zero.
-// Inputs and outputs of the plan are those of g, in order. NULL after reporting (unknown pass, a size that isn't known:
-// E0803, code that the compiler refuses: E0804).
-tct_plan *tct_compile(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o);
+// The plan of g, whose sizes are all known. The plan keeps nothing of g or its module. `o` may be NULL: all
+// zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (unknown pass, a size
+// that isn't known: E0803, code that the compiler refuses: E0804).
+tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o);
 // Machine code for all deferred plans. Without it they must not be run.
 bool tct_compiler_finish(tct_diag *d, tct_compiler *c);
 
 tct_compile_stats tct_compiler_stats(const tct_compiler *c);
 
 typedef enum tct_dump_stage { TCT_DUMP_KERNEL, TCT_DUMP_LLVM, TCT_DUMP_ASM, TCT_DUMP_PLAN } tct_dump_stage;
-// Appends the texts of a plan compiled with keep_text: its kernels as kernel IR, LLVM IR or assembly, each once, or the
-// plan itself (which needs no keep_text).
+// Appends the texts of a plan compiled with keep_text: its kernels as kernel IR, LLVM IR or assembly, each
+// once, or the plan itself (which needs no keep_text).
 void tct_compiler_dump(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage, tct_buf *out);
 
 #endif
