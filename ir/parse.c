@@ -10,7 +10,7 @@
 enum { MAX_DEPTH = 32, MAX_OPERANDS = 1 << 16 };
 
 typedef struct named_axis {
-    const char *name = "";
+    const char *name;
     int64_t number; // after the apostrophe, 0 without
     tct_axis axis;
 } named_axis;
