@@ -230,7 +230,8 @@ static bool parse_value(parser *p, const labels *l, tct_value *v) {
 }
 
 static bool parse_operands(parser *p, const labels *l, tct_node *n) {
-    if (p->t.kind != TCT_TOKEN_VALUE) return true;
+    if (p->t.kind != TCT_TOKEN_VALUE || tct_ir_ops[n->op].arity == 0)
+        return true; // the next line begins with one
     TCT_VEC(tct_value) in = {0};
     bool ok;
     do {
