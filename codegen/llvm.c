@@ -53,6 +53,22 @@ void tct_llvm_masked_store(LLVMBuilderRef b, LLVMValueRef value, LLVMValueRef po
 #endif
 }
 
+LLVMValueRef tct_llvm_gather(LLVMBuilderRef b, LLVMTypeRef type, LLVMValueRef pointers, unsigned align) {
+    LLVMContextRef c = tct_llvm_context(b);
+    LLVMTypeRef mask_type = LLVMVectorType(LLVMInt1TypeInContext(c), LLVMGetVectorSize(type));
+    LLVMTypeRef overload[] = {type, LLVMTypeOf(pointers)};
+#if LLVM_VERSION_MAJOR >= 22
+    LLVMValueRef args[] = {pointers, LLVMConstAllOnes(mask_type), LLVMGetPoison(type)};
+    LLVMValueRef call = tct_llvm_intrinsic(b, "llvm.masked.gather", overload, 2, args, 3);
+    align_argument(b, call, 0, align);
+    return call;
+#else
+    LLVMValueRef args[] = {pointers, LLVMConstInt(LLVMInt32TypeInContext(c), align, 0),
+                           LLVMConstAllOnes(mask_type), LLVMGetPoison(type)};
+    return tct_llvm_intrinsic(b, "llvm.masked.gather", overload, 2, args, 4);
+#endif
+}
+
 LLVMValueRef tct_llvm_load(LLVMBuilderRef b, LLVMTypeRef type, LLVMValueRef pointer, unsigned align) {
     LLVMValueRef load = LLVMBuildLoad2(b, type, pointer, "");
     LLVMSetAlignment(load, align);

@@ -30,6 +30,9 @@ LLVMValueRef tct_llvm_masked_load(LLVMBuilderRef b, LLVMTypeRef type, LLVMValueR
 void tct_llvm_masked_store(LLVMBuilderRef b, LLVMValueRef value, LLVMValueRef pointer, unsigned align,
                            LLVMValueRef mask);
 
+// One element from each of a vector of pointers.
+LLVMValueRef tct_llvm_gather(LLVMBuilderRef b, LLVMTypeRef type, LLVMValueRef pointers, unsigned align);
+
 // Loads and stores of scalars or vectors with an alignment that need not be the type's natural one.
 LLVMValueRef tct_llvm_load(LLVMBuilderRef b, LLVMTypeRef type, LLVMValueRef pointer, unsigned align);
 void tct_llvm_store(LLVMBuilderRef b, LLVMValueRef value, LLVMValueRef pointer, unsigned align);
