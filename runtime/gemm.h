@@ -18,7 +18,6 @@ typedef struct tct_gemm_axes {
 
 typedef enum tct_gemm_path {
     TCT_GEMM_TILES, // blocked, register tiles
-    TCT_GEMM_ROWS,  // few rows, B contiguous in n: streams B once, no packing
     TCT_GEMM_DOTS,  // few rows, A and B contiguous in k: dot products, streams B once
     TCT_GEMM_ZERO,  // k = 0: C becomes 0 (or stays)
 } tct_gemm_path;

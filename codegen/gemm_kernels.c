@@ -1,0 +1,90 @@
+// Names of a product's kernels, and what their generators share.
+#include "codegen/gemm_kernels.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f]
+static const char *const kinds[] = {"micro", "dots", "copy", "turn"};
+
+void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYMBOL]) {
+    snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s", kinds[k->kind], tct_dtype_name(k->dtype),
+             tct_isa_name(isa), k->rows, k->columns, k->edge ? "e" : "", k->by_row ? "r" : "",
+             k->far ? "f" : "");
+}
+
+bool gemm_kernel_parse(const char *symbol, gemm_kernel *out) {
+    char kind[8], dtype[8], isa_name[16], flags[8] = "";
+    gemm_kernel k = {0};
+    if (sscanf(symbol, "tct_gemm_%7[a-z]_%7[a-z0-9]_%15[a-z0-9]_%ux%u%7s", kind, dtype, isa_name, &k.rows,
+               &k.columns, flags) < 5)
+        return false;
+    tct_isa isa;
+    if (!tct_dtype_parse(dtype, &k.dtype) || !tct_isa_parse(isa_name, &isa)) return false;
+    size_t i = 0;
+    while (i < sizeof kinds / sizeof *kinds && strcmp(kind, kinds[i]) != 0) i++;
+    if (i == sizeof kinds / sizeof *kinds) return false;
+    k.kind = (gemm_kernel_kind)i;
+    k.edge = strchr(flags, 'e') != NULL;
+    k.by_row = strchr(flags, 'r') != NULL;
+    k.far = strchr(flags, 'f') != NULL;
+    *out = k;
+    char again[TCT_GEMM_SYMBOL];
+    gemm_kernel_symbol(&k, isa, again);
+    return strcmp(again, symbol) == 0;
+}
+
+gemm_code gemm_begin(LLVMModuleRef module, const tct_target *target, tct_dtype dtype, const char *symbol,
+                     const char *params) {
+    enum { MAX_PARAMS = 12 };
+    LLVMContextRef c = LLVMGetModuleContext(module);
+    LLVMTypeRef types[MAX_PARAMS], i64 = LLVMInt64TypeInContext(c);
+    unsigned n = 0;
+    for (; params[n]; n++) types[n] = params[n] == 'p' ? LLVMPointerTypeInContext(c, 0) : i64;
+    LLVMValueRef fn =
+        LLVMAddFunction(module, symbol, LLVMFunctionType(LLVMVoidTypeInContext(c), types, n, 0));
+    for (unsigned i = 0; i < n; i++)
+        if (params[i] == 'p') tct_llvm_attribute(fn, i + 1, "noalias");
+    tct_llvm_attribute(fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "nounwind");
+    unsigned lanes = tct_target_lanes(target, dtype);
+    LLVMTypeRef element = tct_target_type(c, dtype);
+    gemm_code g = {.b = LLVMCreateBuilderInContext(c),
+                   .context = c,
+                   .function = fn,
+                   .element = element,
+                   .vector = LLVMVectorType(element, lanes),
+                   .i64 = i64,
+                   .lanes = lanes,
+                   .bytes = (unsigned)tct_dtype_size(dtype)};
+    LLVMPositionBuilderAtEnd(g.b, gemm_block(&g));
+    return g;
+}
+
+void gemm_end(gemm_code *g) {
+    LLVMBuildRetVoid(g->b);
+    LLVMDisposeBuilder(g->b);
+}
+
+LLVMValueRef gemm_index(const gemm_code *g, int64_t i) { return LLVMConstInt(g->i64, (uint64_t)i, 1); }
+
+LLVMValueRef gemm_at(const gemm_code *g, LLVMValueRef p, LLVMValueRef offset) {
+    return LLVMBuildInBoundsGEP2(g->b, g->element, p, &offset, 1, "");
+}
+
+LLVMValueRef gemm_scaled(const gemm_code *g, LLVMValueRef stride, unsigned times) {
+    return LLVMBuildMul(g->b, stride, gemm_index(g, times), "");
+}
+
+LLVMBasicBlockRef gemm_block(const gemm_code *g) {
+    return LLVMAppendBasicBlockInContext(g->context, g->function, "");
+}
+
+LLVMValueRef gemm_fma(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef args[] = {x, y, z};
+    return tct_llvm_intrinsic(g->b, "llvm.fmuladd", &type, 1, args, 3);
+}
+
+LLVMValueRef gemm_load_splat(const gemm_code *g, LLVMValueRef at) {
+    return tct_llvm_splat(g->b, tct_llvm_load(g->b, g->element, at, g->bytes), g->lanes);
+}

@@ -1,0 +1,56 @@
+// Internal to codegen/gemm*.c: the kernels that products are made of, each described by a small record that
+// its symbol spells out.
+#ifndef TCT_CODEGEN_GEMM_KERNELS_H
+#define TCT_CODEGEN_GEMM_KERNELS_H
+
+#include "codegen/gemm.h"
+
+typedef enum gemm_kernel_kind {
+    GEMM_MICRO, // tct_gemm_micro_fn: rows × vectors of C in registers
+    GEMM_DOTS,  // tct_gemm_micro_fn: A and B contiguous in k
+    GEMM_COPY,  // tct_gemm_pack_fn: the panel's axis is contiguous
+    GEMM_TURN,  // tct_gemm_pack_fn: k is contiguous
+} gemm_kernel_kind;
+
+typedef struct gemm_kernel {
+    gemm_kernel_kind kind;
+    tct_dtype dtype;
+    unsigned rows;    // MICRO, DOTS: of C; COPY, TURN: the panel's width
+    unsigned columns; // MICRO: vectors; DOTS: rows of B at once
+    bool edge;        // MICRO: the last vector is masked
+    bool by_row;      // MICRO: A is contiguous in k, not in m
+    bool far;         // MICRO: B comes from memory; fetch ahead of it
+} gemm_kernel;
+
+// The symbol, for one instruction set; and back. The parse fails on anything that the first didn't make.
+void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYMBOL]);
+bool gemm_kernel_parse(const char *symbol, gemm_kernel *out);
+
+void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
+                     const tct_target *target);
+void gemm_emit_dots(const gemm_kernel *k, const char *symbol, LLVMModuleRef module, const tct_target *target);
+void gemm_emit_pack(const gemm_kernel *k, const char *symbol, LLVMModuleRef module, const tct_target *target);
+
+// What the three share: a function under construction.
+typedef struct gemm_code {
+    LLVMBuilderRef b;
+    LLVMContextRef context;
+    LLVMValueRef function;
+    LLVMTypeRef element, vector, i64;
+    unsigned lanes, bytes; // of a vector; of an element
+} gemm_code;
+
+// A void function of pointers and i64s: 'p' and 'i' in `params`; pointers named in `apart` (bits) don't
+// overlap the others.
+gemm_code gemm_begin(LLVMModuleRef module, const tct_target *target, tct_dtype dtype, const char *symbol,
+                     const char *params);
+void gemm_end(gemm_code *g); // returns void and releases the builder
+LLVMValueRef gemm_index(const gemm_code *g, int64_t i);
+// p + offset elements
+LLVMValueRef gemm_at(const gemm_code *g, LLVMValueRef p, LLVMValueRef offset);
+LLVMValueRef gemm_scaled(const gemm_code *g, LLVMValueRef stride, unsigned times); // stride · times
+LLVMBasicBlockRef gemm_block(const gemm_code *g);
+LLVMValueRef gemm_fma(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
+LLVMValueRef gemm_load_splat(const gemm_code *g, LLVMValueRef at);
+
+#endif
