@@ -65,7 +65,6 @@ typedef struct tct_decoder {
     int to_strip;  // leading characters still to be stripped from fused text
     tct_buf bytes; // bytes that may yet become a character, or characters that may yet be stripped
     tct_buf held;  // run of byte-fallback bytes not yet judged
-    tct_buf token; // scratch
 } tct_decoder;
 void tct_decoder_push(tct_decoder *s, int32_t id, tct_buf *out);
 void tct_decoder_finish(tct_decoder *s, tct_buf *out);
