@@ -13,6 +13,9 @@ typedef struct tct_name {
     tct_span span;
 } tct_name;
 
+// No tree is higher than this: a walk over it may recurse.
+enum { TCT_MAX_NESTING = 256 };
+
 // Expressions
 
 typedef enum tct_expr_kind {
@@ -76,6 +79,7 @@ typedef struct tct_expr {
     tct_expr_kind kind;
     tct_operator op;
     bool reverse;
+    uint16_t height;  // levels of nodes below and including this one, at most TCT_MAX_NESTING
     tct_span span;    // the whole expression
     tct_span op_span; // the operator, the field name, the call's parentheses
     int64_t i;
@@ -140,6 +144,7 @@ typedef struct tct_stmt {
 typedef struct tct_block {
     tct_stmt **stmts;
     uint32_t n_stmts;
+    uint16_t height; // levels of nodes below and including this one
     tct_span span;
 } tct_block;
 
@@ -217,6 +222,7 @@ typedef struct tct_item {
     tct_span span; // the whole item
     tct_name name;
     bool string;
+    struct tct_ast *used; // of a use: the file it names, set by tct_package_load; NULL where it wasn't found
     tct_param *params;
     uint32_t n_params;
     tct_result *results;
@@ -258,7 +264,7 @@ typedef struct tct_package {
 bool tct_package_load(tct_diag *d, tct_package *u, const char *path, const char *std_dir);
 // As tct_package_load, with the main file's text given (for tests and editors).
 bool tct_package_load_text(tct_diag *d, tct_package *u, const char *path, const char *text, size_t len,
-                        const char *std_dir);
+                           const char *std_dir);
 void tct_package_free(tct_package *u);
 
 #endif
