@@ -1,0 +1,173 @@
+// Configuration: values declared in config blocks, overridden from the command line, checked against type and
+// range.
+#include "base/file.h"
+#include "frontend/elab_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void collect(tct_elab *e, const tct_ast *file, const tct_config_entry *entries, uint32_t n,
+                    const char *prefix) {
+    for (uint32_t i = 0; i < n; i++) {
+        const tct_config_entry *c = &entries[i];
+        const char *name =
+            prefix[0] ? tct_arena_printf(&e->arena, "%s.%s", prefix, c->name.text) : c->name.text;
+        if (c->group) {
+            collect(e, file, c->entries, c->n_entries, name);
+            continue;
+        }
+        bool twice = false;
+        for (size_t k = 0; k < e->config.len && !twice; k++)
+            if (strcmp(e->config.data[k].name, name) == 0) {
+                tct_elab_error(e, "E0401", c->name.span, "config.%s is declared twice", name);
+                tct_note_at(e->d, e->config.data[k].entry->name.span, "first declared here");
+                twice = true;
+            }
+        if (!twice) TCT_PUSH(&e->config, (tct_config_cell){.name = name, .entry = c, .file = file});
+    }
+}
+
+tct_val *tct_elab_literal(tct_elab *e, const char *type, const char *text, tct_span span) {
+    char *end = NULL;
+    errno = 0;
+    if (strcmp(type, "int") == 0) {
+        long long i = strtoll(text, &end, 10);
+        return end != text && !*end && errno == 0 ? tct_val_int(e, i, span) : NULL;
+    }
+    if (strcmp(type, "float") == 0) {
+        double f = strtod(text, &end);
+        return end != text && !*end && isfinite(f) ? tct_val_float(e, f, span) : NULL;
+    }
+    if (strcmp(type, "bool") == 0) {
+        if (strcmp(text, "true") == 0 || strcmp(text, "1") == 0) return tct_val_bool(e, true, span);
+        if (strcmp(text, "false") == 0 || strcmp(text, "0") == 0) return tct_val_bool(e, false, span);
+        return NULL;
+    }
+    return tct_val_string(e, tct_arena_strdup(&e->arena, text), span);
+}
+
+static const char *show(tct_elab *e, const tct_val *v) {
+    if (v->kind == V_INT) return tct_arena_printf(&e->arena, "%lld", (long long)v->i);
+    if (v->kind == V_FLOAT) return tct_arena_printf(&e->arena, "%g", v->f);
+    return "?";
+}
+
+static double number(const tct_val *v) { return v->kind == V_INT ? (double)v->i : v->f; }
+
+static bool check_range(tct_elab *e, const tct_config_cell *c, const tct_val *v, tct_span place) {
+    if (!c->entry->low || !tct_val_is_number(v)) return true;
+    tct_val *low = tct_elab_expr(e, c->entry->low), *high = tct_elab_expr(e, c->entry->high);
+    if (low->kind == V_ERROR || high->kind == V_ERROR) return false;
+    if (!tct_val_is_number(low) || !tct_val_is_number(high))
+        return tct_elab_error(e, "E0403", c->entry->low->span, "a range has numbers as bounds");
+    if (number(v) >= number(low) && number(v) <= number(high)) return true;
+    tct_elab_error(e, "E0403", place, "%s = %s is outside of %s .. %s", c->name, show(e, v), show(e, low),
+                   show(e, high));
+    if (place.file != c->entry->span.file || place.begin < c->entry->span.begin ||
+        place.begin > c->entry->span.end)
+        tct_note_at(e->d, c->entry->span, "the range is declared here");
+    return false;
+}
+
+static bool known_type(const char *type) {
+    static const char *const types[] = {"int", "float", "bool", "string", "path"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(type, types[i]) == 0) return true;
+    return false;
+}
+
+static tct_val *evaluate(tct_elab *e, tct_config_cell *c) {
+    if (c->val) return c->val;
+    const char *type = c->entry->type ? c->entry->type->name.text : "";
+    if (c->evaluating) {
+        tct_elab_error(e, "E0404", c->entry->span, "config.%s depends on itself", c->name);
+        return tct_val_error(e);
+    }
+    if (!known_type(type)) {
+        tct_elab_error(e, "E0402", c->entry->type ? c->entry->type->span : c->entry->span,
+                       "config values are int, float, bool, string or path, found %s", type);
+        return c->val = tct_val_error(e);
+    }
+    c->evaluating = true;
+    tct_val *v = c->entry->value ? tct_elab_expr(e, c->entry->value) : tct_val_error(e);
+    c->evaluating = false;
+    tct_val_kind want = strcmp(type, "int") == 0     ? V_INT
+                        : strcmp(type, "float") == 0 ? V_FLOAT
+                        : strcmp(type, "bool") == 0  ? V_BOOL
+                                                     : V_STRING;
+    if (want == V_FLOAT && v->kind == V_INT) v = tct_val_float(e, (double)v->i, v->span);
+    if (v->kind != V_ERROR && v->kind != want) {
+        tct_elab_error(e, "E0402", c->entry->value->span, "config.%s is declared %s, found %s", c->name, type,
+                       tct_val_describe(e, v));
+        v = tct_val_error(e);
+    }
+    if (v->kind == V_STRING && strcmp(type, "path") == 0 &&
+        v->s[0] != '/') // relative to the file that says it
+        v = tct_val_string(e, tct_path_join(&e->arena, tct_path_dir(&e->arena, c->file->path), v->s),
+                           v->span);
+    c->val = v;
+    return v;
+}
+
+static void override(tct_elab *e, const tct_setting *s) {
+    uint32_t file = tct_diag_add_source(e->d, "command line", s->name, strlen(s->name));
+    tct_span place = {file, 0, (uint32_t)strlen(s->name)};
+    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, e->config.len);
+    for (size_t i = 0; i < e->config.len; i++) names[i] = e->config.data[i].name;
+    for (size_t i = 0; i < e->config.len; i++) {
+        tct_config_cell *c = &e->config.data[i];
+        if (strcmp(c->name, s->name) != 0) continue;
+        const char *type = c->entry->type ? c->entry->type->name.text : "";
+        tct_val *v = known_type(type) ? tct_elab_literal(e, type, s->value, place) : NULL;
+        if (!v) {
+            tct_elab_error(e, "E0402", place, "%s is declared %s, found %s", c->name, type, s->value);
+            tct_note_at(e->d, c->entry->span, "declared here");
+            return;
+        }
+        c->val = v;
+        c->from_command_line = true;
+        return;
+    }
+    tct_elab_error(e, "E0405", place, "there is no config value %s", s->name);
+    const char *near = tct_nearest(s->name, names, e->config.len);
+    if (!near) // perhaps only the last part was given
+        for (size_t i = 0; i < e->config.len && !near; i++) {
+            const char *dot = strrchr(names[i], '.');
+            if (dot && strcmp(dot + 1, s->name) == 0) near = names[i];
+        }
+    if (near)
+        tct_help(e->d, "did you mean %s?", near);
+    else if (e->config.len == 0)
+        tct_help(e->d, "this program declares no config");
+}
+
+void tct_elab_config(tct_elab *e, const tct_setting *sets, size_t n) {
+    for (size_t f = 0; f < e->package->files.len; f++) {
+        const tct_ast *ast = e->package->files.data[f];
+        for (uint32_t i = 0; i < ast->n_items; i++)
+            if (ast->items[i]->kind == TCT_ITEM_CONFIG)
+                collect(e, ast, ast->items[i]->entries, ast->items[i]->n_entries, "");
+    }
+    tct_scope_push(e, true);
+    for (size_t i = 0; i < n; i++) override(e, &sets[i]);
+    for (size_t i = 0; i < e->config.len; i++) evaluate(e, &e->config.data[i]);
+    for (size_t i = 0; i < e->config.len; i++) {
+        tct_config_cell *c = &e->config.data[i];
+        tct_span place = c->from_command_line || !c->entry->value ? c->val->span : c->entry->value->span;
+        if (c->val->kind != V_ERROR) check_range(e, c, c->val, place);
+    }
+    tct_scope_pop(e);
+}
+
+tct_val *tct_elab_config_value(tct_elab *e, const char *dotted, tct_span span) {
+    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, e->config.len);
+    for (size_t i = 0; i < e->config.len; i++) {
+        names[i] = e->config.data[i].name;
+        if (strcmp(names[i], dotted) == 0) return evaluate(e, &e->config.data[i]);
+    }
+    tct_elab_error(e, "E0405", span, "there is no config value %s", dotted);
+    const char *near = tct_nearest(dotted, names, e->config.len);
+    if (near) tct_help(e->d, "did you mean config.%s?", near);
+    return tct_val_error(e);
+}

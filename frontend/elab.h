@@ -1,0 +1,45 @@
+// Elaboration: from syntax trees to tensor IR and programs. One walk evaluates what is static, builds IR for
+// what is tensor, and reports what doesn't fit.
+#ifndef TCT_FRONTEND_ELAB_H
+#define TCT_FRONTEND_ELAB_H
+
+#include "frontend/ast.h"
+#include "ir/ir.h"
+
+// A static value given from outside: a size ("B"), a hyper-parameter ("m.layers"), a static argument
+// ("shift_mean") or a config value ("ppo.lr"). `value` is source text of a literal: "64", "1e-5", "true", or
+// any text for strings and paths.
+typedef struct tct_setting {
+    const char *name, *value;
+} tct_setting;
+
+typedef struct tct_elab tct_elab;
+
+// `package` and `d` outlive it. Evaluates the config with the overrides in `sets`; reports E04xx (unknown key
+// with the nearest one, wrong type, out of range). Always returns an elaborator; d->n_errors tells.
+tct_elab *tct_elab_new(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets);
+void tct_elab_free(tct_elab *e);
+
+// Types, shapes and config of every item of the package's own files, or of the library too.
+bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets, bool library);
+
+// Builds graph `name` with inputs for its parameters (a model's dotted: "m.block.0.qkv"), results as outputs
+// ("out" for one unnamed), and for each inout parameter its tensors as further outputs, aliased to their
+// inputs. `settings` give axis sizes, hyper-parameters and static arguments; axes not given have size 0
+// (unknown) and print as such. NULL after reporting.
+tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const tct_setting *settings,
+                          size_t n);
+
+// The parameters of a graph as eval needs them: a tensor by name with its declared axes.
+typedef struct tct_graph_param {
+    const char *name;
+    bool is_static, is_model, has_default, rest;
+    tct_dtype dtype;
+    uint32_t n_axes;
+    const char *const *axes;
+    const char *model; // type name
+} tct_graph_param;
+// In the elaborator's arena. NULL (and E0201 with the nearest name) when there is no such graph.
+const tct_graph_param *tct_elab_params(tct_elab *e, const char *graph, size_t *n);
+
+#endif

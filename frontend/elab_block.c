@@ -1,0 +1,426 @@
+// Statements of graphs, and scans.
+#include "frontend/elab_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+bool tct_elab_bind_names(tct_elab *e, const tct_stmt *s, tct_val *v) {
+    if (!s->tuple) {
+        if (s->mutable) v = tct_val_copy(e, v);
+        tct_scope_bind(e, s->names[0].text, v, s->names[0].span, s->mutable);
+        return v->kind != V_ERROR;
+    }
+    bool ok = v->kind == V_STRUCT && v->n_fields == s->n_names;
+    if (!ok && v->kind != V_ERROR) {
+        if (v->kind == V_STRUCT)
+            tct_elab_error(e, "E0316", s->span, "%u names for %u values", s->n_names, v->n_fields);
+        else
+            tct_elab_error(e, "E0316", s->span, "%s can't be taken apart", tct_val_describe(e, v));
+    }
+    for (uint32_t i = 0; i < s->n_names; i++)
+        tct_scope_bind(e, s->names[i].text, ok ? v->fields[i].val : tct_val_error(e), s->names[i].span,
+                       s->mutable);
+    return ok;
+}
+
+tct_val **tct_elab_place(tct_elab *e, const tct_expr *x) {
+    if (x->kind == TCT_EXPR_NAME) {
+        tct_symbol *s = tct_scope_find(e, x->name.text, false);
+        if (!s) {
+            tct_elab_error(e, "E0201", x->span, "there is no variable %s here", x->name.text);
+            return NULL;
+        }
+        if (!s->mutable) {
+            tct_elab_error(e, "E0205", x->span, "%s can't be changed", x->name.text);
+            tct_note_at(e->d, s->span, "declared here; var instead of let makes it a variable");
+            return NULL;
+        }
+        return &s->val;
+    }
+    if (x->kind == TCT_EXPR_FIELD) {
+        tct_val **a = tct_elab_place(e, x->a);
+        if (!a || (*a)->kind == V_ERROR) return NULL;
+        tct_val **f = (*a)->kind == V_STRUCT ? tct_val_field(*a, x->name.text) : NULL;
+        if (!f)
+            tct_elab_error(e, "E0202", x->op_span, "%s has no field %s", tct_val_describe(e, *a),
+                           x->name.text);
+        return f;
+    }
+    if (x->kind == TCT_EXPR_INDEX && x->n_args == 1) {
+        tct_val **a = tct_elab_place(e, x->a);
+        tct_val *i = a ? tct_elab_static(e, x->args[0].value, V_INT) : NULL;
+        if (!i) return NULL;
+        if ((*a)->kind == V_LIST && (!i->known || (i->i >= 0 && i->i < (*a)->n_items)) && (*a)->n_items)
+            return &(*a)->items[i->known ? i->i : 0];
+        tct_elab_error(e, "E0316", x->span, "%s has no element %lld", tct_val_describe(e, *a),
+                       (long long)i->i);
+        return NULL;
+    }
+    tct_elab_error(e, "E0205", x->span, "a variable is expected on the left of =");
+    return NULL;
+}
+
+// A local declaration may state its type; only static types and exact tensor types make sense there.
+static bool check_type(tct_elab *e, const tct_type *t, const tct_val *v) {
+    tct_dtype want, have;
+    if (v->kind == V_ERROR) return false;
+    if (!tct_elab_dtype_name(t->name.text, &want) || !tct_elab_dtype(e, v, &have)) return true;
+    if (want == have) return true;
+    return tct_elab_error(e, "E0307", t->span, "declared %s, but the value is %s", t->name.text,
+                          tct_val_describe(e, v));
+}
+
+static bool body_once(tct_elab *e, const tct_block *b) {
+    tct_scope_push(e, false);
+    bool go_on = tct_elab_block(e, b);
+    tct_scope_pop(e);
+    return go_on;
+}
+
+static bool for_loop(tct_elab *e, const tct_stmt *s) {
+    tct_val *over;
+    if (s->value->kind == TCT_EXPR_CALL && s->value->a->kind == TCT_EXPR_NAME &&
+        strcmp(s->value->a->name.text, "range") == 0) {
+        const tct_expr *r = s->value;
+        tct_val *bound[3] = {NULL, NULL, NULL};
+        if (r->n_args < 1 || r->n_args > 3)
+            return tct_elab_error(e, "E0313", r->span,
+                                  "range(n), range(first, end) or range(first, end, step)");
+        for (uint32_t i = 0; i < r->n_args; i++)
+            if (!(bound[i] = tct_elab_static(e, r->args[i].value, V_INT))) return false;
+        int64_t first = r->n_args > 1 ? bound[0]->i : 0, end = r->n_args > 1 ? bound[1]->i : bound[0]->i;
+        int64_t step = r->n_args > 2 ? bound[2]->i : 1;
+        bool known = true;
+        for (uint32_t i = 0; i < r->n_args; i++) known &= bound[i]->known;
+        if (!known) first = 0, end = 2, step = 1;
+        if (step == 0) return tct_elab_error(e, "E0315", r->span, "a range with step 0");
+        int64_t count = step > 0 ? (end - first + step - 1) / step : (first - end - step - 1) / -step;
+        if (count > 100000)
+            return tct_elab_error(e, "E0319", r->span, "a loop of %lld turns would be unrolled; scan doesn't",
+                                  (long long)count);
+        for (int64_t k = 0; k < count; k++) {
+            tct_scope_push(e, false);
+            tct_val *v = tct_val_int(e, first + k * step, s->names[0].span);
+            v->known = known;
+            tct_scope_bind(e, s->names[0].text, v, s->names[0].span, false);
+            bool go_on = body_once(e, s->body);
+            tct_scope_pop(e);
+            if (!go_on) return false;
+        }
+        return true;
+    }
+    over = tct_elab_expr(e, s->value);
+    if (over->kind == V_ERROR) return false;
+    if (over->kind != V_LIST)
+        return tct_elab_error(e, "E0316", s->value->span, "for goes over a list or a range, found %s",
+                              tct_val_describe(e, over));
+    for (uint32_t k = 0; k < over->n_items; k++) {
+        tct_scope_push(e, false);
+        tct_scope_bind(e, s->names[0].text, over->items[k], s->names[0].span, false);
+        bool go_on = body_once(e, s->body);
+        tct_scope_pop(e);
+        if (!go_on) return false;
+    }
+    return true;
+}
+
+static bool if_statement(tct_elab *e, const tct_stmt *s) {
+    tct_val *c = tct_elab_static(e, s->value, V_BOOL);
+    if (!c) return false;
+    if (c->i || !c->known) return body_once(e, s->body);
+    return !s->otherwise || body_once(e, s->otherwise);
+}
+
+static bool assign(tct_elab *e, const tct_stmt *s) {
+    tct_val *v = tct_elab_expr(e, s->value);
+    tct_val **place = tct_elab_place(e, s->target);
+    if (!place) return false;
+    *place = v;
+    return v->kind != V_ERROR;
+}
+
+static bool axis_statement(tct_elab *e, const tct_stmt *s) {
+    tct_val *size = s->value ? tct_elab_static(e, s->value, V_INT) : NULL;
+    if (!size)
+        return tct_elab_error(e, "E0305", s->span, "axis %s needs a size: axis %s = 4", s->names[0].text,
+                              s->names[0].text);
+    if (size->known && size->i < 1)
+        return tct_elab_error(e, "E0302", s->value->span, "an axis of size %lld", (long long)size->i);
+    tct_scope_new_axis(e, s->names[0].text, size->known ? size->i : 0, s->names[0].span);
+    return true;
+}
+
+static bool yield(tct_elab *e, const tct_stmt *s) {
+    if (!e->builder || e->builder->kind != TCT_BUILD_SCAN)
+        return tct_elab_error(e, "E0319", s->span, "yield belongs into a scan");
+    if (e->yielded) return tct_elab_error(e, "E0319", s->span, "a second yield");
+    const tct_expr *x = s->value;
+    bool tuple = x->kind == TCT_EXPR_TUPLE;
+    uint32_t n = tuple ? x->n_args : 1;
+    tct_val **v = TCT_NEW_ARRAY(&e->arena, tct_val *, n);
+    tct_name *names = TCT_NEW_ARRAY(&e->arena, tct_name, n);
+    bool ok = true;
+    for (uint32_t i = 0; i < n; i++) {
+        v[i] = tct_elab_expr(e, tuple ? x->args[i].value : x);
+        if (tuple) names[i] = x->args[i].name;
+        ok &= v[i]->kind != V_ERROR;
+    }
+    e->yielded = v;
+    e->n_yielded = n;
+    e->yield_names = names;
+    return ok;
+}
+
+static bool statement(tct_elab *e, const tct_stmt *s) {
+    switch (s->kind) {
+    case TCT_STMT_LET: {
+        tct_val *v = tct_elab_expr(e, s->value);
+        if (s->type && !check_type(e, s->type, v)) v = tct_val_error(e);
+        tct_elab_bind_names(e, s, v);
+        return true; // later statements are checked all the same; the error value keeps them quiet
+    }
+    case TCT_STMT_ASSIGN:
+        assign(e, s);
+        return true;
+    case TCT_STMT_AXIS:
+        axis_statement(e, s);
+        return true;
+    case TCT_STMT_FOR:
+        return for_loop(e, s);
+    case TCT_STMT_IF:
+        return if_statement(e, s);
+    case TCT_STMT_YIELD:
+        yield(e, s);
+        return true;
+    case TCT_STMT_RETURN:
+        if (e->builder && e->builder->kind == TCT_BUILD_SCAN) {
+            tct_elab_error(e, "E0319", s->span, "return out of a scan; yield gives a value at each position");
+            return false;
+        }
+        e->returned = s->value ? tct_elab_expr(e, s->value) : tct_val_new(e, V_NONE, s->span);
+        e->returned->span = s->span;
+        return false;
+    case TCT_STMT_ASSERT: {
+        tct_val *c = tct_elab_static(e, s->value, V_BOOL);
+        if (c && c->known && !c->i) {
+            tct_val *m = s->message ? tct_elab_static(e, s->message, V_STRING) : NULL;
+            tct_elab_error(e, "E0320", s->span, "%s", m ? m->s : "this doesn't hold");
+        }
+        return true;
+    }
+    case TCT_STMT_EXPR: {
+        tct_val *v = tct_elab_expr(e, s->value); // a call with an inout argument
+        if (v->kind != V_ERROR && v->kind != V_NONE && s->value->kind != TCT_EXPR_CALL)
+            tct_elab_error(e, "E0319", s->span, "the value of this expression isn't used");
+        return true;
+    }
+    case TCT_STMT_WHILE:
+    case TCT_STMT_BREAK:
+    case TCT_STMT_CONTINUE:
+    case TCT_STMT_STAGE:
+        tct_elab_error(e, "E0501", s->span,
+                       "this statement belongs into a stage; a graph repeats with for and scan");
+        return true;
+    case TCT_STMT_STATE:
+        tct_elab_error(e, "E0501", s->span, "state belongs into an optimizer");
+        return true;
+    }
+    return true;
+}
+
+bool tct_elab_block(tct_elab *e, const tct_block *b) {
+    for (uint32_t i = 0; i < b->n_stmts; i++)
+        if (!statement(e, b->stmts[i])) return false;
+    return true;
+}
+
+tct_val *tct_elab_block_value(tct_elab *e, const tct_block *b) {
+    tct_val *v = NULL;
+    tct_scope_push(e, false);
+    for (uint32_t i = 0; b && i < b->n_stmts; i++) {
+        const tct_stmt *s = b->stmts[i];
+        if (i + 1 == b->n_stmts && s->kind == TCT_STMT_EXPR)
+            v = tct_elab_expr(e, s->value);
+        else if (!statement(e, s))
+            break;
+    }
+    tct_scope_pop(e);
+    if (!v) {
+        tct_elab_error(e, "E0319", b ? b->span : TCT_NO_SPAN,
+                       "this block must end with an expression: it is the value of the if");
+        return tct_val_error(e);
+    }
+    return v;
+}
+
+// Scans
+
+typedef struct carry {
+    tct_name name;
+    tct_val *init;   // as written
+    tct_value start; // in the outer graph
+    tct_dtype dtype;
+    tct_axis axes[TCT_IR_MAX_AXES];
+    uint32_t n_axes;
+    tct_value next; // in the body
+} carry;
+
+// Gives a carry's initial value the type that the body needs; true when that changed it.
+static bool widen(tct_elab *e, carry *c, const tct_node *next, tct_span span) {
+    bool changed = false;
+    if (c->dtype != next->dtype) {
+        if (!tct_val_is_number(c->init)) return false; // reported when the body is checked
+        c->dtype = (tct_dtype)next->dtype;
+        c->start = tct_elab_operand(e, c->init, c->dtype, span);
+        tct_axis keep[TCT_IR_MAX_AXES];
+        memcpy(keep, c->axes, sizeof keep);
+        c->start = tct_ir_broadcast(e->builder->graph, c->start, keep, c->n_axes);
+        changed = true;
+    }
+    tct_axis fresh[TCT_IR_MAX_AXES];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < next->n_axes; i++) {
+        bool there = false;
+        for (uint32_t k = 0; k < c->n_axes; k++) there |= c->axes[k] == next->axes[i];
+        if (!there) fresh[n++] = next->axes[i];
+    }
+    if (n) {
+        c->start = tct_ir_broadcast(e->builder->graph, c->start, fresh, n);
+        const tct_node *s = tct_elab_node(e, c->start);
+        c->n_axes = s->n_axes;
+        memcpy(c->axes, s->axes, s->n_axes * sizeof *c->axes);
+        changed = true;
+    }
+    return changed;
+}
+
+// One elaboration of the body with the carries' present types. False when it reported errors.
+static bool scan_body(tct_elab *e, const tct_expr *x, tct_builder *b, carry *c, uint32_t n) {
+    size_t errors = e->d->n_errors;
+    e->builder = b;
+    e->yielded = NULL;
+    e->n_yielded = 0;
+    tct_scope_push(e, false);
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name = tct_arena_strdup(&e->module->arena, c[i].name.text);
+        tct_value in = tct_ir_input(b->graph, name, c[i].dtype, c[i].axes, c[i].n_axes);
+        tct_scope_bind(e, c[i].name.text, tct_val_tensor(e, in, c[i].name.span), c[i].name.span, true);
+    }
+    tct_elab_block(e, x->then);
+    for (uint32_t i = 0; i < n && e->d->n_errors == errors; i++) {
+        tct_val *v = tct_scope_find(e, c[i].name.text, false)->val;
+        c[i].next = tct_elab_operand(e, v, c[i].dtype, c[i].name.span);
+    }
+    for (uint32_t i = 0; i < e->n_yielded && e->d->n_errors == errors; i++) {
+        tct_value v = tct_elab_operand(e, e->yielded[i], TCT_F32, x->span);
+        if (v != TCT_NO_VALUE) e->yielded[i] = tct_val_tensor(e, v, x->span);
+    }
+    tct_scope_pop(e);
+    return e->d->n_errors == errors;
+}
+
+static tct_val *scan_results(tct_elab *e, tct_value scan, uint32_t n_carries, tct_span span) {
+    tct_graph *g = e->builder->graph;
+    uint32_t n = e->n_yielded;
+    const tct_name *names = e->yield_names;
+    if (n == 1 && !names[0].text) return tct_val_tensor(e, tct_ir_get(g, scan, n_carries), span);
+    tct_val *v = tct_val_new(e, V_STRUCT, span);
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name = names[i].text ? names[i].text : tct_arena_printf(&e->arena, "%u", i);
+        tct_val_add_field(e, v, name, tct_val_tensor(e, tct_ir_get(g, scan, n_carries + i), span));
+    }
+    return v;
+}
+
+tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
+    tct_axis axis;
+    tct_expr axis_name = {.kind = TCT_EXPR_NAME, .name = x->name, .span = x->name.span};
+    if (!e->builder) {
+        tct_elab_error(e, "E0317", x->span, "scan works on tensors, and there are none here");
+        return tct_val_error(e);
+    }
+    if (!tct_elab_axis(e, &axis_name, &axis)) return tct_val_error(e);
+    carry *c = TCT_NEW_ARRAY(&e->arena, carry, x->n_args + 1);
+    for (uint32_t i = 0; i < x->n_args; i++) {
+        c[i].name = x->args[i].name;
+        c[i].init = tct_elab_expr(e, x->args[i].value);
+        c[i].start = tct_elab_operand(e, c[i].init, c[i].init->kind == V_BOOL ? TCT_BOOL : TCT_F32,
+                                      x->args[i].value->span);
+        if (c[i].start == TCT_NO_VALUE) return tct_val_error(e);
+        const tct_node *s = tct_elab_node(e, c[i].start);
+        c[i].dtype = (tct_dtype)s->dtype;
+        c[i].n_axes = s->n_axes;
+        memcpy(c[i].axes, s->axes, s->n_axes * sizeof *c[i].axes);
+        if (tct_node_has_axis(s, axis)) {
+            tct_elab_error(e, "E0319", x->args[i].value->span,
+                           "the carry %s has the axis %s that the scan runs along", c[i].name.text,
+                           x->name.text);
+            return tct_val_error(e);
+        }
+    }
+    tct_builder *outer = e->builder;
+    tct_val **yielded_before = e->yielded;
+    uint32_t n_before = e->n_yielded;
+    const tct_name *names_before = e->yield_names;
+    tct_val *result = tct_val_error(e);
+    // The carries' axes follow from the body, which can only be known by elaborating it: until they stay the
+    // same.
+    for (int round = 0; round <= TCT_IR_MAX_AXES; round++) {
+        tct_builder *b = TCT_NEW(&e->arena, tct_builder);
+        b->kind = TCT_BUILD_SCAN;
+        b->parent = outer;
+        b->scan_axis = axis;
+        b->graph = tct_graph_new(e->module, "body");
+        bool ok = scan_body(e, x, b, c, x->n_args);
+        e->builder = outer;
+        if (!ok) break;
+        bool changed = false, fits = true;
+        for (uint32_t i = 0; i < x->n_args; i++) {
+            const tct_node *next = tct_node_of(b->graph, c[i].next);
+            changed |= widen(e, &c[i], next, x->args[i].value->span);
+            if (c[i].dtype != next->dtype) {
+                fits = tct_elab_error(e, "E0307", x->args[i].value->span,
+                                      "the carry %s begins as %s and goes on as %s", c[i].name.text,
+                                      tct_dtype_name(c[i].dtype), tct_dtype_name((tct_dtype)next->dtype));
+            }
+        }
+        if (!fits) break;
+        if (changed) {
+            TCT_VEC_FREE(&b->imports);
+            continue;
+        }
+        if (!e->yielded) {
+            tct_elab_error(e, "E0319", x->span, "this scan yields nothing");
+            break;
+        }
+        uint32_t n_in = x->n_args + (uint32_t)b->imports.len;
+        tct_value *in = TCT_NEW_ARRAY(&e->arena, tct_value, n_in);
+        for (uint32_t i = 0; i < x->n_args; i++) {
+            in[i] = c[i].start;
+            tct_axis lacking[TCT_IR_MAX_AXES];
+            uint32_t n_lacking = 0;
+            const tct_node *next = tct_node_of(b->graph, c[i].next);
+            for (uint32_t k = 0; k < c[i].n_axes; k++)
+                if (!tct_node_has_axis(next, c[i].axes[k])) lacking[n_lacking++] = c[i].axes[k];
+            tct_ir_output(b->graph, tct_arena_strdup(&e->module->arena, c[i].name.text),
+                          tct_ir_broadcast(b->graph, c[i].next, lacking, n_lacking), -1);
+        }
+        for (size_t i = 0; i < b->imports.len; i++) in[x->n_args + i] = b->imports.data[i].a;
+        for (uint32_t i = 0; i < e->n_yielded; i++)
+            tct_ir_output(b->graph, tct_arena_printf(&e->module->arena, "y%u", i), e->yielded[i]->value, -1);
+        TCT_VEC_FREE(&b->imports);
+        tct_ir_attr attr = {
+            .n_axes = 1, .axes = {axis}, .i = x->n_args, .step = x->reverse ? -1 : 1, .body = b->graph};
+        size_t before = e->d->messages.len;
+        tct_elab_at(e, x->span);
+        tct_value scan = tct_ir_emit(outer->graph, e->d, TCT_IR_SCAN, in, n_in, &attr);
+        tct_elab_after_report(e, before);
+        if (scan != TCT_NO_VALUE) result = scan_results(e, scan, x->n_args, x->span);
+        break;
+    }
+    e->builder = outer;
+    e->yielded = yielded_before;
+    e->n_yielded = n_before;
+    e->yield_names = names_before;
+    return result;
+}

@@ -1,0 +1,490 @@
+// Calls of graphs: matching arguments, binding axes, expanding the body, checking results.
+#include "frontend/elab_internal.h"
+
+#include <string.h>
+
+enum { MAX_DEPTH = 200 };
+
+bool tct_elab_dtype_name(const char *name, tct_dtype *out) {
+    for (int t = 0; t < TCT_N_DTYPES; t++)
+        if (strcmp(tct_dtype_name((tct_dtype)t), name) == 0) {
+            *out = (tct_dtype)t;
+            return true;
+        }
+    return false;
+}
+
+bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint32_t n_params,
+                    const tct_actual *actuals, uint32_t n, tct_span span, int32_t *out) {
+    bool ok = true;
+    uint32_t position = 0;
+    for (uint32_t k = 0; k < n_params; k++) out[k] = -1;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = position;
+        const tct_name *name = &actuals[i].name;
+        tct_span place = actuals[i].expr ? actuals[i].expr->span : span;
+        if (name->text) {
+            for (k = 0; k < n_params; k++)
+                if (strcmp(params[k].name.text, name->text) == 0) break;
+            if (k == n_params) {
+                const char **names = TCT_NEW_ARRAY(&e->arena, const char *, n_params);
+                for (uint32_t j = 0; j < n_params; j++) names[j] = params[j].name.text;
+                const char *near = tct_nearest(name->text, names, n_params);
+                ok = tct_elab_error(e, "E0312", name->span, "%s has no parameter %s", what, name->text);
+                if (near) tct_help(e->d, "did you mean %s?", near);
+                continue;
+            }
+        } else {
+            position++;
+        }
+        if (k >= n_params) {
+            ok = tct_elab_error(e, "E0313", place, "%s takes %u argument%s, found %u", what, n_params,
+                                n_params == 1 ? "" : "s", n);
+            break;
+        }
+        if (out[k] >= 0) {
+            ok = tct_elab_error(e, "E0312", place, "%s is given twice", params[k].name.text);
+            continue;
+        }
+        out[k] = (int32_t)i;
+    }
+    if (!ok) return false;
+    for (uint32_t k = 0; k < n_params; k++)
+        if (out[k] < 0 && !params[k].value) {
+            ok = tct_elab_error(e, "E0314", span, "%s lacks its argument %s", what, params[k].name.text);
+            if (params[k].name.span.file) tct_note_at(e->d, params[k].name.span, "declared here");
+        }
+    return ok;
+}
+
+static tct_val_kind static_kind(const char *type) {
+    if (strcmp(type, "int") == 0) return V_INT;
+    if (strcmp(type, "float") == 0) return V_FLOAT;
+    if (strcmp(type, "bool") == 0) return V_BOOL;
+    if (strcmp(type, "string") == 0 || strcmp(type, "path") == 0) return V_STRING;
+    return V_ERROR;
+}
+
+static bool is_tensor_type(const tct_type *t, tct_dtype *dtype) {
+    if (strcmp(t->name.text, "bool") == 0 && !t->has_axes) return false;
+    if (strcmp(t->name.text, "real") == 0) {
+        *dtype = TCT_N_DTYPES;
+        return true;
+    }
+    return tct_elab_dtype_name(t->name.text, dtype);
+}
+
+typedef struct expansion {
+    tct_elab *e;
+    const tct_item *item;
+    tct_scope *caller; // scope to evaluate arguments in
+    tct_dtype real;    // what `real` stands for, TCT_N_DTYPES: not bound yet
+} expansion;
+
+// Runs `fn` as the caller: with its scope. Values keep no trace of the scope they were made in.
+static const char *caller_name(expansion *x, tct_axis axis) {
+    tct_scope *inner = x->e->scope;
+    x->e->scope = x->caller;
+    const char *name = x->caller ? tct_axis_local_name(x->e, axis) : tct_axis_of(x->e->module, axis)->name;
+    x->e->scope = inner;
+    return name;
+}
+
+static const char *caller_describe(expansion *x, const tct_val *v) {
+    tct_scope *inner = x->e->scope;
+    x->e->scope = x->caller;
+    const char *text = tct_val_describe(x->e, v);
+    x->e->scope = inner;
+    return text;
+}
+
+static tct_symbol *bound_axis(tct_elab *e, const char *name) {
+    tct_scope *f = tct_scope_function(e);
+    for (size_t i = 0; i < f->symbols.len; i++)
+        if (f->symbols.data[i].is_axis && strcmp(f->symbols.data[i].name, name) == 0)
+            return &f->symbols.data[i];
+    return NULL;
+}
+
+static const char *type_text(expansion *x, const tct_type *t) {
+    tct_buf b = {0};
+    tct_buf_puts(&b, t->name.text);
+    if (t->has_axes) {
+        tct_buf_putc(&b, '[');
+        if (t->rest) tct_buf_puts(&b, "..");
+        for (uint32_t i = 0; i < t->n_axes; i++)
+            tct_buf_printf(&b, "%s%s", i || t->rest ? ", " : "", t->axes[i].name.text);
+        tct_buf_putc(&b, ']');
+    }
+    char *s = tct_arena_strdup(&x->e->arena, b.data);
+    tct_buf_free(&b);
+    return s;
+}
+
+// Binds a tensor argument: converts, checks dtype and axes, binds the axes that its type names.
+static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, tct_val *v, tct_span place) {
+    tct_elab *e = x->e;
+    const tct_type *t = p->type;
+    tct_dtype want = dtype == TCT_N_DTYPES ? (x->real == TCT_N_DTYPES ? TCT_F32 : x->real) : dtype;
+    if (v->kind == V_STRUCT || v->kind == V_LIST || v->kind == V_STRING || v->kind == V_AXIS ||
+        v->kind == V_OPAQUE || v->kind == V_NONE) {
+        tct_elab_error(e, "E0306", place, "%s of %s is a tensor %s, found %s", p->name.text,
+                       x->item->name.text, type_text(x, t), caller_describe(x, v));
+        return tct_val_error(e);
+    }
+    tct_elab_at(e, place);
+    tct_value value = tct_elab_operand(e, v, want, place);
+    if (value == TCT_NO_VALUE) return tct_val_error(e);
+    tct_node n = *tct_elab_node(e, value);
+    if (dtype == TCT_N_DTYPES && x->real == TCT_N_DTYPES &&
+        (n.dtype == TCT_F32 || n.dtype == TCT_F64 || n.dtype == TCT_BF16))
+        want = x->real = (tct_dtype)n.dtype;
+    if (n.dtype != want) {
+        tct_elab_error(e, "E0307", place, "%s of %s is %s, found %s", p->name.text, x->item->name.text,
+                       tct_dtype_name(want), caller_describe(x, tct_val_tensor(e, value, place)));
+        tct_note_at(e->d, t->span, "declared here");
+        tct_help(e->d, "%s(…) converts", tct_dtype_name(want));
+        return tct_val_error(e);
+    }
+    bool matched[TCT_IR_MAX_AXES] = {false};
+    for (uint32_t i = 0; i < t->n_axes; i++) {
+        const tct_type_axis *a = &t->axes[i];
+        tct_symbol *s = bound_axis(e, a->name.text);
+        int found = -1;
+        for (uint32_t k = 0; k < n.n_axes && found < 0; k++)
+            if (s ? n.axes[k] == s->val->axis : strcmp(caller_name(x, n.axes[k]), a->name.text) == 0)
+                found = (int)k;
+        if (found < 0) {
+            int same = -1; // an axis of that name and another size
+            for (uint32_t k = 0; k < n.n_axes; k++)
+                if (strcmp(caller_name(x, n.axes[k]), a->name.text) == 0) same = (int)k;
+            if (s && same >= 0) {
+                int64_t is = tct_axis_of(e->module, n.axes[same])->size,
+                        was = tct_axis_of(e->module, s->val->axis)->size;
+                tct_elab_error(e, "E0304", place, "axis %s is %lld in %s and %lld in what came before",
+                               a->name.text, (long long)is, p->name.text, (long long)was);
+                if (s->span.file)
+                    tct_note_at(e->d, s->span, "%s was bound to %lld here", a->name.text, (long long)was);
+                return tct_val_error(e);
+            }
+            tct_elab_error(e, "E0308", place, "%s of %s is %s, found %s: axis %s is missing", p->name.text,
+                           x->item->name.text, type_text(x, t),
+                           caller_describe(x, tct_val_tensor(e, value, place)), a->name.text);
+            tct_note_at(e->d, t->span, "declared here");
+            if (n.n_axes > 0 && n.n_axes <= t->n_axes) {
+                const char *other = NULL;
+                for (uint32_t k = 0; k < n.n_axes; k++) {
+                    bool named = false;
+                    for (uint32_t j = 0; j < t->n_axes; j++)
+                        named |= strcmp(t->axes[j].name.text, caller_name(x, n.axes[k])) == 0;
+                    if (!named && !other) other = caller_name(x, n.axes[k]);
+                }
+                if (other)
+                    tct_help(e->d, "if %s stands for it: %s[%s = %s](…)", other, x->item->name.text,
+                             a->name.text, other);
+            }
+            return tct_val_error(e);
+        }
+        matched[found] = true;
+        if (!s && !tct_scope_bind_axis(e, a->name.text, n.axes[found], place)) return tct_val_error(e);
+        if (a->size) {
+            tct_val *size = tct_elab_static(e, a->size, V_INT);
+            int64_t have = tct_axis_of(e->module, n.axes[found])->size;
+            if (size && size->known && have && have != size->i) {
+                tct_elab_error(e, "E0310", place, "axis %s has size %lld, %s demands %lld", a->name.text,
+                               (long long)have, x->item->name.text, (long long)size->i);
+                tct_note_at(e->d, a->name.span, "demanded here");
+                return tct_val_error(e);
+            }
+        }
+    }
+    tct_scope *f = tct_scope_function(e);
+    for (uint32_t k = 0; k < n.n_axes; k++) {
+        if (matched[k]) continue;
+        if (!t->rest) {
+            tct_elab_error(e, "E0309", place, "%s of %s is %s, found %s: axis %s is one too many",
+                           p->name.text, x->item->name.text, type_text(x, t),
+                           caller_describe(x, tct_val_tensor(e, value, place)), caller_name(x, n.axes[k]));
+            tct_note_at(e->d, t->span, "declared here");
+            return tct_val_error(e);
+        }
+        bool there = false;
+        for (size_t i = 0; i < f->in_use.len; i++) there |= f->in_use.data[i] == n.axes[k];
+        if (!there) TCT_PUSH(&f->in_use, n.axes[k]);
+    }
+    return tct_val_tensor(e, value, place);
+}
+
+static tct_val *bind_static(expansion *x, const tct_param *p, tct_val_kind want, tct_val *v, tct_span place) {
+    tct_elab *e = x->e;
+    if (v->kind == want) return v;
+    if (want == V_FLOAT && v->kind == V_INT) {
+        tct_val *f = tct_val_float(e, (double)v->i, place);
+        f->known = v->known;
+        return f;
+    }
+    tct_elab_error(e, "E0311", place, "%s of %s is %s that is known at compile time, found %s", p->name.text,
+                   x->item->name.text, p->type->name.text, caller_describe(x, v));
+    tct_note_at(e->d, p->name.span, "declared here");
+    return tct_val_error(e);
+}
+
+static tct_val *bind_model(expansion *x, const tct_param *p, tct_val *v, tct_span place) {
+    tct_elab *e = x->e;
+    if (v->kind != V_STRUCT || !v->model || strcmp(v->model->name.text, p->type->name.text) != 0) {
+        tct_elab_error(e, "E0306", place, "%s of %s is a %s, found %s", p->name.text, x->item->name.text,
+                       p->type->name.text, caller_describe(x, v));
+        tct_note_at(e->d, p->type->span, "declared here");
+        return tct_val_error(e);
+    }
+    for (uint32_t i = 0; i < v->n_axes; i++)
+        if (!tct_scope_bind_axis(e, v->axes[i].name, v->axes[i].axis, place)) return tct_val_error(e);
+    return v;
+}
+
+// Axis arguments are evaluated in the caller before anything else is bound.
+static bool bind_axis_param(expansion *x, const tct_param *p, const tct_actual *a, tct_span call) {
+    tct_elab *e = x->e;
+    bool list = strcmp(p->type->name.text, "axes") == 0;
+    if (!a || !a->expr)
+        return tct_elab_error(e, "E0314", call, "%s lacks its axis %s", x->item->name.text, p->name.text);
+    tct_scope *inner = e->scope;
+    tct_axis axes[TCT_IR_MAX_AXES];
+    uint32_t n = 1;
+    e->scope = x->caller;
+    bool ok = list ? tct_elab_axes(e, a->expr, axes, &n) : tct_elab_axis(e, a->expr, &axes[0]);
+    e->scope = inner;
+    if (!ok) return false;
+    if (!list) return tct_scope_bind_axis(e, p->name.text, axes[0], a->expr->span);
+    tct_val *v = tct_val_new(e, V_LIST, a->expr->span);
+    v->items = TCT_NEW_ARRAY(&e->arena, tct_val *, n);
+    v->n_items = n;
+    tct_scope *f = tct_scope_function(e);
+    for (uint32_t i = 0; i < n; i++) {
+        v->items[i] = tct_val_new(e, V_AXIS, a->expr->span);
+        v->items[i]->axis = axes[i];
+        TCT_PUSH(&f->in_use, axes[i]);
+    }
+    tct_scope_bind(e, p->name.text, v, a->expr->span, false);
+    return true;
+}
+
+static bool is_axis_type(const tct_type *t) {
+    return t && (strcmp(t->name.text, "axis") == 0 || strcmp(t->name.text, "axes") == 0);
+}
+
+// Checks a result against its declared type; static numbers become scalars.
+static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_span place) {
+    tct_elab *e = x->e;
+    tct_dtype dtype;
+    if (v->kind == V_ERROR) return v;
+    if (!is_tensor_type(r->type, &dtype)) {
+        if (static_kind(r->type->name.text) == v->kind) return v;
+        if (v->kind == V_STRUCT && v->model && strcmp(v->model->name.text, r->type->name.text) == 0) return v;
+        tct_elab_error(e, "E0318", place, "%s returns %s, found %s", x->item->name.text, r->type->name.text,
+                       tct_val_describe(e, v));
+        return tct_val_error(e);
+    }
+    tct_dtype want = dtype == TCT_N_DTYPES ? (x->real == TCT_N_DTYPES ? TCT_F32 : x->real) : dtype;
+    tct_value value = tct_elab_operand(e, v, want, place);
+    if (value == TCT_NO_VALUE) return tct_val_error(e);
+    const tct_node *n = tct_elab_node(e, value);
+    if (n->dtype != want) {
+        tct_elab_error(e, "E0318", place, "%s returns %s, found %s", x->item->name.text,
+                       type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)));
+        tct_note_at(e->d, r->type->span, "declared here");
+        return tct_val_error(e);
+    }
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < r->type->n_axes; i++) {
+        tct_symbol *s = bound_axis(e, r->type->axes[i].name.text);
+        if (s && tct_node_has_axis(n, s->val->axis)) {
+            found++;
+            continue;
+        }
+        tct_elab_error(e, "E0318", place, "%s returns %s, found %s: axis %s is missing", x->item->name.text,
+                       type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)),
+                       r->type->axes[i].name.text);
+        tct_note_at(e->d, r->type->span, "declared here");
+        return tct_val_error(e);
+    }
+    if (found < n->n_axes && !r->type->rest) {
+        tct_elab_error(e, "E0318", place, "%s returns %s, found %s", x->item->name.text,
+                       type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)));
+        tct_note_at(e->d, r->type->span, "declared here");
+        return tct_val_error(e);
+    }
+    return tct_val_tensor(e, value, place);
+}
+
+// The value of a call from what return gave.
+static tct_val *results(expansion *x, tct_val *returned, tct_span place) {
+    tct_elab *e = x->e;
+    const tct_item *item = x->item;
+    if (returned->kind == V_ERROR) return returned;
+    if (item->n_results == 1 && !item->results[0].name.text)
+        return check_result(x, &item->results[0], returned, place);
+    if (returned->kind != V_STRUCT || returned->model || returned->n_fields != item->n_results) {
+        if (item->n_results != 1) {
+            tct_elab_error(e, "E0318", place, "%s has %u results, this return gives %s", item->name.text,
+                           item->n_results,
+                           returned->kind == V_STRUCT ? tct_arena_printf(&e->arena, "%u", returned->n_fields)
+                                                      : "one");
+            return tct_val_error(e);
+        }
+        tct_val *wrapped = tct_val_new(e, V_STRUCT, place);
+        tct_val_add_field(e, wrapped, item->results[0].name.text,
+                          check_result(x, &item->results[0], returned, place));
+        return wrapped;
+    }
+    tct_val *out = tct_val_new(e, V_STRUCT, place);
+    for (uint32_t i = 0; i < item->n_results; i++) {
+        tct_val **named = tct_val_field(returned, item->results[i].name.text);
+        tct_val *v = named ? *named : returned->fields[i].val;
+        tct_val_add_field(e, out, item->results[i].name.text, check_result(x, &item->results[i], v, place));
+    }
+    return out;
+}
+
+// Axes that the results bring come into the caller's scope by the callee's name, where that name and axis are
+// free.
+static void export_axes(expansion *x) {
+    tct_elab *e = x->e;
+    struct {
+        const char *name;
+        tct_axis axis;
+        tct_span span;
+    } found[16];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < x->item->n_results; i++)
+        for (uint32_t k = 0; k < x->item->results[i].type->n_axes && n < 16; k++) {
+            const tct_type_axis *a = &x->item->results[i].type->axes[k];
+            tct_symbol *s = bound_axis(e, a->name.text);
+            if (!s) continue;
+            found[n].name = a->name.text;
+            found[n].axis = s->val->axis;
+            found[n++].span = a->name.span;
+        }
+    tct_scope *inner = e->scope;
+    e->scope = x->caller;
+    for (uint32_t i = 0; i < n; i++) {
+        tct_scope *f = tct_scope_function(e);
+        bool known = !f;
+        for (size_t k = 0; f && k < f->symbols.len; k++)
+            known |= f->symbols.data[k].is_axis && (f->symbols.data[k].val->axis == found[i].axis ||
+                                                    strcmp(f->symbols.data[k].name, found[i].name) == 0);
+        if (!known) tct_scope_bind_axis(e, found[i].name, found[i].axis, found[i].span);
+    }
+    e->scope = inner;
+}
+
+tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n,
+                         const tct_arg *map, uint32_t n_map, tct_span span) {
+    if (item->kind != TCT_ITEM_GRAPH || !item->body) {
+        tct_elab_error(e, "E0203", span, "%s is no graph", item->name.text);
+        return tct_val_error(e);
+    }
+    if (e->depth >= MAX_DEPTH) {
+        tct_elab_error(e, "E0319", span, "calls nest more than %d deep: %s calls itself", MAX_DEPTH,
+                       item->name.text);
+        return tct_val_error(e);
+    }
+    int32_t *which = TCT_NEW_ARRAY(&e->arena, int32_t, item->n_params + 1);
+    if (!tct_elab_match(e, item->name.text, item->params, item->n_params, actuals, n, span, which))
+        return tct_val_error(e);
+
+    // Arguments are evaluated in the caller, but for axes.
+    bool ok = true;
+    for (uint32_t k = 0; k < item->n_params; k++) {
+        if (which[k] < 0 || is_axis_type(item->params[k].type)) continue;
+        tct_actual *a = &actuals[which[k]];
+        if (!a->val) a->val = tct_elab_expr(e, a->expr);
+        if (item->params[k].inout && a->expr && !a->place) a->place = tct_elab_place(e, a->expr);
+        ok &= a->val->kind != V_ERROR;
+    }
+    if (!ok) return tct_val_error(e);
+
+    expansion x = {.e = e, .item = item, .caller = e->scope, .real = TCT_N_DTYPES};
+    tct_axis mapped[TCT_IR_MAX_AXES];
+    for (uint32_t i = 0; i < n_map && i < TCT_IR_MAX_AXES; i++)
+        if (!tct_elab_axis(e, map[i].value, &mapped[i])) return tct_val_error(e);
+    struct tct_stage_state *stage = e->stage;
+    const tct_ast *file = e->file;
+    tct_val *returned_before = e->returned;
+    tct_scope *f = tct_scope_push(e, true);
+    f->item = item;
+    f->call = span;
+    e->stage = NULL;
+    e->file = tct_elab_item_file(e, item);
+    e->returned = NULL;
+    e->depth++;
+    for (uint32_t i = 0; i < n_map && i < TCT_IR_MAX_AXES; i++)
+        ok &= tct_scope_bind_axis(e, map[i].name.text, mapped[i], map[i].name.span);
+    for (uint32_t k = 0; k < item->n_params && ok; k++)
+        if (is_axis_type(item->params[k].type))
+            ok = bind_axis_param(&x, &item->params[k], which[k] < 0 ? NULL : &actuals[which[k]], span);
+    for (uint32_t k = 0; k < item->n_params && ok; k++) {
+        const tct_param *p = &item->params[k];
+        if (is_axis_type(p->type)) continue;
+        tct_actual *a = which[k] < 0 ? NULL : &actuals[which[k]];
+        tct_val *v = a ? a->val : tct_elab_expr(e, p->value);
+        tct_span place = a && a->expr ? a->expr->span : a ? span : p->value->span;
+        tct_dtype dtype;
+        if (is_tensor_type(p->type, &dtype))
+            v = bind_tensor(&x, p, dtype, v, place);
+        else if (static_kind(p->type->name.text) != V_ERROR)
+            v = bind_static(&x, p, static_kind(p->type->name.text), v, place);
+        else
+            v = bind_model(&x, p, v, place);
+        ok = v->kind != V_ERROR;
+        tct_scope_bind(e, p->name.text, p->inout ? tct_val_copy(e, v) : v, p->name.span, p->inout);
+    }
+    tct_val *out = tct_val_error(e);
+    if (ok) {
+        size_t errors = e->d->n_errors;
+        tct_elab_block(e, item->body);
+        if (e->returned)
+            out = results(&x, e->returned, e->returned->span);
+        else if (e->d->n_errors == errors && item->n_results)
+            tct_elab_error(e, "E0318", item->name.span, "%s doesn't return", item->name.text);
+        else if (!item->n_results)
+            out = tct_val_new(e, V_NONE, span);
+        for (uint32_t k = 0; k < item->n_params; k++)
+            if (item->params[k].inout && which[k] >= 0 && actuals[which[k]].place)
+                *actuals[which[k]].place = tct_scope_find(e, item->params[k].name.text, false)->val;
+        export_axes(&x);
+    }
+    e->depth--;
+    e->returned = returned_before;
+    e->file = file;
+    e->stage = stage;
+    tct_scope_pop(e);
+    return out;
+}
+
+tct_val *tct_elab_call(tct_elab *e, const tct_item *item, const tct_expr *call) {
+    if (item->kind == TCT_ITEM_MODEL || item->kind == TCT_ITEM_OPTIMIZER || item->kind == TCT_ITEM_FN ||
+        item->kind == TCT_ITEM_PIPELINE || item->kind == TCT_ITEM_CONFIG) {
+        tct_elab_error(e, "E0203", call->span, "%s can't be called in a graph", item->name.text);
+        return tct_val_error(e);
+    }
+    tct_actual *actuals = TCT_NEW_ARRAY(&e->arena, tct_actual, call->n_args + 1);
+    for (uint32_t i = 0; i < call->n_args; i++) {
+        actuals[i].name = call->args[i].name;
+        actuals[i].expr = call->args[i].value;
+    }
+    const tct_arg *map = NULL;
+    uint32_t n_map = 0;
+    if (call->a->kind == TCT_EXPR_INDEX) {
+        map = call->a->args;
+        n_map = call->a->n_args;
+        for (uint32_t i = 0; i < n_map; i++)
+            if (!map[i].name.text) {
+                tct_elab_error(e, "E0305", map[i].value->span,
+                               "write %s[V = K](…): callee's axis = axis here", item->name.text);
+                return tct_val_error(e);
+            }
+    }
+    if (item->kind == TCT_ITEM_EXTERN) return tct_elab_foreign(e, item, actuals, call->n_args, call->span);
+    return tct_elab_expand(e, item, actuals, call->n_args, map, n_map, call->span);
+}

@@ -1,0 +1,483 @@
+// Expressions: static evaluation, arithmetic on tensors, fields, indices, axes.
+#include "frontend/elab_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+// Axes
+
+static tct_symbol *axis_symbol(tct_elab *e, const char *name) {
+    tct_symbol *var = tct_scope_find(e, name, false);
+    if (var) return var->val->kind == V_AXIS ? var : NULL;
+    for (tct_scope *f = tct_scope_function(e); f;) { // axes live in the function's scope, whatever block asks
+        for (size_t i = 0; i < f->symbols.len; i++)
+            if (f->symbols.data[i].is_axis && strcmp(f->symbols.data[i].name, name) == 0)
+                return &f->symbols.data[i];
+        break;
+    }
+    return NULL;
+}
+
+bool tct_elab_is_axis(tct_elab *e, const tct_expr *x) {
+    if (x->kind == TCT_EXPR_NAME) {
+        tct_symbol *var = tct_scope_find(e, x->name.text, false);
+        if (!var) return axis_symbol(e, x->name.text) != NULL;
+        if (var->val->kind == V_LIST) return var->val->n_items && var->val->items[0]->kind == V_AXIS;
+        return var->val->kind == V_AXIS;
+    }
+    if (x->kind != TCT_EXPR_LIST || x->n_args == 0) return false;
+    return x->args[0].name.text || tct_elab_is_axis(e, x->args[0].value);
+}
+
+static bool no_such_axis(tct_elab *e, const tct_name *name) {
+    tct_scope *f = tct_scope_function(e);
+    TCT_VEC(const char *) names = {0};
+    tct_buf list = {0};
+    for (size_t i = 0; i < f->symbols.len; i++)
+        if (f->symbols.data[i].is_axis) {
+            TCT_PUSH(&names, f->symbols.data[i].name);
+            tct_buf_printf(&list, "%s%s", list.len ? ", " : "", f->symbols.data[i].name);
+        }
+    if (tct_scope_find(e, name->text, false))
+        tct_elab_error(e, "E0305", name->span, "%s is no axis", name->text);
+    else
+        tct_elab_error(e, "E0305", name->span, "there is no axis %s here", name->text);
+    const char *near = tct_nearest(name->text, names.data, names.len);
+    if (near)
+        tct_help(e->d, "did you mean %s?", near);
+    else if (list.len)
+        tct_help(e->d, "axes in scope: %s", list.data);
+    TCT_VEC_FREE(&names);
+    tct_buf_free(&list);
+    return false;
+}
+
+bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out) {
+    if (x->kind == TCT_EXPR_NAME) {
+        tct_symbol *s = axis_symbol(e, x->name.text);
+        if (!s) return no_such_axis(e, &x->name);
+        *out = s->val->axis;
+        return true;
+    }
+    tct_elab_error(e, "E0305", x->span, "the name of an axis is expected here");
+    if (x->kind == TCT_EXPR_INT) tct_help(e->d, "axes have names, not numbers: sum(x, T)");
+    return false;
+}
+
+bool tct_elab_axes(tct_elab *e, const tct_expr *x, tct_axis out[TCT_IR_MAX_AXES], uint32_t *n) {
+    *n = 0;
+    if (x->kind == TCT_EXPR_NAME) {
+        tct_symbol *var = tct_scope_find(e, x->name.text, false);
+        if (var && var->val->kind == V_LIST) {
+            for (uint32_t i = 0; i < var->val->n_items && *n < TCT_IR_MAX_AXES; i++)
+                if (var->val->items[i]->kind == V_AXIS) out[(*n)++] = var->val->items[i]->axis;
+            return true;
+        }
+    }
+    if (x->kind != TCT_EXPR_LIST) {
+        if (!tct_elab_axis(e, x, &out[0])) return false;
+        *n = 1;
+        return true;
+    }
+    for (uint32_t i = 0; i < x->n_args; i++) {
+        if (*n == TCT_IR_MAX_AXES)
+            return tct_elab_error(e, "E0305", x->span, "more than %d axes", TCT_IR_MAX_AXES);
+        tct_axis axis;
+        if (!tct_elab_axis(e, x->args[i].value, &axis)) return false;
+        for (uint32_t k = 0; k < *n; k++)
+            if (out[k] == axis)
+                return tct_elab_error(e, "E0305", x->args[i].value->span, "axis %s is named twice",
+                                      tct_axis_local_name(e, axis));
+        out[(*n)++] = axis;
+    }
+    return true;
+}
+
+// Static arithmetic
+
+static const char *const operator_text[] = {"-", "not", "+", "-",  "*",  "/",  "//",  "%", "**",
+                                            "<", "<=",  ">", ">=", "==", "!=", "and", "or"};
+
+static bool compare(tct_operator op, double a, double b) {
+    switch (op) {
+    case TCT_OP_LT:
+        return a < b;
+    case TCT_OP_LE:
+        return a <= b;
+    case TCT_OP_GT:
+        return a > b;
+    case TCT_OP_GE:
+        return a >= b;
+    case TCT_OP_EQ:
+        return a == b;
+    default:
+        return a != b;
+    }
+}
+
+static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span) {
+    int64_t r = 0, x = a->i, y = b->i;
+    bool overflow = false;
+    if (op >= TCT_OP_LT && op <= TCT_OP_NE) {
+        bool result = op == TCT_OP_LT   ? x < y
+                      : op == TCT_OP_LE ? x <= y
+                      : op == TCT_OP_GT ? x > y
+                      : op == TCT_OP_GE ? x >= y
+                      : op == TCT_OP_EQ ? x == y
+                                        : x != y;
+        tct_val *v = tct_val_bool(e, result, span);
+        v->known = a->known && b->known;
+        return v;
+    }
+    if (!a->known || !b->known) {
+        tct_val *v = tct_val_int(e, 0, span);
+        v->known = false;
+        return v;
+    }
+    switch (op) {
+    case TCT_OP_ADD:
+        overflow = __builtin_add_overflow(x, y, &r);
+        break;
+    case TCT_OP_SUB:
+        overflow = __builtin_sub_overflow(x, y, &r);
+        break;
+    case TCT_OP_MUL:
+        overflow = __builtin_mul_overflow(x, y, &r);
+        break;
+    case TCT_OP_DIV:
+        tct_elab_error(e, "E0315", span, "/ of integers");
+        tct_help(e->d, "// rounds down; float(a) / b divides exactly");
+        return tct_val_error(e);
+    case TCT_OP_FLOORDIV:
+    case TCT_OP_MOD:
+        if (y == 0 || (x == INT64_MIN && y == -1)) {
+            tct_elab_error(e, "E0315", span, "division of %lld by %lld", (long long)x, (long long)y);
+            return tct_val_error(e);
+        }
+        r = x / y;
+        if (x % y != 0 && (x < 0) != (y < 0)) r--;
+        if (op == TCT_OP_MOD) r = x - r * y;
+        break;
+    case TCT_OP_POW:
+        if (y < 0) return tct_val_float(e, pow((double)x, (double)y), span);
+        r = 1;
+        for (int64_t i = 0; i < y && !overflow; i++) overflow = __builtin_mul_overflow(r, x, &r);
+        break;
+    default:
+        break;
+    }
+    if (overflow) {
+        tct_elab_error(e, "E0315", span, "the result of %s doesn't fit into 64 bits", operator_text[op]);
+        return tct_val_error(e);
+    }
+    return tct_val_int(e, r, span);
+}
+
+static tct_val *static_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span) {
+    if (a->kind == V_INT && b->kind == V_INT) return static_int(e, op, a, b, span);
+    if (tct_val_is_number(a) && tct_val_is_number(b)) {
+        double x = a->kind == V_INT ? (double)a->i : a->f, y = b->kind == V_INT ? (double)b->i : b->f;
+        tct_val *v;
+        if (op >= TCT_OP_LT && op <= TCT_OP_NE)
+            v = tct_val_bool(e, compare(op, x, y), span);
+        else {
+            double r = op == TCT_OP_ADD        ? x + y
+                       : op == TCT_OP_SUB      ? x - y
+                       : op == TCT_OP_MUL      ? x * y
+                       : op == TCT_OP_DIV      ? x / y
+                       : op == TCT_OP_FLOORDIV ? floor(x / y)
+                       : op == TCT_OP_MOD      ? x - y * floor(x / y)
+                                               : pow(x, y);
+            v = tct_val_float(e, r, span);
+        }
+        v->known = a->known && b->known;
+        return v;
+    }
+    if (a->kind == V_STRING && b->kind == V_STRING) {
+        if (op == TCT_OP_ADD) return tct_val_string(e, tct_arena_printf(&e->arena, "%s%s", a->s, b->s), span);
+        if (op == TCT_OP_EQ) return tct_val_bool(e, strcmp(a->s, b->s) == 0, span);
+        if (op == TCT_OP_NE) return tct_val_bool(e, strcmp(a->s, b->s) != 0, span);
+    }
+    if (a->kind == V_BOOL && b->kind == V_BOOL && (op == TCT_OP_EQ || op == TCT_OP_NE)) {
+        tct_val *v = tct_val_bool(e, (a->i == b->i) == (op == TCT_OP_EQ), span);
+        v->known = a->known && b->known;
+        return v;
+    }
+    tct_elab_error(e, "E0315", span, "%s doesn't work on %s and %s", operator_text[op],
+                   tct_val_describe(e, a), tct_val_describe(e, b));
+    return tct_val_error(e);
+}
+
+static bool is_static(const tct_val *v) {
+    return v->kind == V_INT || v->kind == V_FLOAT || v->kind == V_BOOL || v->kind == V_STRING;
+}
+
+static bool is_tensor(const tct_val *v) {
+    return v->kind == V_TENSOR || v->kind == V_REG || v->kind == V_PARAM;
+}
+
+// Broadcasting is by name: the same name with two sizes is the user's mistake, told with both sizes.
+static bool same_name_two_sizes(tct_elab *e, tct_value a, tct_value b, tct_span span) {
+    const tct_node *x = tct_elab_node(e, a), *y = tct_elab_node(e, b);
+    for (uint32_t i = 0; i < x->n_axes; i++)
+        for (uint32_t k = 0; k < y->n_axes; k++) {
+            const tct_axis_info *p = tct_axis_of(e->module, x->axes[i]),
+                                *q = tct_axis_of(e->module, y->axes[k]);
+            if (x->axes[i] == y->axes[k] || strcmp(p->name, q->name) != 0) continue;
+            tct_elab_error(e, "E0302", span, "axis %s is %lld on the left and %lld on the right", p->name,
+                           (long long)p->size, (long long)q->size);
+            return true;
+        }
+    return false;
+}
+
+tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span) {
+    if (a->kind == V_ERROR || b->kind == V_ERROR) return tct_val_error(e);
+    if (is_static(a) && is_static(b)) return static_binary(e, op, a, b, span);
+    if (!(is_tensor(a) || is_static(a)) || !(is_tensor(b) || is_static(b)) || !e->builder) {
+        const tct_val *wrong = is_tensor(a) || is_static(a) ? b : a;
+        tct_elab_error(e, "E0306", span, "%s is applied to %s", operator_text[op],
+                       tct_val_describe(e, wrong));
+        return tct_val_error(e);
+    }
+    static const tct_ir_op ops[] = {
+        [TCT_OP_ADD] = TCT_IR_ADD, [TCT_OP_SUB] = TCT_IR_SUB,      [TCT_OP_MUL] = TCT_IR_MUL,
+        [TCT_OP_DIV] = TCT_IR_DIV, [TCT_OP_FLOORDIV] = TCT_IR_DIV, [TCT_OP_MOD] = TCT_IR_MOD,
+        [TCT_OP_POW] = TCT_IR_POW, [TCT_OP_LT] = TCT_IR_LT,        [TCT_OP_LE] = TCT_IR_LE,
+        [TCT_OP_GT] = TCT_IR_GT,   [TCT_OP_GE] = TCT_IR_GE,        [TCT_OP_EQ] = TCT_IR_EQ,
+        [TCT_OP_NE] = TCT_IR_NE,   [TCT_OP_AND] = TCT_IR_AND,      [TCT_OP_OR] = TCT_IR_OR,
+    };
+    tct_dtype da = TCT_F32, db = TCT_F32;
+    bool ta = tct_elab_dtype(e, a, &da), tb = tct_elab_dtype(e, b, &db);
+    if (!ta) da = db;
+    if (!tb) db = da;
+    bool floating = da == TCT_F32 || da == TCT_F64 || da == TCT_BF16;
+    if (op == TCT_OP_DIV && !floating) {
+        tct_elab_error(e, "E0315", span, "/ of %s", tct_dtype_name(da));
+        tct_help(e->d, "// rounds down; f32(x) / y divides exactly");
+        return tct_val_error(e);
+    }
+    size_t before = e->d->messages.len;
+    tct_value x = tct_elab_operand(e, a, da, span), y = tct_elab_operand(e, b, db, span);
+    if (x == TCT_NO_VALUE || y == TCT_NO_VALUE) return tct_val_error(e);
+    tct_elab_at(e, span);
+    if (da != db) {
+        tct_elab_error(e, "E0301", span, "%s of %s and %s", operator_text[op], tct_dtype_name(da),
+                       tct_dtype_name(db));
+        tct_help(e->d, "convert one side: %s(…)", da == TCT_BOOL ? tct_dtype_name(db) : tct_dtype_name(da));
+        return tct_val_error(e);
+    }
+    if (same_name_two_sizes(e, x, y, span)) return tct_val_error(e);
+    if (op == TCT_OP_FLOORDIV && floating)
+        x = tct_ir_unary(e->builder->graph, e->d, TCT_IR_FLOOR,
+                         tct_ir_binary(e->builder->graph, e->d, TCT_IR_DIV, x, y));
+    else if (op == TCT_OP_POW && tb == false && b->known && tct_val_is_number(b) &&
+             (b->kind == V_INT ? b->i == 2 : b->f == 2))
+        x = tct_ir_binary(e->builder->graph, e->d, TCT_IR_MUL, x, x);
+    else
+        x = tct_ir_binary(e->builder->graph, e->d, ops[op], x, y);
+    return tct_elab_result(e, x, span, before);
+}
+
+static tct_val *unary(tct_elab *e, const tct_expr *x) {
+    tct_val *a = tct_elab_expr(e, x->a);
+    if (a->kind == V_ERROR) return a;
+    bool negate = x->op == TCT_OP_NEG;
+    tct_val *v = NULL;
+    if (negate && a->kind == V_INT && a->i != INT64_MIN) v = tct_val_int(e, -a->i, x->span);
+    if (negate && a->kind == V_FLOAT) v = tct_val_float(e, -a->f, x->span);
+    if (!negate && a->kind == V_BOOL) v = tct_val_bool(e, !a->i, x->span);
+    if (v) {
+        v->known = a->known;
+        return v;
+    }
+    if (!is_tensor(a) || !e->builder) {
+        tct_elab_error(e, "E0315", x->span, "%s doesn't work on %s", operator_text[x->op],
+                       tct_val_describe(e, a));
+        return tct_val_error(e);
+    }
+    size_t before = e->d->messages.len;
+    tct_elab_at(e, x->span);
+    tct_value in = tct_elab_operand(e, a, TCT_F32, x->span);
+    return tct_elab_result(e, tct_ir_unary(e->builder->graph, e->d, negate ? TCT_IR_NEG : TCT_IR_NOT, in),
+                           x->span, before);
+}
+
+static tct_val *binary(tct_elab *e, const tct_expr *x) {
+    tct_val *a = tct_elab_expr(e, x->a);
+    if ((x->op == TCT_OP_AND || x->op == TCT_OP_OR) &&
+        a->kind == V_BOOL) { // static: the right side may not be evaluable
+        if (a->known && (a->i != 0) == (x->op == TCT_OP_OR)) return a;
+        return tct_elab_expr(e, x->b);
+    }
+    tct_val *b = tct_elab_expr(e, x->b);
+    return tct_elab_binary(e, x->op, a, b, x->span);
+}
+
+// Names, fields, indices
+
+static bool dotted_config(const tct_expr *x, tct_buf *out) {
+    if (x->kind == TCT_EXPR_NAME) return strcmp(x->name.text, "config") == 0;
+    if (x->kind != TCT_EXPR_FIELD || !dotted_config(x->a, out)) return false;
+    if (out->len) tct_buf_putc(out, '.');
+    tct_buf_puts(out, x->name.text);
+    return true;
+}
+
+static tct_val *field(tct_elab *e, const tct_expr *x) {
+    tct_buf dotted = {0};
+    if (dotted_config(x, &dotted) && !tct_scope_find(e, "config", false)) {
+        const char *name = tct_arena_strdup(&e->arena, dotted.data);
+        tct_buf_free(&dotted);
+        return tct_elab_config_value(e, name, x->span);
+    }
+    tct_buf_free(&dotted);
+    tct_val *a = tct_elab_expr(e, x->a);
+    if (a->kind == V_ERROR) return a;
+    if (a->kind != V_STRUCT) {
+        tct_elab_error(e, "E0316", x->op_span, "%s has no fields", tct_val_describe(e, a));
+        if (a->kind == V_TENSOR && strcmp(x->name.text, "shape") == 0)
+            tct_help(e->d, "size(T) is the size of axis T");
+        return tct_val_error(e);
+    }
+    tct_val **f = tct_val_field(a, x->name.text);
+    if (f) return *f;
+    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, a->n_fields);
+    for (uint32_t i = 0; i < a->n_fields; i++) names[i] = a->fields[i].name;
+    const char *near = tct_nearest(x->name.text, names, a->n_fields);
+    tct_elab_error(e, "E0202", x->op_span, "%s has no field %s", tct_val_describe(e, a), x->name.text);
+    if (near) tct_help(e->d, "did you mean %s?", near);
+    return tct_val_error(e);
+}
+
+static tct_val *index_value(tct_elab *e, const tct_expr *x) {
+    tct_val *a = tct_elab_expr(e, x->a);
+    if (a->kind == V_ERROR) return a;
+    if (a->kind != V_LIST || x->n_args != 1 || x->args[0].name.text) {
+        tct_elab_error(e, "E0316", x->span, "%s can't be indexed", tct_val_describe(e, a));
+        if (is_tensor(a))
+            tct_help(e->d, "at(x, T, 0) is one position of a tensor, slice(x, T -> U, 0, 8) several");
+        return tct_val_error(e);
+    }
+    tct_val *i = tct_elab_static(e, x->args[0].value, V_INT);
+    if (!i) return tct_val_error(e);
+    if (!i->known) return a->n_items ? a->items[0] : tct_val_error(e);
+    if (i->i < 0 || i->i >= a->n_items) {
+        tct_elab_error(e, "E0316", x->args[0].value->span, "number %lld of a list of %u", (long long)i->i,
+                       a->n_items);
+        return tct_val_error(e);
+    }
+    return a->items[i->i];
+}
+
+static tct_val *name(tct_elab *e, const tct_expr *x) {
+    tct_symbol *s = tct_scope_find(e, x->name.text, false);
+    if (s) return s->val;
+    tct_symbol *axis = axis_symbol(e, x->name.text);
+    if (axis) return axis->val;
+    if (tct_elab_item(e, x->name.text)) {
+        tct_elab_error(e, "E0201", x->span, "%s is called with arguments", x->name.text);
+        return tct_val_error(e);
+    }
+    tct_elab_error(e, "E0201", x->span, "there is no %s here", x->name.text);
+    const char *near = tct_elab_suggest(e, x->name.text);
+    if (near) tct_help(e->d, "did you mean %s?", near);
+    return tct_val_error(e);
+}
+
+static tct_val *call(tct_elab *e, const tct_expr *x) {
+    const tct_expr *callee = x->a;
+    if (callee->kind == TCT_EXPR_INDEX) callee = callee->a;
+    if (callee->kind != TCT_EXPR_NAME) {
+        tct_elab_error(e, "E0203", callee->span, "only graphs and operations are called");
+        return tct_val_error(e);
+    }
+    const tct_item *item = tct_elab_item(e, callee->name.text);
+    if (item) return tct_elab_call(e, item, x);
+    tct_val *v = tct_elab_operation(e, callee->name.text, x);
+    if (v) return v;
+    tct_elab_error(e, "E0201", callee->span, "there is no graph or operation %s", callee->name.text);
+    const char *near = tct_elab_suggest(e, callee->name.text);
+    if (near) tct_help(e->d, "did you mean %s?", near);
+    return tct_val_error(e);
+}
+
+static tct_val *structure(tct_elab *e, const tct_expr *x) {
+    tct_val *v = tct_val_new(e, V_STRUCT, x->span);
+    for (uint32_t i = 0; i < x->n_args; i++) {
+        const char *n = x->args[i].name.text;
+        if (!n) n = tct_arena_printf(&e->arena, "%u", i);
+        if (tct_val_field(v, n)) tct_elab_error(e, "E0204", x->args[i].name.span, "%s is given twice", n);
+        tct_val_add_field(e, v, n, tct_elab_expr(e, x->args[i].value));
+    }
+    return v;
+}
+
+tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x) {
+    if (e->stage && !tct_stage_is_tensor(e, x)) return tct_stage_scalar(e, x);
+    switch (x->kind) {
+    case TCT_EXPR_INT:
+        return tct_val_int(e, x->i, x->span);
+    case TCT_EXPR_FLOAT:
+        return tct_val_float(e, x->f, x->span);
+    case TCT_EXPR_BOOL:
+        return tct_val_bool(e, x->i, x->span);
+    case TCT_EXPR_STRING:
+        return tct_val_string(e, x->name.text, x->span);
+    case TCT_EXPR_NAME:
+        return name(e, x);
+    case TCT_EXPR_UNARY:
+        return unary(e, x);
+    case TCT_EXPR_BINARY:
+        return binary(e, x);
+    case TCT_EXPR_CALL:
+        return call(e, x);
+    case TCT_EXPR_INDEX:
+        return index_value(e, x);
+    case TCT_EXPR_FIELD:
+        return field(e, x);
+    case TCT_EXPR_LIST: {
+        tct_val *v = tct_val_new(e, V_LIST, x->span);
+        v->items = TCT_NEW_ARRAY(&e->arena, tct_val *, x->n_args);
+        v->n_items = x->n_args;
+        for (uint32_t i = 0; i < x->n_args; i++) v->items[i] = tct_elab_expr(e, x->args[i].value);
+        return v;
+    }
+    case TCT_EXPR_TUPLE:
+    case TCT_EXPR_STRUCT:
+        return structure(e, x);
+    case TCT_EXPR_ARROW:
+        tct_elab_error(e, "E0305", x->op_span, "-> belongs into an argument: rename(x, K -> J)");
+        return tct_val_error(e);
+    case TCT_EXPR_IF: {
+        tct_val *c = tct_elab_static(e, x->a, V_BOOL);
+        if (!c) return tct_val_error(e);
+        return tct_elab_block_value(e, c->i || !c->known ? x->then : x->otherwise);
+    }
+    case TCT_EXPR_SCAN:
+        return tct_elab_scan(e, x);
+    case TCT_EXPR_MINIMIZE:
+        tct_elab_error(e, "E0501", x->span, "minimize belongs into a stage");
+        return tct_val_error(e);
+    }
+    return tct_val_error(e);
+}
+
+static const char *kind_text(tct_val_kind k) {
+    return k == V_INT ? "an int" : k == V_FLOAT ? "a float" : k == V_BOOL ? "a bool" : "a string";
+}
+
+tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want) {
+    tct_val *v = tct_elab_expr(e, x);
+    if (v->kind == V_ERROR) return NULL;
+    if (v->kind == want) return v;
+    if (want == V_FLOAT && v->kind == V_INT) {
+        tct_val *f = tct_val_float(e, (double)v->i, x->span);
+        f->known = v->known;
+        return f;
+    }
+    tct_elab_error(e, "E0311", x->span, "%s that is known at compile time is expected, found %s",
+                   kind_text(want), tct_val_describe(e, v));
+    if (is_tensor(v) && want == V_BOOL) tct_help(e->d, "where(c, a, b) chooses element by element");
+    return NULL;
+}

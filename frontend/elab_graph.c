@@ -1,0 +1,315 @@
+// Whole graphs with inputs for their parameters, for eval, dump and check.
+#include "frontend/elab_internal.h"
+
+#include <string.h>
+
+tct_elab *tct_elab_new(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets) {
+    tct_elab *e = tct_alloc(sizeof *e);
+    e->d = d;
+    e->package = package;
+    tct_ir_module *scratch =
+        tct_ir_module_new(); // config expressions make no tensors, but name axes in messages
+    e->module = scratch;
+    tct_elab_config(e, sets, n_sets);
+    e->module = NULL;
+    tct_ir_module_free(scratch);
+    return e;
+}
+
+void tct_elab_free(tct_elab *e) {
+    TCT_VEC_FREE(&e->config);
+    tct_arena_free(&e->arena);
+    tct_heap_free(e);
+}
+
+static const tct_item *find_graph(tct_elab *e, const char *name) {
+    const tct_item *item = tct_elab_item(e, name);
+    if (item && item->kind == TCT_ITEM_GRAPH) return item;
+    TCT_VEC(const char *) names = {0};
+    for (size_t f = 0; f < e->package->files.len; f++)
+        for (uint32_t i = 0; i < e->package->files.data[f]->n_items; i++)
+            if (e->package->files.data[f]->items[i]->kind == TCT_ITEM_GRAPH)
+                TCT_PUSH(&names, e->package->files.data[f]->items[i]->name.text);
+    tct_error(e->d, "E0201", item ? item->name.span : TCT_NO_SPAN,
+              item ? "%s is no graph" : "there is no graph %s", name);
+    const char *near = tct_nearest(name, names.data, names.len);
+    if (near) tct_help(e->d, "did you mean %s?", near);
+    TCT_VEC_FREE(&names);
+    return NULL;
+}
+
+static const char *setting(tct_elab *e, const char *name) {
+    for (size_t i = 0; i < e->n_settings; i++)
+        if (strcmp(e->settings[i].name, name) == 0) {
+            e->setting_used[i] = true;
+            return e->settings[i].value;
+        }
+    return NULL;
+}
+
+static bool axis_from_settings(tct_elab *e, const char *name, tct_span span) {
+    tct_scope *f = tct_scope_function(e);
+    for (size_t i = 0; i < f->symbols.len; i++)
+        if (f->symbols.data[i].is_axis && strcmp(f->symbols.data[i].name, name) == 0) return true;
+    const char *text = setting(e, name);
+    int64_t size = 0;
+    if (text) {
+        tct_val *v = tct_elab_literal(e, "int", text, span);
+        if (!v || v->i < 1) return tct_elab_error(e, "E0302", span, "axis %s can't have size %s", name, text);
+        size = v->i;
+    }
+    return tct_scope_bind_axis(e, name, tct_axis_get(e->module, name, size), span);
+}
+
+static tct_val *input_leaf(tct_elab *e, void *ctx, const char *path, const tct_member *member,
+                           tct_dtype dtype, const tct_axis *axes, uint32_t n, tct_scope *scope,
+                           const char *file_prefix) {
+    (void)ctx, (void)scope, (void)file_prefix;
+    return tct_val_tensor(e, tct_ir_input(e->builder->graph, path, dtype, axes, n), member->name.span);
+}
+
+static tct_val *model_param(tct_elab *e, const tct_param *p, const tct_item *model) {
+    tct_actual *args = TCT_NEW_ARRAY(&e->arena, tct_actual, model->n_params + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < model->n_params; i++) {
+        const tct_param *h = &model->params[i];
+        const char *text = setting(e, tct_arena_printf(&e->arena, "%s.%s", p->name.text, h->name.text));
+        if (!text) continue;
+        const char *type = h->type ? h->type->name.text : "int";
+        tct_val *v = tct_elab_literal(e, type, text, p->name.span);
+        if (!v) {
+            tct_elab_error(e, "E0311", h->name.span, "%s.%s is %s, found %s", p->name.text, h->name.text,
+                           type, text);
+            return tct_val_error(e);
+        }
+        args[n].name = h->name;
+        args[n++].val = v;
+    }
+    const char *path = tct_arena_strdup(&e->module->arena, p->name.text);
+    return tct_elab_model(e, model, args, n, path, "", true, input_leaf, NULL, p->name.span);
+}
+
+static tct_val *static_param(tct_elab *e, const tct_param *p) {
+    const char *text = setting(e, p->name.text);
+    const char *type = p->type->name.text;
+    if (text) {
+        tct_val *v = tct_elab_literal(e, type, text, p->name.span);
+        if (v) return v;
+        tct_elab_error(e, "E0311", p->name.span, "%s is %s, found %s", p->name.text, type, text);
+        return tct_val_error(e);
+    }
+    if (p->value) return tct_elab_expr(e, p->value);
+    tct_val *v = strcmp(type, "float") == 0  ? tct_val_float(e, 1, p->name.span)
+                 : strcmp(type, "bool") == 0 ? tct_val_bool(e, false, p->name.span)
+                 : strcmp(type, "int") == 0  ? tct_val_int(e, 1, p->name.span)
+                                             : tct_val_string(e, "", p->name.span);
+    v->known = false;
+    return v;
+}
+
+static bool is_static_type(const tct_type *t) {
+    static const char *const names[] = {"int", "float", "string", "path"};
+    if (strcmp(t->name.text, "bool") == 0) return !t->has_axes;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(t->name.text, names[i]) == 0) return true;
+    return false;
+}
+
+static bool is_axis_kind(const tct_type *t) {
+    return strcmp(t->name.text, "axis") == 0 || strcmp(t->name.text, "axes") == 0;
+}
+
+static bool tensor_type(const tct_type *t, tct_dtype *dtype) {
+    if (is_static_type(t)) return false;
+    if (strcmp(t->name.text, "real") == 0) {
+        *dtype = TCT_F32;
+        return true;
+    }
+    return tct_elab_dtype_name(t->name.text, dtype);
+}
+
+// A value for one parameter of the graph, as the caller of the expansion gives it.
+static tct_val *argument(tct_elab *e, const tct_param *p) {
+    tct_dtype dtype;
+    if (!p->type || is_axis_kind(p->type)) return NULL;
+    if (is_static_type(p->type)) return static_param(e, p);
+    if (tensor_type(p->type, &dtype)) {
+        tct_axis axes[TCT_IR_MAX_AXES];
+        uint32_t n = 0;
+        if (p->type->n_axes > TCT_IR_MAX_AXES) {
+            tct_elab_error(e, "E0305", p->type->span, "more than %d axes", TCT_IR_MAX_AXES);
+            return tct_val_error(e);
+        }
+        // Further axes of `..` are given as settings "x.rest" by whoever knows the tensor.
+        const char *rest =
+            p->type->rest ? setting(e, tct_arena_printf(&e->arena, "%s.rest", p->name.text)) : NULL;
+        while (rest && *rest && n < TCT_IR_MAX_AXES) {
+            size_t len = strcspn(rest, " ");
+            const char *name = tct_arena_strndup(&e->module->arena, rest, len);
+            if (!axis_from_settings(e, name, p->type->span)) return tct_val_error(e);
+            axes[n++] = tct_scope_find(e, name, true)->val->axis;
+            rest += len + (rest[len] == ' ');
+        }
+        for (uint32_t i = 0; i < p->type->n_axes && n < TCT_IR_MAX_AXES; i++) {
+            const tct_type_axis *a = &p->type->axes[i];
+            if (!axis_from_settings(e, a->name.text, a->name.span)) return tct_val_error(e);
+            axes[n++] = tct_scope_find(e, a->name.text, true)->val->axis;
+        }
+        tct_value v = tct_ir_input(e->builder->graph, tct_arena_strdup(&e->module->arena, p->name.text),
+                                   dtype, axes, n);
+        return tct_val_tensor(e, v, p->name.span);
+    }
+    const tct_item *model = tct_elab_item(e, p->type->name.text);
+    if (!model || model->kind != TCT_ITEM_MODEL) {
+        const char *near = tct_elab_suggest(e, p->type->name.text);
+        tct_elab_error(e, "E0201", p->type->span, "there is no type or model %s", p->type->name.text);
+        if (near) tct_help(e->d, "did you mean %s?", near);
+        return tct_val_error(e);
+    }
+    return model_param(e, p, model);
+}
+
+// Outputs of a value: a tensor by its name, a structure's tensors dotted.
+static void add_outputs(tct_elab *e, const char *name, tct_val *v, const tct_val *input) {
+    const char *kept = tct_arena_strdup(&e->module->arena, name);
+    if (v->kind == V_TENSOR || v->kind == V_INT || v->kind == V_FLOAT || v->kind == V_BOOL) {
+        tct_value out = tct_elab_operand(e, v,
+                                         v->kind == V_BOOL  ? TCT_BOOL
+                                         : v->kind == V_INT ? TCT_I32
+                                                            : TCT_F32,
+                                         v->span);
+        int32_t alias = -1;
+        if (input && input->kind == V_TENSOR) {
+            const tct_node *n = tct_node_of(e->builder->graph, input->value);
+            alias = n->op == TCT_IR_INPUT ? (int32_t)n->attr.i : -1;
+        }
+        if (out != TCT_NO_VALUE) tct_ir_output(e->builder->graph, kept, out, alias);
+    }
+    for (uint32_t i = 0; v->kind == V_STRUCT && i < v->n_fields; i++) {
+        const tct_val *f = v->fields[i].val;
+        if (v->model && f->kind != V_TENSOR && f->kind != V_STRUCT && f->kind != V_LIST)
+            continue; // hyper-parameters
+        tct_val **in = input ? tct_val_field(input, v->fields[i].name) : NULL;
+        add_outputs(e, tct_arena_printf(&e->arena, "%s.%s", name, v->fields[i].name), v->fields[i].val,
+                    in ? *in : NULL);
+    }
+    for (uint32_t i = 0; v->kind == V_LIST && i < v->n_items; i++)
+        add_outputs(e, tct_arena_printf(&e->arena, "%s.%u", name, i), v->items[i],
+                    input && i < input->n_items ? input->items[i] : NULL);
+}
+
+static tct_graph *build(tct_elab *e, const tct_item *item) {
+    tct_builder top = {.kind = TCT_BUILD_TOP};
+    top.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, item->name.text));
+    size_t errors = e->d->n_errors;
+    e->builder = &top;
+    e->n_random = 0;
+    e->needs_size = TCT_NO_SPAN;
+    e->file = tct_elab_item_file(e, item);
+    tct_scope_push(e, true);
+    // Sizes by name that no parameter has belong to axes that models leave open.
+    for (size_t i = 0; i < e->n_settings; i++) {
+        bool parameter = strchr(e->settings[i].name, '.') != NULL;
+        for (uint32_t k = 0; k < item->n_params; k++)
+            parameter |= strcmp(item->params[k].name.text, e->settings[i].name) == 0;
+        if (!parameter)
+            axis_from_settings(e, tct_arena_strdup(&e->module->arena, e->settings[i].name), item->name.span);
+        e->setting_used[i] = false;
+    }
+    tct_actual *actuals = TCT_NEW_ARRAY(&e->arena, tct_actual, item->n_params + 1);
+    tct_val **before = TCT_NEW_ARRAY(&e->arena, tct_val *, item->n_params + 1),
+            **after = TCT_NEW_ARRAY(&e->arena, tct_val *, item->n_params + 1);
+    bool ok = true;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < item->n_params; i++) {
+        const tct_param *p = &item->params[i];
+        if (p->type && is_axis_kind(p->type)) { // the axis of that name
+            if (!axis_from_settings(e, p->name.text, p->name.span)) ok = false;
+            tct_expr *x = TCT_NEW(&e->arena, tct_expr);
+            *x = (tct_expr){.kind = TCT_EXPR_NAME, .name = p->name, .span = p->name.span};
+            actuals[n].name = p->name;
+            actuals[n++].expr = x;
+            continue;
+        }
+        tct_val *v = p->type ? argument(e, p) : tct_val_error(e);
+        ok &= v->kind != V_ERROR;
+        before[i] = v;
+        after[i] = v;
+        actuals[n].name = p->name;
+        actuals[n].val = v;
+        actuals[n++].place = p->inout ? &after[i] : NULL;
+    }
+    if (ok) {
+        tct_val *out = tct_elab_expand(e, item, actuals, n, NULL, 0, TCT_NO_SPAN);
+        if (out->kind == V_STRUCT && !out->model)
+            for (uint32_t i = 0; i < out->n_fields; i++)
+                add_outputs(e, out->fields[i].name, out->fields[i].val, NULL);
+        else
+            add_outputs(e, "out", out, NULL);
+        for (uint32_t i = 0; i < item->n_params; i++)
+            if (item->params[i].inout) add_outputs(e, item->params[i].name.text, after[i], before[i]);
+    }
+    tct_scope_pop(e);
+    e->builder = NULL;
+    return e->d->n_errors == errors ? top.graph : NULL;
+}
+
+tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const tct_setting *settings,
+                          size_t n) {
+    const tct_item *item = find_graph(e, name);
+    if (!item) return NULL;
+    e->module = m;
+    e->settings = settings;
+    e->n_settings = n;
+    e->setting_used = TCT_NEW_ARRAY(&e->arena, bool, n + 1);
+    tct_graph *g = build(e, item);
+    for (size_t i = 0; g && i < n; i++)
+        if (!e->setting_used[i] && strchr(settings[i].name, '.') && !strstr(settings[i].name, ".rest")) {
+            tct_error(e->d, "E0312", item->name.span, "%s has no hyper-parameter %s", name, settings[i].name);
+            g = NULL;
+        }
+    e->n_settings = 0;
+    e->module = NULL;
+    return g;
+}
+
+const tct_graph_param *tct_elab_params(tct_elab *e, const char *graph, size_t *n) {
+    const tct_item *item = find_graph(e, graph);
+    if (!item) return NULL;
+    tct_graph_param *out = TCT_NEW_ARRAY(&e->arena, tct_graph_param, item->n_params + 1);
+    for (uint32_t i = 0; i < item->n_params; i++) {
+        const tct_param *p = &item->params[i];
+        tct_graph_param *o = &out[i];
+        o->name = p->name.text;
+        o->has_default = p->value != NULL;
+        o->is_static = is_static_type(p->type) || is_axis_kind(p->type);
+        o->rest = p->type->rest;
+        o->is_model = !o->is_static && !tensor_type(p->type, &o->dtype);
+        if (o->is_model) o->model = p->type->name.text;
+        const char **axes = TCT_NEW_ARRAY(&e->arena, const char *, p->type->n_axes + 1);
+        for (uint32_t k = 0; k < p->type->n_axes; k++) axes[k] = p->type->axes[k].name.text;
+        o->axes = axes;
+        o->n_axes = p->type->n_axes;
+    }
+    *n = item->n_params;
+    return out;
+}
+
+bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets,
+               bool library) {
+    size_t errors = d->n_errors;
+    tct_elab *e = tct_elab_new(d, package, sets, n_sets);
+    tct_ir_module *m = tct_ir_module_new();
+    e->module = m;
+    for (size_t f = 0; f < package->files.len; f++) {
+        const tct_ast *ast = package->files.data[f];
+        bool own =
+            package->std_dir == NULL || strncmp(ast->path, package->std_dir, strlen(package->std_dir)) != 0;
+        if (!own && !library) continue;
+        for (uint32_t i = 0; i < ast->n_items; i++)
+            if (ast->items[i]->kind == TCT_ITEM_GRAPH) build(e, ast->items[i]);
+    }
+    tct_ir_module_free(m);
+    tct_elab_free(e);
+    return d->n_errors == errors;
+}

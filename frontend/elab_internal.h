@@ -1,0 +1,246 @@
+// What the elaborator's files share.
+#ifndef TCT_FRONTEND_ELAB_INTERNAL_H
+#define TCT_FRONTEND_ELAB_INTERNAL_H
+
+#include "frontend/elab.h"
+
+#include <math.h>
+
+typedef enum tct_val_kind {
+    V_ERROR, // reported already; whatever it meets becomes an error silently
+    V_NONE,
+    V_INT, // known says whether i is
+    V_FLOAT,
+    V_BOOL,
+    V_STRING,
+    V_LIST,   // items
+    V_TENSOR, // value in the graph of builder
+    V_STRUCT, // fields; model set for instances of a model
+    V_AXIS,
+    V_REG,    // a register of the stage being elaborated
+    V_PARAM,  // parameter number i of the model in register reg
+    V_OPAQUE, // stage values without structure (tokenizer, data set, optimizer): handled by stage code
+              // through reg
+} tct_val_kind;
+
+struct tct_builder;
+struct tct_val;
+
+typedef struct tct_field {
+    const char *name;
+    struct tct_val *val;
+} tct_field;
+
+typedef struct tct_axis_binding {
+    const char *name;
+    tct_axis axis;
+    tct_span span; // what bound it
+} tct_axis_binding;
+
+// A compile-time value. In the elaborator's arena; not changed once made, but for the fields of structures
+// that are variables.
+typedef struct tct_val {
+    tct_val_kind kind;
+    bool known; // INT, FLOAT, BOOL: the value is known; false only while checking with unknown sizes
+    int64_t i;
+    double f;
+    const char *s;
+    struct tct_val **items;
+    uint32_t n_items;
+    tct_field *fields;
+    uint32_t n_fields;
+    const tct_item *model;
+    const tct_axis_binding *axes; // of a model instance
+    uint32_t n_axes;
+    struct tct_builder *builder;
+    tct_value value;
+    tct_axis axis; // AXIS; INT: the axis whose unknown size this is, when size_of is set
+    bool size_of;
+    uint32_t reg; // REG, PARAM, OPAQUE; STRUCT that is a stage model: its register, when has_reg
+    bool has_reg;
+    bool is_tensor_reg; // REG that holds a tensor (a scalar one has no axes)
+    tct_dtype dtype;    // REG, PARAM: of the tensor, or what a number becomes in a graph
+    const tct_axis *param_axes;
+    uint32_t n_param_axes;
+    tct_span span;
+} tct_val;
+
+typedef struct tct_symbol {
+    const char *name;
+    tct_val *val;
+    tct_span span;
+    bool is_axis, mutable, used;
+} tct_symbol;
+
+// A lexical scope. The innermost `function` scope holds the axes.
+typedef struct tct_scope {
+    struct tct_scope *parent;
+    TCT_VEC(tct_symbol) symbols;
+    bool function;
+    TCT_VEC(tct_axis) in_use; // function: axes that a new one must not be mistaken for
+    const tct_item *item;     // function: what is being expanded
+    tct_span call;            // function: where it was called
+    struct tct_scope *caller; // function: the scope of the call
+} tct_scope;
+
+typedef enum tct_builder_kind { TCT_BUILD_TOP, TCT_BUILD_SCAN, TCT_BUILD_RUN } tct_builder_kind;
+
+typedef struct tct_import {
+    tct_val_kind kind; // TENSOR (value of the parent's graph), REG, PARAM
+    uint32_t a, b;     // value; register; register and parameter
+    tct_value input;
+} tct_import;
+
+// A graph under construction. A scan's body imports from its parent, a stage's graph from registers.
+typedef struct tct_builder {
+    tct_builder_kind kind;
+    struct tct_builder *parent;
+    tct_graph *graph;
+    tct_axis scan_axis;
+    TCT_VEC(tct_import) imports;
+} tct_builder;
+
+typedef struct tct_config_cell {
+    const char *name; // dotted
+    const tct_config_entry *entry;
+    const tct_ast *file;
+    tct_val *val;
+    bool from_command_line, evaluating;
+} tct_config_cell;
+
+struct tct_stage_state;
+
+struct tct_elab {
+    tct_diag *d;
+    const tct_package *package;
+    tct_arena arena;
+    tct_ir_module *module;
+    tct_builder *builder; // where tensor operations go; NULL outside of graphs
+    tct_scope *scope;
+    TCT_VEC(tct_config_cell) config;
+    const tct_setting *settings; // of the graph being built
+    size_t n_settings;
+    bool *setting_used;
+    uint32_t depth;    // of calls
+    uint32_t n_random; // stream numbers given out in this graph
+    tct_val *returned; // set by return; ends the block
+    tct_val **yielded; // set by yield
+    uint32_t n_yielded;
+    const tct_name *yield_names;
+    tct_span needs_size;           // an unknown size was used as a number here
+    struct tct_stage_state *stage; // NULL outside of stage code
+    const tct_ast *file;           // of the item being expanded
+};
+
+// Errors, once for each place and code; inside expanded items a note says where the call is.
+bool tct_elab_error(tct_elab *e, const char *code, tct_span span, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+// After tct_ir_emit reported by itself: adds the notes, drops repetitions. n: messages there were before.
+void tct_elab_after_report(tct_elab *e, size_t n);
+
+// Values (elab_value.c)
+tct_val *tct_val_new(tct_elab *e, tct_val_kind kind, tct_span span);
+tct_val *tct_val_error(tct_elab *e);
+tct_val *tct_val_int(tct_elab *e, int64_t i, tct_span span);
+tct_val *tct_val_float(tct_elab *e, double f, tct_span span);
+tct_val *tct_val_bool(tct_elab *e, bool b, tct_span span);
+tct_val *tct_val_string(tct_elab *e, const char *s, tct_span span);
+tct_val *tct_val_tensor(tct_elab *e, tct_value v, tct_span span); // of the current builder
+tct_val *tct_val_copy(tct_elab *e, const tct_val *v);        // structures and lists deeply, leaves shared
+tct_val **tct_val_field(const tct_val *v, const char *name); // NULL: no such field
+void tct_val_add_field(tct_elab *e, tct_val *v, const char *name, tct_val *field);
+bool tct_val_is_number(const tct_val *v);                    // static int or float
+const char *tct_val_describe(tct_elab *e, const tct_val *v); // "f32[B, T]", "an int", "the model Gpt2"
+const char *tct_axes_text(tct_elab *e, const tct_axis *axes, uint32_t n);
+
+// Scopes
+tct_scope *tct_scope_push(tct_elab *e, bool function);
+void tct_scope_pop(tct_elab *e);
+tct_scope *tct_scope_function(tct_elab *e); // the innermost
+tct_symbol *tct_scope_find(tct_elab *e, const char *name, bool is_axis);
+void tct_scope_bind(tct_elab *e, const char *name, tct_val *val, tct_span span, bool mutable);
+// Binds an axis name in the innermost function. Reports E0304 when it is bound to another axis already.
+bool tct_scope_bind_axis(tct_elab *e, const char *name, tct_axis axis, tct_span span);
+// An axis called `name` of `size` that is not mistaken for one in use, bound in the innermost function.
+tct_axis tct_scope_new_axis(tct_elab *e, const char *name, int64_t size, tct_span span);
+// What the current function calls an axis.
+const char *tct_axis_local_name(tct_elab *e, tct_axis axis);
+const tct_item *tct_elab_item(tct_elab *e, const char *name);
+const tct_ast *tct_elab_item_file(tct_elab *e, const tct_item *item);
+// The nearest of variables, items and operations to a name that isn't there; NULL.
+const char *tct_elab_suggest(tct_elab *e, const char *name);
+
+// Tensors
+// The value as an operand in the current graph, static numbers as constants of `dtype`. TCT_NO_VALUE for
+// V_ERROR, or after reporting E0306 for something that is no tensor.
+tct_value tct_elab_operand(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span span);
+// dtype that v has or brings; false for static numbers.
+bool tct_elab_dtype(tct_elab *e, const tct_val *v, tct_dtype *out);
+const tct_node *tct_elab_node(tct_elab *e, tct_value v);
+tct_val *tct_elab_result(tct_elab *e, tct_value v, tct_span span, size_t messages_before);
+void tct_elab_at(tct_elab *e, tct_span span); // stamps the place on nodes made next
+
+// Expressions (elab_expr.c)
+tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x);
+// A static value of the wanted kind (INT, FLOAT (an int converts), BOOL, STRING); NULL after reporting E0311.
+tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want);
+bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out);
+bool tct_elab_axes(tct_elab *e, const tct_expr *x, tct_axis out[TCT_IR_MAX_AXES], uint32_t *n);
+bool tct_elab_is_axis(tct_elab *e, const tct_expr *x); // would tct_elab_axes understand it, without a report
+tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span);
+// The built-in operation `name` on a call's arguments; NULL when there is none of that name (elab_ops.c).
+tct_val *tct_elab_operation(tct_elab *e, const char *name, const tct_expr *call);
+bool tct_elab_is_operation(const char *name);
+
+// Calls (elab_call.c)
+typedef struct tct_actual { // an argument, evaluated or not yet
+    tct_name name;
+    const tct_expr *expr;
+    tct_val *val;
+    tct_val **place; // where an inout argument is stored
+} tct_actual;
+// Expands a call. `map`: f[V = K], pairs of callee and caller axes.
+tct_val *tct_elab_call(tct_elab *e, const tct_item *item, const tct_expr *call);
+tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n,
+                         const tct_arg *map, uint32_t n_map, tct_span span);
+// An extern fn on tensors, as a foreign node (elab_foreign.c).
+tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n, tct_span span);
+bool tct_elab_dtype_name(const char *name, tct_dtype *out);
+// Assigns arguments to parameters by position and name: out[k] = actual of parameter k, or -1. Reports
+// E0312…E0314.
+bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint32_t n_params,
+                    const tct_actual *actuals, uint32_t n, tct_span span, int32_t *out);
+
+// Blocks (elab_block.c)
+bool tct_elab_block(tct_elab *e, const tct_block *b); // false after a return or an error that ends it
+tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x);
+tct_val *tct_elab_block_value(tct_elab *e, const tct_block *b);       // of an if expression
+bool tct_elab_bind_names(tct_elab *e, const tct_stmt *s, tct_val *v); // let and var
+tct_val **tct_elab_place(tct_elab *e, const tct_expr *x); // of an assignment; NULL after reporting
+
+// Models (elab_model.c)
+// Makes the leaf for one parameter: path "block.0.qkv", in memory order.
+typedef tct_val *(*tct_leaf_fn)(tct_elab *e, void *ctx, const char *path, const tct_member *member,
+                                tct_dtype dtype, const tct_axis *axes, uint32_t n, tct_scope *model_scope,
+                                const char *file_prefix);
+// hyper: fields of a structure value by name (NULL: defaults; unknown where there is none and
+// `representative`).
+tct_val *tct_elab_model(tct_elab *e, const tct_item *item, const tct_actual *args, uint32_t n_args,
+                        const char *path, const char *file_prefix, bool representative, tct_leaf_fn leaf,
+                        void *ctx, tct_span span);
+
+// Config (config.c)
+void tct_elab_config(tct_elab *e, const tct_setting *sets, size_t n);
+tct_val *tct_elab_config_value(tct_elab *e, const char *dotted, tct_span span);
+// A literal given as text, as a value of type `type` ("int", "float", "bool", "string", "path"); NULL when it
+// is none.
+tct_val *tct_elab_literal(tct_elab *e, const char *type, const char *text, tct_span span);
+
+// Stage code (stage_*.c). Whether the expression is tensor valued, so that it belongs into a graph.
+bool tct_stage_is_tensor(tct_elab *e, const tct_expr *x);
+// Evaluates an expression that isn't: static, or with code for the machine.
+tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x);
+// A register or parameter as an input of the stage's graph.
+tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v);
+
+#endif

@@ -1,0 +1,176 @@
+// Scopes, items, axes in scope, and reporting with the trail of calls.
+#include "frontend/elab_internal.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+// Drops the message reported last when an earlier one has the same place and code.
+static bool drop_repetition(tct_elab *e) {
+    tct_diag *d = e->d;
+    if (d->messages.len == 0) return false;
+    const tct_message *last = &d->messages.data[d->messages.len - 1];
+    for (size_t i = 0; i + 1 < d->messages.len; i++) {
+        const tct_message *m = &d->messages.data[i];
+        if (m->code && strcmp(m->code, last->code) == 0 && m->span.file == last->span.file &&
+            m->span.begin == last->span.begin && m->span.end == last->span.end) {
+            d->messages.len--;
+            d->n_errors--;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_calls(tct_elab *e) {
+    for (tct_scope *s = tct_scope_function(e); s; s = s->caller) {
+        while (s && !s->function) s = s->parent;
+        if (!s || !s->item || !s->call.file) break;
+        tct_note_at(e->d, s->call, "in this call of %s", s->item->name.text);
+    }
+}
+
+bool tct_elab_error(tct_elab *e, const char *code, tct_span span, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = tct_arena_vprintf(&e->arena, fmt, ap);
+    va_end(ap);
+    tct_error(e->d, code, span, "%s", text);
+    if (!drop_repetition(e)) note_calls(e);
+    return false;
+}
+
+void tct_elab_after_report(tct_elab *e, size_t n) {
+    if (e->d->messages.len > n && !drop_repetition(e)) note_calls(e);
+}
+
+tct_scope *tct_scope_push(tct_elab *e, bool function) {
+    tct_scope *s = tct_alloc(sizeof *s);
+    s->parent = function ? NULL : e->scope;
+    s->caller = function ? e->scope : NULL;
+    s->function = function;
+    e->scope = s;
+    return s;
+}
+
+void tct_scope_pop(tct_elab *e) {
+    tct_scope *s = e->scope;
+    e->scope = s->function ? s->caller : s->parent;
+    TCT_VEC_FREE(&s->symbols);
+    TCT_VEC_FREE(&s->in_use);
+    tct_heap_free(s);
+}
+
+tct_scope *tct_scope_function(tct_elab *e) {
+    tct_scope *s = e->scope;
+    while (s && !s->function) s = s->parent;
+    return s;
+}
+
+tct_symbol *tct_scope_find(tct_elab *e, const char *name, bool is_axis) {
+    for (tct_scope *s = e->scope; s; s = s->parent)
+        for (size_t i = s->symbols.len; i-- > 0;) {
+            tct_symbol *y = &s->symbols.data[i];
+            if (y->is_axis == is_axis && strcmp(y->name, name) == 0) return y;
+        }
+    return NULL;
+}
+
+void tct_scope_bind(tct_elab *e, const char *name, tct_val *val, tct_span span, bool mutable) {
+    TCT_PUSH(&e->scope->symbols, (tct_symbol){.name = name, .val = val, .span = span, .mutable = mutable});
+}
+
+static void mark_in_use(tct_scope *f, tct_axis axis) {
+    for (size_t i = 0; i < f->in_use.len; i++)
+        if (f->in_use.data[i] == axis) return;
+    TCT_PUSH(&f->in_use, axis);
+}
+
+static const char *size_text(tct_elab *e, tct_axis axis) {
+    int64_t size = tct_axis_of(e->module, axis)->size;
+    return size ? tct_arena_printf(&e->arena, "%lld", (long long)size) : "of unknown size";
+}
+
+bool tct_scope_bind_axis(tct_elab *e, const char *name, tct_axis axis, tct_span span) {
+    tct_scope *f = tct_scope_function(e);
+    tct_symbol *old = NULL;
+    for (size_t i = 0; i < f->symbols.len && !old; i++)
+        if (f->symbols.data[i].is_axis && strcmp(f->symbols.data[i].name, name) == 0)
+            old = &f->symbols.data[i];
+    if (old && old->val->axis != axis) {
+        int64_t was = tct_axis_of(e->module, old->val->axis)->size, is = tct_axis_of(e->module, axis)->size;
+        if (was != is)
+            tct_elab_error(e, "E0304", span, "axis %s is %s here and %s elsewhere", name, size_text(e, axis),
+                           size_text(e, old->val->axis));
+        else
+            tct_elab_error(e, "E0304", span, "axis %s stands for two axes of the caller", name);
+        if (old->span.file)
+            tct_note_at(e->d, old->span, "%s was bound to %s here", name, size_text(e, old->val->axis));
+        return false;
+    }
+    if (old) return true;
+    tct_val *v = tct_val_new(e, V_AXIS, span);
+    v->axis = axis;
+    TCT_PUSH(&f->symbols, (tct_symbol){.name = name, .val = v, .span = span, .is_axis = true});
+    mark_in_use(f, axis);
+    return true;
+}
+
+tct_axis tct_scope_new_axis(tct_elab *e, const char *name, int64_t size, tct_span span) {
+    tct_scope *f = tct_scope_function(e);
+    const char *unique = name;
+    tct_axis axis = tct_axis_get(e->module, unique, size);
+    for (int n = 1;; n++) {
+        bool taken = false;
+        for (size_t i = 0; i < f->in_use.len; i++) taken |= f->in_use.data[i] == axis;
+        if (!taken) break;
+        unique = tct_arena_printf(&e->module->arena, "%s_%d", name, n);
+        axis = tct_axis_get(e->module, unique, size);
+    }
+    tct_scope_bind_axis(e, name, axis, span);
+    return axis;
+}
+
+const char *tct_axis_local_name(tct_elab *e, tct_axis axis) {
+    tct_scope *f = tct_scope_function(e);
+    for (size_t i = 0; f && i < f->symbols.len; i++)
+        if (f->symbols.data[i].is_axis && f->symbols.data[i].val->axis == axis)
+            return f->symbols.data[i].name;
+    return tct_axis_of(e->module, axis)->name;
+}
+
+const tct_item *tct_elab_item(tct_elab *e, const char *name) {
+    for (size_t f = e->package->files.len; f-- > 0;) {
+        const tct_ast *ast = e->package->files.data[f];
+        for (uint32_t i = 0; i < ast->n_items; i++)
+            if (ast->items[i]->name.text && ast->items[i]->kind != TCT_ITEM_USE &&
+                strcmp(ast->items[i]->name.text, name) == 0)
+                return ast->items[i];
+    }
+    return NULL;
+}
+
+const tct_ast *tct_elab_item_file(tct_elab *e, const tct_item *item) {
+    for (size_t f = 0; f < e->package->files.len; f++) {
+        const tct_ast *ast = e->package->files.data[f];
+        for (uint32_t i = 0; i < ast->n_items; i++)
+            if (ast->items[i] == item) return ast;
+    }
+    return NULL;
+}
+
+const char *tct_elab_suggest(tct_elab *e, const char *name) {
+    TCT_VEC(const char *) names = {0};
+    for (tct_scope *s = e->scope; s; s = s->parent)
+        for (size_t i = 0; i < s->symbols.len; i++)
+            if (!s->symbols.data[i].is_axis) TCT_PUSH(&names, s->symbols.data[i].name);
+    for (size_t f = 0; f < e->package->files.len; f++)
+        for (uint32_t i = 0; i < e->package->files.data[f]->n_items; i++) {
+            const tct_item *it = e->package->files.data[f]->items[i];
+            if (it->name.text && it->kind != TCT_ITEM_USE) TCT_PUSH(&names, it->name.text);
+        }
+    for (int i = 0; i < TCT_IR_N_OPS; i++)
+        if (tct_elab_is_operation(tct_ir_ops[i].name)) TCT_PUSH(&names, tct_ir_ops[i].name);
+    const char *found = tct_nearest(name, names.data, names.len);
+    TCT_VEC_FREE(&names);
+    return found;
+}
