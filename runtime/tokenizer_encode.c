@@ -48,9 +48,13 @@ static bool is_space(uint32_t code) {
            c == UTF8PROC_CATEGORY_ZL || c == UTF8PROC_CATEGORY_ZP;
 }
 
+// Unicode's word characters: letters, marks, digits, letter numbers, connectors, joiners, letters in circles.
 static bool is_word(uint32_t code) {
     utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)code);
-    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_ND) || c == UTF8PROC_CATEGORY_PC;
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_NL) || c == UTF8PROC_CATEGORY_PC ||
+           code == 0x200C || code == 0x200D || (code >= 0x24B6 && code <= 0x24E9) ||
+           (code >= 0x1F130 && code <= 0x1F149) || (code >= 0x1F150 && code <= 0x1F169) ||
+           (code >= 0x1F170 && code <= 0x1F189);
 }
 
 static uint32_t char_at(const char *text, size_t at, size_t len) {

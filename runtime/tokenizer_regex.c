@@ -8,7 +8,9 @@ const char tct_tok_gpt2_pattern[] =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 // Unicode's White_Space and Oniguruma's word characters, for use within a class.
-static const char white[] = "\\p{Z}\\t-\\r\\x{85}", word[] = "\\p{L}\\p{M}\\p{Nd}\\p{Pc}";
+static const char white[] = "\\p{Z}\\t-\\r\\x{85}",
+                  word[] = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}"
+                           "\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}";
 
 // Appends the translation of the escape at p (which begins with a backslash); returns its length, 0: refused.
 static size_t escape(const char *p, bool in_class, tct_buf *out) {
