@@ -4,8 +4,8 @@
 
 #include "ir/ir.h"
 
-// A pass returns a new graph of the same module (or `g` itself when it changed nothing); it never edits `g`. Inputs and
-// outputs keep number, names, dtypes, axes and order. Passes can't fail on valid graphs.
+// A pass returns a new graph of the same module (or `g` itself when it changed nothing); it never edits `g`.
+// Inputs and outputs keep number, names, dtypes, axes and order. Passes can't fail on valid graphs.
 typedef tct_graph *(*tct_pass_fn)(tct_graph *g);
 
 typedef struct tct_pass {
@@ -15,6 +15,9 @@ typedef struct tct_pass {
 extern const tct_pass tct_passes[];
 extern const size_t tct_n_passes;
 const tct_pass *tct_pass_by_name(const char *name, size_t len);
+#define PASS(name, doc) tct_graph *tct_pass_##name(tct_graph *g);
+#include "passes/passes.def"
+#undef PASS
 
 typedef struct tct_pass_trace {
     bool verify_each;
@@ -23,15 +26,20 @@ typedef struct tct_pass_trace {
     void *ctx;
 } tct_pass_trace;
 
-// Runs a comma-separated list ("canonicalise,cse,fuse"); "default" stands for tct_passes_default. NULL after reporting
-// an unknown name (E0602) or a broken graph (E0603, which names the pass).
+// Runs a comma-separated list ("canonicalise,cse,fuse"); "default" and "early" stand for the two lists below.
+// NULL after reporting an unknown name (E0602) or a broken graph (E0603, which names the pass).
 tct_graph *tct_passes_run(tct_diag *d, tct_graph *g, const char *list, const tct_pass_trace *trace);
+// Before differentiation: nothing that would change a derivative. Stable forms have stable derivatives.
+extern const char *const tct_passes_early;
+// Before code generation, after differentiation.
 extern const char *const tct_passes_default;
 
-// Reverse-mode differentiation (passes/grad.c): a copy of `g` whose outputs are those of g, then for each k in wrt
-// (numbers of inputs) "grad.<input name>" = d outputs[loss] / d input, same dtype and axes order as the input. Output
-// `loss` must be a float scalar (E0320), inputs in wrt floats (E0321); an operation on the way without a derivative is
-// E0322 with its span and the reason from the table.
+// Reverse-mode differentiation (passes/grad.c): a copy of `g` whose outputs are those of g, then for each k
+// in wrt (numbers of inputs) "grad.<input name>" = d outputs[loss] / d input, same dtype and axes order as
+// the input
+// ("grad.grad.<input name>" where the first name is taken: graphs can be differentiated again). Output
+// `loss` must be a float scalar (E0320), inputs in wrt floats (E0321); an operation on the way without a
+// derivative is E0322 with its span and the reason from the table.
 tct_graph *tct_grad(tct_diag *d, const tct_graph *g, uint32_t loss, const uint32_t *wrt, uint32_t n_wrt);
 
 #endif
