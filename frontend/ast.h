@@ -255,14 +255,19 @@ bool tct_format(tct_diag *d, uint32_t file, tct_buf *out);
 // The tree as text, for `dump --stage ast`. frontend/ast_print.c
 void tct_ast_print(const tct_ast *ast, tct_buf *out);
 
-// A file and everything it uses, each once, in the order of first use; files[0] is std/core.tct, the last is
-// the file itself. frontend/load.c
+// A file and everything it uses, each once: files[0] is std/core.tct, the last is the file itself, between
+// them the others in the order of first use. frontend/load.c
 typedef struct tct_package {
     TCT_VEC(tct_ast *) files;
     const char *std_dir; // where `use std.…` looks
+    tct_arena arena;
 } tct_package;
+// Into a zeroed `u`, which the caller releases in any case. False when something was reported: syntax (01xx),
+// a module that isn't there (E0210), a file that can't be read (E0701). Trees of all files that were read are
+// in it all the same.
 bool tct_package_load(tct_diag *d, tct_package *u, const char *path, const char *std_dir);
-// As tct_package_load, with the main file's text given (for tests and editors).
+// As tct_package_load, with the main file's text given (for tests and editors); files that it uses are looked
+// for beside `path`.
 bool tct_package_load_text(tct_diag *d, tct_package *u, const char *path, const char *text, size_t len,
                            const char *std_dir);
 void tct_package_free(tct_package *u);
