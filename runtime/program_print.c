@@ -1,0 +1,252 @@
+// Programs as text.
+#include "runtime/value.h"
+#include "runtime/vm.h"
+
+#include <inttypes.h>
+
+// How an instruction's numbers read: d, a, b, c name registers; others are tables, places and numbers.
+typedef struct shape {
+    const char *name, *operands;
+} shape;
+
+static const shape shapes[] = {
+    [TCT_I_CONST] = {"const", "dk"},
+    [TCT_I_MOVE] = {"move", "da"},
+    [TCT_I_IADD] = {"iadd", "dab"},
+    [TCT_I_ISUB] = {"isub", "dab"},
+    [TCT_I_IMUL] = {"imul", "dab"},
+    [TCT_I_IDIV] = {"idiv", "dab"},
+    [TCT_I_IMOD] = {"imod", "dab"},
+    [TCT_I_FADD] = {"fadd", "dab"},
+    [TCT_I_FSUB] = {"fsub", "dab"},
+    [TCT_I_FMUL] = {"fmul", "dab"},
+    [TCT_I_FDIV] = {"fdiv", "dab"},
+    [TCT_I_FMOD] = {"fmod", "dab"},
+    [TCT_I_FPOW] = {"fpow", "dab"},
+    [TCT_I_INEG] = {"ineg", "da"},
+    [TCT_I_FNEG] = {"fneg", "da"},
+    [TCT_I_NOT] = {"not", "da"},
+    [TCT_I_ILT] = {"ilt", "dab"},
+    [TCT_I_ILE] = {"ile", "dab"},
+    [TCT_I_IEQ] = {"ieq", "dab"},
+    [TCT_I_FLT] = {"flt", "dab"},
+    [TCT_I_FLE] = {"fle", "dab"},
+    [TCT_I_FEQ] = {"feq", "dab"},
+    [TCT_I_BEQ] = {"beq", "dab"},
+    [TCT_I_SEQ] = {"seq", "dab"},
+    [TCT_I_SADD] = {"sadd", "dab"},
+    [TCT_I_FLOAT] = {"float", "da"},
+    [TCT_I_INT] = {"int", "da"},
+    [TCT_I_MATH] = {"math", "dam"},
+    [TCT_I_MATH2] = {"math2", "dabn"},
+    [TCT_I_LIST] = {"list", "d"},
+    [TCT_I_GET] = {"get", "dab"},
+    [TCT_I_ITEM] = {"item", "da"},
+    [TCT_I_JUMP] = {"jump", "j"},
+    [TCT_I_JUMP_IF] = {"jump_if", "aJ"},
+    [TCT_I_JUMP_IFNOT] = {"jump_ifnot", "aJ"},
+    [TCT_I_CALL] = {"call", "B"},
+    [TCT_I_RUN] = {"run", "R"},
+    [TCT_I_EXTERN] = {"extern", "X"},
+    [TCT_I_MODEL] = {"model", "dM"},
+    [TCT_I_OPTIMIZER] = {"optimizer", "dO"},
+    [TCT_I_ZERO_GRAD] = {"zero_grad", "a"},
+    [TCT_I_STEP] = {"step", "a"},
+    [TCT_I_LOG] = {"log", "L"},
+    [TCT_I_SUMMARY] = {"summary", "L"},
+    [TCT_I_ASSERT] = {"assert", "ab"},
+    [TCT_I_STAGE] = {"stage", "S"},
+    [TCT_I_STAGE_END] = {"stage_end", "S"},
+    [TCT_I_PROGRESS] = {"progress", "ab"},
+    [TCT_I_SAFEPOINT] = {"safepoint", ""},
+    [TCT_I_END] = {"end", ""},
+};
+
+static const char *const builtin_names[] = {
+#define BUILTIN(id, name, ...) name,
+#include "runtime/builtins.def"
+#undef BUILTIN
+};
+
+static void print_type(const tct_program *p, const tct_reg_type *t, tct_buf *out) {
+    switch ((tct_kind)t->kind) {
+    case TCT_KIND_LIST:
+        tct_buf_printf(out, "list[%s%s%s%s]", tct_kind_name((tct_kind)t->element),
+                       t->element == TCT_KIND_LIST ? "[" : "",
+                       t->element == TCT_KIND_LIST ? tct_kind_name((tct_kind)t->element2) : "",
+                       t->element == TCT_KIND_LIST ? "]" : "");
+        return;
+    case TCT_KIND_TENSOR:
+        tct_buf_printf(out, "%s[", tct_dtype_name((tct_dtype)t->dtype));
+        for (int i = 0; i < t->n_axes; i++)
+            tct_buf_printf(out, "%s%s=%" PRId64, i ? ", " : "", t->axis[i], t->size[i]);
+        tct_buf_puts(out, "]");
+        return;
+    case TCT_KIND_MODEL:
+        tct_buf_puts(out, p->models[t->table].type);
+        return;
+    case TCT_KIND_OPTIMIZER:
+        tct_buf_puts(out, p->optimizers[t->table].type);
+        return;
+    case TCT_KIND_DATASET:
+        tct_buf_printf(out, "dataset(%s)", tct_data_kind_name((tct_data_kind)t->table));
+        return;
+    default:
+        tct_buf_puts(out, tct_kind_name((tct_kind)t->kind));
+    }
+}
+
+static void print_regs(const uint32_t *regs, uint32_t n, tct_buf *out) {
+    for (uint32_t i = 0; i < n; i++) tct_buf_printf(out, "%sr%u", i ? ", " : "", regs[i]);
+}
+
+static void print_bind(const tct_bind *b, const char *port, tct_buf *out) {
+    static const char *const names[] = {"", ".param ", ".state ", ".grad ", ".step", ""};
+    tct_buf_printf(out, "%s = ", port);
+    if (b->kind == TCT_BIND_DROP) {
+        tct_buf_puts(out, "_");
+        return;
+    }
+    tct_buf_printf(out, "r%u%s", b->reg, names[b->kind]);
+    if (b->kind == TCT_BIND_PARAM || b->kind == TCT_BIND_STATE || b->kind == TCT_BIND_GRAD)
+        tct_buf_printf(out, "%u", b->index);
+}
+
+static void print_run(const tct_program *p, const tct_run *r, tct_buf *out) {
+    const tct_plan *plan = p->plans[r->plan];
+    tct_buf_printf(out, "%s(", plan->name);
+    for (uint32_t i = 0; i < plan->n_inputs; i++) {
+        if (i) tct_buf_puts(out, ", ");
+        print_bind(&r->inputs[i], plan->inputs[i].name, out);
+    }
+    tct_buf_puts(out, ") -> (");
+    for (uint32_t i = 0; i < plan->n_outputs; i++) {
+        if (i) tct_buf_puts(out, ", ");
+        print_bind(&r->outputs[i], plan->outputs[i].name, out);
+    }
+    tct_buf_puts(out, ")");
+}
+
+static void print_const(const tct_const *c, tct_buf *out) {
+    if (c->kind == TCT_KIND_STRING)
+        tct_buf_printf(out, "\"%s\"", c->s);
+    else if (c->kind == TCT_KIND_FLOAT)
+        tct_print_double(c->f, out);
+    else if (c->kind == TCT_KIND_BOOL)
+        tct_buf_puts(out, c->i ? "true" : "false");
+    else
+        tct_buf_printf(out, "%" PRId64, c->i);
+}
+
+static void print_log(const tct_log *l, tct_buf *out) {
+    if (l->group) tct_buf_printf(out, "\"%s\" ", l->group);
+    for (uint32_t i = 0; i < l->n; i++)
+        tct_buf_printf(out, "%s%s = r%u", i ? ", " : "", l->names[i], l->regs[i]);
+}
+
+static void print_operand(const tct_program *p, const tct_instr *at, char what, tct_buf *out) {
+    switch (what) {
+    case 'd':
+        tct_buf_printf(out, "r%u", at->dst);
+        return;
+    case 'a':
+        tct_buf_printf(out, "r%u", at->a);
+        return;
+    case 'b':
+        tct_buf_printf(out, "r%u", at->b);
+        return;
+    case 'k':
+        print_const(&p->consts[at->a], out);
+        return;
+    case 'm':
+        tct_buf_printf(out, "%u", at->b);
+        return;
+    case 'n':
+        tct_buf_printf(out, "%u", at->c);
+        return;
+    case 'j':
+        tct_buf_printf(out, "@%u", at->a);
+        return;
+    case 'J':
+        tct_buf_printf(out, "@%u", at->b);
+        return;
+    case 'B': {
+        const tct_call *c = &p->calls[at->a];
+        tct_buf_printf(out, "%s(", builtin_names[c->builtin]);
+        print_regs(c->args, c->n_args, out);
+        tct_buf_puts(out, ") -> (");
+        print_regs(c->results, c->n_results, out);
+        tct_buf_puts(out, ")");
+        return;
+    }
+    case 'R':
+        print_run(p, &p->runs[at->a], out);
+        return;
+    case 'X':
+        tct_buf_printf(out, "%s(", p->externs[at->a].name);
+        print_regs(p->externs[at->a].args, p->externs[at->a].n_args, out);
+        tct_buf_puts(out, ")");
+        if (p->externs[at->a].result != UINT32_MAX) tct_buf_printf(out, " -> r%u", p->externs[at->a].result);
+        return;
+    case 'M':
+        tct_buf_puts(out, p->models[at->a].type);
+        tct_buf_printf(out, at->c == UINT32_MAX ? " seed r%u" : " from r%u",
+                       at->c == UINT32_MAX ? at->b : at->c);
+        return;
+    case 'O':
+        tct_buf_printf(out, "%s of ", p->optimizers[at->a].type);
+        print_regs(p->optimizers[at->a].models, p->optimizers[at->a].n_models, out);
+        return;
+    case 'L':
+        print_log(&p->logs[at->a], out);
+        return;
+    default: // 'S'
+        tct_buf_puts(out, p->stages[at->a].name);
+    }
+}
+
+static void print_instr(const tct_program *p, uint32_t i, tct_buf *out) {
+    const tct_instr *at = &p->instrs[i];
+    tct_buf_printf(out, "%5u  %s", i, shapes[at->op].name);
+    for (const char *o = shapes[at->op].operands; *o; o++) {
+        tct_buf_puts(out, o == shapes[at->op].operands ? " " : ", ");
+        print_operand(p, at, *o, out);
+    }
+    tct_buf_putc(out, '\n');
+}
+
+static void print_model(const tct_model_desc *m, tct_buf *out) {
+    static const char *const inits[] = {"constant", "normal", "uniform"};
+    tct_buf_printf(out, "model %s", m->type);
+    if (m->architecture) tct_buf_printf(out, " as %s", m->architecture);
+    tct_buf_putc(out, '\n');
+    for (uint32_t i = 0; i < m->n_params; i++) {
+        const tct_model_param *p = &m->params[i];
+        tct_buf_printf(out, "  %u %s: %s[", i, p->name, tct_dtype_name((tct_dtype)p->dtype));
+        for (int a = 0; a < p->n_axes; a++)
+            tct_buf_printf(out, "%s%s=%" PRId64, a ? ", " : "", p->axis[a], p->size[a]);
+        tct_buf_printf(out, "] = %s(", inits[p->init]);
+        tct_print_double(p->init_a, out);
+        if (p->init != TCT_INIT_CONSTANT) {
+            tct_buf_puts(out, ", ");
+            tct_print_double(p->init_b, out);
+        }
+        tct_buf_puts(out, ")");
+        if (p->file_name) tct_buf_printf(out, " as \"%s\"", p->file_name);
+        tct_buf_putc(out, '\n');
+    }
+    for (uint32_t i = 0; i < m->n_config; i++)
+        tct_buf_printf(out, "  %s = %s\n", m->config[i].key, m->config[i].json);
+}
+
+void tct_program_print(const tct_program *p, tct_buf *out) {
+    tct_buf_printf(out, "program %s of %s, %016" PRIx64 "\n", p->name, p->path, p->hash);
+    for (uint32_t i = 0; i < p->n_models; i++) print_model(&p->models[i], out);
+    for (uint32_t i = 0; i < p->n_regs; i++) {
+        tct_buf_printf(out, "r%u: ", i);
+        print_type(p, &p->regs[i], out);
+        if (p->regs[i].name) tct_buf_printf(out, " %s", p->regs[i].name);
+        tct_buf_putc(out, '\n');
+    }
+    for (uint32_t i = 0; i < p->n_instrs; i++) print_instr(p, i, out);
+}

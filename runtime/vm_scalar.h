@@ -1,0 +1,10 @@
+// Instructions on numbers and strings: TCT_I_IADD to TCT_I_MATH2.
+#ifndef TCT_RUNTIME_VM_SCALAR_H
+#define TCT_RUNTIME_VM_SCALAR_H
+
+#include "runtime/vm_state.h"
+
+// Carries one of them out. Reports E0810 and E0811.
+bool tct_vm_scalar(tct_vm *vm, const tct_instr *at);
+
+#endif
