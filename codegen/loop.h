@@ -1,0 +1,141 @@
+// Kernel IR of a loop kernel: what is computed for every point of a domain of axes, and how the loops run.
+//
+// A domain is a list of axes, some of them reduced. Values are scalars of one point: numbers, or indices (i64) made of
+// the axes' counters. Every reduction runs over all reduced axes; what needs its result runs over them again, in a
+// later pass. One of the axes is cut into lanes: a reduced one (a row kernel: rows are reduced along the vector), or one
+// that stays (a column kernel: every lane is a result of its own). codegen/lower.h makes a kernel from a graph,
+// tct_loop_schedule decides about the loops, tct_loop_emit writes it as LLVM IR.
+#ifndef TCT_CODEGEN_LOOP_H
+#define TCT_CODEGEN_LOOP_H
+
+#include "codegen/target.h"
+#include "ir/ir.h"
+
+typedef uint32_t tct_lv; // value of a loop kernel
+#define TCT_NO_LV UINT32_MAX
+
+enum { TCT_LOOP_MAX_AXES = 24, TCT_LOOP_LANES = 16, TCT_LOOP_MAX_UNROLL = 4 };
+
+typedef enum tct_loop_kind {
+    TCT_LOOP_CONST,  // f or i of dtype
+    TCT_LOOP_AXIS,   // index: the counter of axis i
+    TCT_LOOP_AFFINE, // index: i + Σ coef[k] * in[k]
+    TCT_LOOP_DIV,    // index: in[0] / i, in[0] >= 0
+    TCT_LOOP_MOD,    // index: in[0] % i, in[0] >= 0
+    TCT_LOOP_INDEX,  // index: the integer in[0]
+    TCT_LOOP_NUMBER, // dtype: the index in[0]
+    TCT_LOOP_WITHIN, // bool: 0 <= in[0] < i
+    TCT_LOOP_LOAD,   // dtype: buffer i at element in[0]; with in[1]: 0 where that is false
+    TCT_LOOP_OP,     // dtype: the elementwise operation `op`
+    TCT_LOOP_RANDOM, // f32: stream i of key in[0] at counter in[1]
+    TCT_LOOP_REDUCE, // dtype: the reduction `op` of in[0] over all reduced axes; argmax: in[1] is the position
+} tct_loop_kind;
+
+typedef struct tct_loop_value {
+    uint8_t kind, dtype; // tct_loop_kind, tct_dtype (indices: i64)
+    uint16_t op;         // tct_ir_op
+    uint32_t n_in;
+    tct_lv *in;
+    int64_t *coef; // AFFINE
+    int64_t i;
+    double f;
+    // From tct_loop_schedule:
+    uint32_t axes;   // set of axes along which it varies
+    uint8_t stage;   // passes that must be over before it can be computed
+    bool kept;       // computed in pass `first`, read from scratch memory in later ones
+    uint8_t first;
+    uint64_t offset; // of what is kept, in scratch memory
+} tct_loop_value;
+
+typedef struct tct_loop_store {
+    uint32_t buf;
+    tct_lv offset, value, guard; // guard: TCT_NO_LV, or stores only where true
+    bool add;                    // adds to what is there
+    // From tct_loop_schedule:
+    uint32_t axes;
+    uint8_t stage;
+} tct_loop_store;
+
+typedef struct tct_loop_axis {
+    const char *name;
+    int64_t size;
+    bool reduced;
+} tct_loop_axis;
+
+// Owner: the arena it was made in.
+typedef struct tct_loop {
+    tct_arena *arena;
+    uint32_t n_axes;
+    tct_loop_axis axes[TCT_LOOP_MAX_AXES]; // kept ones, then reduced ones; each outermost first once scheduled
+    tct_loop_value *values;
+    uint32_t n_values, cap_values;
+    tct_loop_store *stores;
+    uint32_t n_stores, cap_stores;
+    uint32_t n_bufs;
+    uint8_t *buf_dtype;
+    bool ordered; // the reduced axes must run in the order given (scatter)
+    uint32_t *table, table_size; // values by content
+    // From tct_loop_schedule:
+    uint32_t n_kept; // axes[0 .. n_kept) are not reduced
+    int lane_axis;   // -1: none
+    uint32_t unroll; // vectors of lanes side by side
+    int64_t block;   // column kernels: elements of the lane axis in one item
+    uint32_t n_passes;
+    uint64_t scratch; // bytes
+    bool tile;        // the epilogue of a product: axes are batch, row, column
+    double cost;      // operations a point
+} tct_loop;
+
+tct_loop *tct_loop_new(tct_arena *arena);
+uint32_t tct_loop_add_axis(tct_loop *l, const char *name, int64_t size, bool reduced);
+
+// Values; equal ones are made once.
+tct_lv tct_loop_const(tct_loop *l, tct_dtype dtype, double f, int64_t i);
+tct_lv tct_loop_counter(tct_loop *l, uint32_t axis);
+tct_lv tct_loop_affine(tct_loop *l, int64_t c, uint32_t n, const tct_lv *terms, const int64_t *coef);
+tct_lv tct_loop_divide(tct_loop *l, tct_lv x, int64_t by);
+tct_lv tct_loop_modulo(tct_loop *l, tct_lv x, int64_t by);
+tct_lv tct_loop_within(tct_loop *l, tct_lv x, int64_t size); // TCT_NO_LV: always
+// The general case: `proto` with kind, dtype, op, i, f; operands copied.
+tct_lv tct_loop_value_of(tct_loop *l, tct_loop_value proto, uint32_t n_in, const tct_lv *in);
+void tct_loop_store_to(tct_loop *l, uint32_t buf, tct_lv offset, tct_lv value, tct_lv guard, bool add);
+// An axis that is taken apart somewhere (x / k, x % k) and would be better two: true and which, where.
+bool tct_loop_wants_split(const tct_loop *l, uint32_t *axis, int64_t *inner);
+
+// Decides order of loops, lanes, passes and scratch memory. Neighbouring axes that run through memory as one become one.
+void tct_loop_schedule(tct_loop *l);
+// Items of work: every item is one point of the kept axes (row kernels) or one block of lanes (column kernels).
+int64_t tct_loop_items(const tct_loop *l);
+int64_t tct_loop_items_a_task(const tct_loop *l);
+// Buffer `out`, which is stored to, may be the same memory as buffer `in`, which is loaded from.
+bool tct_loop_may_share(const tct_loop *l, uint32_t out, uint32_t in);
+// A bound on the value of an index: false when there is none.
+bool tct_loop_range(const tct_loop *l, tct_lv v, int64_t *low, int64_t *high);
+
+// Everything the code depends on, as text: two kernels with equal texts are the same kernel.
+void tct_loop_print(const tct_loop *l, tct_buf *out);
+
+// Arguments of the kernel function: items, items a task, size of the outermost axis.
+enum { TCT_LOOP_ARG_ITEMS, TCT_LOOP_ARG_CHUNK, TCT_LOOP_ARG_OUTER, TCT_LOOP_N_ARGS };
+
+// Adds a tct_kernel_fn (or, for a tile, a tct_tile_fn) called `symbol` to the module.
+void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module, const tct_target *target);
+
+// Elementwise operations on registers (codegen/loop_ops.c). `lanes` 0: scalars. bf16 lives in f32 registers, rounded;
+// bool in i1.
+LLVMTypeRef tct_loop_register_type(LLVMContextRef c, tct_dtype dtype, unsigned lanes);
+LLVMValueRef tct_loop_emit_op(LLVMBuilderRef b, tct_ir_op op, tct_dtype from, tct_dtype to, unsigned lanes,
+                              LLVMValueRef *in);
+LLVMValueRef tct_loop_emit_const(LLVMContextRef c, tct_dtype dtype, unsigned lanes, double f, int64_t i);
+// From memory's representation of a dtype to its register, and back.
+LLVMTypeRef tct_loop_memory_type(LLVMContextRef c, tct_dtype dtype, unsigned lanes);
+LLVMValueRef tct_loop_emit_widen(LLVMBuilderRef b, tct_dtype dtype, unsigned lanes, LLVMValueRef x);
+LLVMValueRef tct_loop_emit_narrow(LLVMBuilderRef b, tct_dtype dtype, unsigned lanes, LLVMValueRef x);
+LLVMValueRef tct_loop_emit_random(LLVMBuilderRef b, unsigned lanes, LLVMValueRef key, int64_t stream,
+                                  LLVMValueRef counter);
+// Reductions: the neutral element, one step, and the fold of a vector into a scalar in fixed order.
+LLVMValueRef tct_loop_emit_neutral(LLVMContextRef c, tct_ir_op op, tct_dtype dtype, unsigned lanes);
+LLVMValueRef tct_loop_emit_combine(LLVMBuilderRef b, tct_ir_op op, tct_dtype dtype, LLVMValueRef acc,
+                                   LLVMValueRef x);
+
+#endif
