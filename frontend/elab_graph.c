@@ -128,8 +128,29 @@ static bool tensor_type(const tct_type *t, tct_dtype *dtype) {
     return tct_elab_dtype_name(t->name.text, dtype);
 }
 
+// Further axes of `..`: a setting "x.rest" by whoever knows the tensor; otherwise the graph's own parameters
+// of type axes.
+static bool rest_axes(tct_elab *e, const tct_item *item, const tct_param *p, tct_axis *axes, uint32_t *n) {
+    const char *rest = setting(e, tct_arena_printf(&e->arena, "%s.rest", p->name.text));
+    tct_buf names = {0};
+    for (uint32_t i = 0; !rest && i < item->n_params; i++)
+        if (item->params[i].type && strcmp(item->params[i].type->name.text, "axes") == 0)
+            tct_buf_printf(&names, "%s%s", names.len ? " " : "", item->params[i].name.text);
+    const char *list = rest ? rest : names.data ? names.data : "";
+    bool ok = true;
+    while (ok && *list && *n < TCT_IR_MAX_AXES) {
+        size_t len = strcspn(list, " ");
+        const char *name = tct_arena_strndup(&e->module->arena, list, len);
+        ok = axis_from_settings(e, name, p->type->span);
+        if (ok) axes[(*n)++] = tct_scope_find(e, name, true)->val->axis;
+        list += len + (list[len] == ' ');
+    }
+    tct_buf_free(&names);
+    return ok;
+}
+
 // A value for one parameter of the graph, as the caller of the expansion gives it.
-static tct_val *argument(tct_elab *e, const tct_param *p) {
+static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p) {
     tct_dtype dtype;
     if (!p->type || is_axis_kind(p->type)) return NULL;
     if (is_static_type(p->type)) return static_param(e, p);
@@ -140,16 +161,7 @@ static tct_val *argument(tct_elab *e, const tct_param *p) {
             tct_elab_error(e, "E0305", p->type->span, "more than %d axes", TCT_IR_MAX_AXES);
             return tct_val_error(e);
         }
-        // Further axes of `..` are given as settings "x.rest" by whoever knows the tensor.
-        const char *rest =
-            p->type->rest ? setting(e, tct_arena_printf(&e->arena, "%s.rest", p->name.text)) : NULL;
-        while (rest && *rest && n < TCT_IR_MAX_AXES) {
-            size_t len = strcspn(rest, " ");
-            const char *name = tct_arena_strndup(&e->module->arena, rest, len);
-            if (!axis_from_settings(e, name, p->type->span)) return tct_val_error(e);
-            axes[n++] = tct_scope_find(e, name, true)->val->axis;
-            rest += len + (rest[len] == ' ');
-        }
+        if (p->type->rest && !rest_axes(e, item, p, axes, &n)) return tct_val_error(e);
         for (uint32_t i = 0; i < p->type->n_axes && n < TCT_IR_MAX_AXES; i++) {
             const tct_type_axis *a = &p->type->axes[i];
             if (!axis_from_settings(e, a->name.text, a->name.span)) return tct_val_error(e);
@@ -169,8 +181,37 @@ static tct_val *argument(tct_elab *e, const tct_param *p) {
     return model_param(e, p, model);
 }
 
+// The value with its axes in the order that the declared type names them: what leaves a graph has that order.
+// A node made for the output is laid out so; an input, or a value that is an output already, is copied.
+static tct_value in_declared_order(tct_elab *e, tct_value v, const tct_type *type) {
+    tct_graph *g = e->builder->graph;
+    const tct_node *n = tct_node_of(g, v);
+    tct_axis order[TCT_IR_MAX_AXES];
+    uint32_t k = 0;
+    for (uint32_t i = 0; i < n->n_axes; i++) { // `..` comes first
+        bool declared = false;
+        for (uint32_t j = 0; j < type->n_axes; j++)
+            declared |= strcmp(tct_axis_of(e->module, n->axes[i])->name, type->axes[j].name.text) == 0;
+        if (!declared) order[k++] = n->axes[i];
+    }
+    for (uint32_t j = 0; j < type->n_axes; j++)
+        for (uint32_t i = 0; i < n->n_axes; i++)
+            if (strcmp(tct_axis_of(e->module, n->axes[i])->name, type->axes[j].name.text) == 0)
+                order[k++] = n->axes[i];
+    if (k != n->n_axes || memcmp(order, n->axes, k * sizeof *order) == 0) return v;
+    bool copy = n->op == TCT_IR_INPUT;
+    for (size_t i = 0; i < g->outputs.len; i++) copy |= g->outputs.data[i].value == v;
+    if (copy) {
+        tct_ir_attr attr = {.dtype = (tct_dtype)n->dtype};
+        v = tct_ir_emit(g, NULL, TCT_IR_CAST, &v, 1, &attr);
+    }
+    memcpy(g->nodes.data[v].axes, order, k * sizeof *order);
+    return v;
+}
+
 // Outputs of a value: a tensor by its name, a structure's tensors dotted.
-static void add_outputs(tct_elab *e, const char *name, tct_val *v, const tct_val *input) {
+static void add_outputs(tct_elab *e, const char *name, tct_val *v, const tct_val *input,
+                        const tct_type *type) {
     const char *kept = tct_arena_strdup(&e->module->arena, name);
     if (v->kind == V_TENSOR || v->kind == V_INT || v->kind == V_FLOAT || v->kind == V_BOOL) {
         tct_value out = tct_elab_operand(e, v,
@@ -183,6 +224,7 @@ static void add_outputs(tct_elab *e, const char *name, tct_val *v, const tct_val
             const tct_node *n = tct_node_of(e->builder->graph, input->value);
             alias = n->op == TCT_IR_INPUT ? (int32_t)n->attr.i : -1;
         }
+        if (out != TCT_NO_VALUE && type) out = in_declared_order(e, out, type);
         if (out != TCT_NO_VALUE) tct_ir_output(e->builder->graph, kept, out, alias);
     }
     for (uint32_t i = 0; v->kind == V_STRUCT && i < v->n_fields; i++) {
@@ -195,7 +237,7 @@ static void add_outputs(tct_elab *e, const char *name, tct_val *v, const tct_val
     }
     for (uint32_t i = 0; v->kind == V_LIST && i < v->n_items; i++)
         add_outputs(e, tct_arena_printf(&e->arena, "%s.%u", name, i), v->items[i],
-                    input && i < input->n_items ? input->items[i] : NULL);
+                    input && i < input->n_items ? input->items[i] : NULL, NULL);
 }
 
 static tct_graph *build(tct_elab *e, const tct_item *item) {
@@ -231,7 +273,7 @@ static tct_graph *build(tct_elab *e, const tct_item *item) {
             actuals[n++].expr = x;
             continue;
         }
-        tct_val *v = p->type ? argument(e, p) : tct_val_error(e);
+        tct_val *v = p->type ? argument(e, item, p) : tct_val_error(e);
         ok &= v->kind != V_ERROR;
         before[i] = v;
         after[i] = v;
@@ -243,11 +285,13 @@ static tct_graph *build(tct_elab *e, const tct_item *item) {
         tct_val *out = tct_elab_expand(e, item, actuals, n, NULL, 0, TCT_NO_SPAN);
         if (out->kind == V_STRUCT && !out->model)
             for (uint32_t i = 0; i < out->n_fields; i++)
-                add_outputs(e, out->fields[i].name, out->fields[i].val, NULL);
+                add_outputs(e, out->fields[i].name, out->fields[i].val, NULL,
+                            i < item->n_results ? item->results[i].type : NULL);
         else
-            add_outputs(e, "out", out, NULL);
+            add_outputs(e, "out", out, NULL, item->n_results == 1 ? item->results[0].type : NULL);
         for (uint32_t i = 0; i < item->n_params; i++)
-            if (item->params[i].inout) add_outputs(e, item->params[i].name.text, after[i], before[i]);
+            if (item->params[i].inout)
+                add_outputs(e, item->params[i].name.text, after[i], before[i], item->params[i].type);
     }
     tct_scope_pop(e);
     e->builder = NULL;
