@@ -85,7 +85,8 @@ typedef struct tct_token {
     bool newline;        // first on its line
     bool inserted;       // a closing bracket that was missing: begin == end
     bool broken;         // stands between an opening bracket and an inserted ) or ]
-    bool tight_before;   // layout, set by the parser: no space before (a call's parenthesis)
+    bool starts;         // layout, set by the parser: begins an item, statement, member or value
+    bool tight_before;   // layout: no space before (a call's parenthesis)
     bool tight_after;    // no space after (unary minus, the brace of a structure)
     uint32_t open;       // index of the innermost bracket that it stands in, TCT_NO_TOKEN outside
     uint32_t match;      // brackets: index of the other one

@@ -8,6 +8,11 @@ bool tct_is_word(const tct_token *t, const char *word) {
     return t->kind == TCT_TOK_NAME && strcmp(t->text, word) == 0;
 }
 
+void tct_begin_entry(tct_parser *p) {
+    p->entry = p->pos;
+    tct_tok(p)->starts = true;
+}
+
 tct_token *tct_take(tct_parser *p) {
     tct_token *t = tct_tok(p);
     if (t->kind != TCT_TOK_END) p->pos++;
@@ -430,7 +435,8 @@ tct_ast *tct_parse_tokens(tct_diag *d, uint32_t file, tct_tokens *tokens) {
         .d = d, .ast = ast, .tokens = tokens, .list = tokens->list.data, .n = (uint32_t)tokens->list.len};
     while (!tct_is(&p, TCT_TOK_END)) {
         tct_item *item = TCT_NEW(&ast->arena, tct_item);
-        uint32_t first = p.entry = p.pos;
+        uint32_t first = p.pos;
+        tct_begin_entry(&p);
         if (parse_item(&p, item)) {
             item->span = tct_span_from(&p, first);
             TCT_TREE_PUSH(&p, ast->items, ast->n_items, item);

@@ -39,6 +39,7 @@ static inline tct_token *tct_tok_at(tct_parser *p, uint32_t k) {
     return &p->list[p->pos + k < p->n ? p->pos + k : p->n - 1];
 }
 static inline bool tct_is(tct_parser *p, tct_token_kind kind) { return tct_tok(p)->kind == kind; }
+void tct_begin_entry(tct_parser *p); // the current token begins an item, statement, member or value
 bool tct_is_word(const tct_token *t, const char *word); // a NAME spelled so
 tct_token *tct_take(tct_parser *p);                     // the current token; moves on but at the end
 bool tct_accept(tct_parser *p, tct_token_kind kind);

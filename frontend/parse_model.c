@@ -137,6 +137,7 @@ static bool parse_huggingface(tct_parser *p, tct_member *m) {
     if (!tct_expect(p, TCT_TOK_LBRACE, "and the mapping of config.json")) return false;
     while (p->pos < p->list[open].match) {
         tct_arg arg = {0};
+        tct_begin_entry(p);
         if (!tct_expect_name(p, "a key of config.json", &arg.name)) return false;
         if (!tct_expect(p, TCT_TOK_ASSIGN, NULL)) return false;
         arg.value = tct_parse_expr(p);
@@ -196,7 +197,8 @@ bool tct_parse_member_block(tct_parser *p, tct_member **members, uint32_t *n) {
     if (!tct_expect(p, TCT_TOK_LBRACE, "and the members")) return false;
     while (p->pos < p->list[open].match) {
         tct_member m = {0};
-        uint32_t start = p->entry = p->pos;
+        uint32_t start = p->pos;
+        tct_begin_entry(p);
         bool ok = tct_enter(p);
         if (ok) {
             ok = parse_member(p, &m);
@@ -257,7 +259,8 @@ bool tct_parse_config_block(tct_parser *p, tct_config_entry **entries, uint32_t 
     if (!tct_expect(p, TCT_TOK_LBRACE, "and the values")) return false;
     while (p->pos < p->list[open].match) {
         tct_config_entry e = {.doc = tct_tok(p)->doc};
-        uint32_t first = p->entry = p->pos;
+        uint32_t first = p->pos;
+        tct_begin_entry(p);
         if (parse_config_entry(p, &e)) {
             e.span = tct_span_from(p, first);
             TCT_TREE_PUSH(p, *entries, *n, e);

@@ -387,7 +387,8 @@ tct_block *tct_parse_block(tct_parser *p, const char *what, bool value) {
     uint32_t errors = p->n_bad;
     tct_block *b = TCT_NEW(&p->ast->arena, tct_block);
     while (p->pos < close) {
-        uint32_t first = p->entry = p->pos;
+        uint32_t first = p->pos;
+        tct_begin_entry(p);
         tct_stmt *s = parse_stmt(p);
         if (s) {
             TCT_TREE_PUSH(p, b->stmts, b->n_stmts, s);
