@@ -233,7 +233,7 @@ static void add_outputs(tct_elab *e, const char *name, tct_val *v, const tct_val
             continue; // hyper-parameters
         tct_val **in = input ? tct_val_field(input, v->fields[i].name) : NULL;
         add_outputs(e, tct_arena_printf(&e->arena, "%s.%s", name, v->fields[i].name), v->fields[i].val,
-                    in ? *in : NULL);
+                    in ? *in : NULL, NULL);
     }
     for (uint32_t i = 0; v->kind == V_LIST && i < v->n_items; i++)
         add_outputs(e, tct_arena_printf(&e->arena, "%s.%u", name, i), v->items[i],
