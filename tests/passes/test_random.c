@@ -1,0 +1,138 @@
+// Every pass on random graphs: valid afterwards, with the same interface, and the interpreter gives the same numbers.
+#include "passes/passes.h"
+#include "tests/support/random_graph.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SEEDS = 150 };
+
+static void report(const tct_graph *before, const tct_graph *after, const char *what, uint64_t seed, const char *why) {
+    tct_buf text = {0};
+    tct_ir_print(before, &text, NULL);
+    tct_buf_puts(&text, "---\n");
+    if (after) tct_ir_print(after, &text, NULL);
+    print_error("%s, seed %d: %s\n%s", what, (int)seed, why, text.data);
+    tct_buf_free(&text);
+}
+
+static void same_interface(const tct_graph *a, const tct_graph *b) {
+    assert_int_equal(a->inputs.len, b->inputs.len);
+    assert_int_equal(a->outputs.len, b->outputs.len);
+    for (size_t k = 0; k < a->inputs.len; k++) {
+        const tct_node *x = tct_node_of(a, a->inputs.data[k]), *y = tct_node_of(b, b->inputs.data[k]);
+        assert_string_equal(x->attr.name, y->attr.name);
+        assert_int_equal(x->dtype, y->dtype);
+        assert_true(x->n_axes == y->n_axes && memcmp(x->axes, y->axes, x->n_axes * sizeof *x->axes) == 0);
+    }
+    for (size_t k = 0; k < a->outputs.len; k++) {
+        const tct_node *x = tct_node_of(a, a->outputs.data[k].value), *y = tct_node_of(b, b->outputs.data[k].value);
+        assert_string_equal(a->outputs.data[k].name, b->outputs.data[k].name);
+        assert_int_equal(a->outputs.data[k].alias, b->outputs.data[k].alias);
+        assert_int_equal(x->dtype, y->dtype);
+        assert_true(x->n_axes == y->n_axes && memcmp(x->axes, y->axes, x->n_axes * sizeof *x->axes) == 0);
+    }
+}
+
+static void run(const tct_graph *g, tct_arena *arena, const tct_ir_tensor *in, tct_ir_tensor *out, bool f64) {
+    tct_diag d = {0};
+    bool ok = tct_ir_interp(&d, arena, g, in, out, &(tct_ir_interp_options){.f64 = f64});
+    if (!ok) {
+        tct_buf text = {0};
+        tct_diag_render(&d, &text, false);
+        print_error("%s", text.data);
+        tct_buf_free(&text);
+    }
+    assert_true(ok);
+    tct_diag_free(&d);
+}
+
+enum { EXACT = 1u << TCT_F64 | 1u << TCT_I32 | 1u << TCT_I64 | 1u << TCT_BOOL };
+
+// One random graph through a list of passes. Half of them compute in f64 alone and are held to its precision; the others
+// have f32, too, in which constants are folded, and run as they would.
+static void check(const char *list, uint64_t seed, unsigned classes) {
+    tct_ir_module *m = tct_ir_module_new();
+    tct_random_graph_options o = {.seed = seed, .n_nodes = 20 + (int)(seed % 40), .tame = true, .continuous = true};
+    o.permute = seed % 3 == 0;
+    o.aliases = seed % 2 == 0;
+    o.classes = classes;
+    bool f64 = seed % 4 < 2;
+    o.dtypes = f64 ? EXACT : EXACT | 1u << TCT_F32;
+    double tolerance = f64 ? 1e-9 : 1e-3;
+    tct_graph *g = tct_random_graph(m, &o);
+    tct_graph *kept = tct_graph_copy(g, g->name);
+    tct_diag d = {0};
+    tct_graph *after = tct_passes_run(&d, g, list, &(tct_pass_trace){.verify_each = true});
+    if (!after) {
+        tct_buf text = {0};
+        tct_diag_render(&d, &text, false);
+        report(g, NULL, list, seed, text.data);
+        tct_buf_free(&text);
+        fail();
+    }
+    assert_true(tct_ir_equal(g, kept)); // never edited
+    same_interface(g, after);
+    tct_arena arena = {0};
+    tct_ir_tensor *in = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->inputs.len);
+    tct_ir_tensor *a = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->outputs.len);
+    tct_ir_tensor *b = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->outputs.len);
+    tct_random_inputs(g, &arena, seed, f64, in);
+    run(g, &arena, in, a, f64);
+    run(after, &arena, in, b, f64);
+    for (size_t k = 0; k < g->outputs.len; k++) {
+        char why[200];
+        if (tct_tensors_close(m, &a[k], &b[k], tolerance, tolerance, why)) continue;
+        report(g, after, list, seed, why);
+        fail_msg("output %zu", k);
+    }
+    tct_arena_free(&arena);
+    tct_diag_free(&d);
+    tct_ir_module_free(m);
+}
+
+static void test_each_pass(void **state) {
+    (void)state;
+    for (size_t p = 0; p < tct_n_passes; p++)
+        for (uint64_t seed = 0; seed < SEEDS; seed++) check(tct_passes[p].name, seed, 0);
+}
+
+static void test_lists(void **state) {
+    (void)state;
+    for (uint64_t seed = 1000; seed < 1000 + SEEDS; seed++) {
+        check("early", seed, 0);
+        check("default", seed, 0);
+        check("early,default", seed, ~(1u << TCT_CLASS_OPAQUE | 1u << TCT_CLASS_SCAN));
+    }
+}
+
+// Running the same pass again on its own result finds nothing that grows or never ends.
+static void test_idempotent(void **state) {
+    (void)state;
+    const char *const lists[] = {"canonicalise", "fold", "cse", "dce"};
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+        for (uint64_t seed = 0; seed < SEEDS; seed++) {
+            tct_ir_module *m = tct_ir_module_new();
+            tct_graph *g = tct_random_graph(m, &(tct_random_graph_options){.seed = seed, .n_nodes = 40});
+            tct_diag d = {0};
+            tct_graph *once = tct_passes_run(&d, g, lists[l], NULL), *twice = tct_passes_run(&d, once, lists[l], NULL);
+            if (!tct_ir_equal(once, twice)) report(once, twice, lists[l], seed, "not settled");
+            assert_true(tct_ir_equal(once, twice));
+            tct_diag_free(&d);
+            tct_ir_module_free(m);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_pass),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_idempotent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
