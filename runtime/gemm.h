@@ -17,9 +17,8 @@ typedef struct tct_gemm_axes {
 } tct_gemm_axes;
 
 typedef enum tct_gemm_path {
-    TCT_GEMM_TILES, // blocked, register tiles
-    TCT_GEMM_DOTS,  // few rows, A and B contiguous in k: dot products, streams B once
-    TCT_GEMM_ZERO,  // k = 0: C becomes 0 (or stays)
+    TCT_GEMM_TILES, // register tiles: B's columns lie side by side
+    TCT_GEMM_DOTS,  // few rows, A and B contiguous in k: dot products, B is read once
 } tct_gemm_path;
 
 // How a micro-kernel gets A or B.
@@ -46,7 +45,8 @@ typedef enum tct_gemm_slot {
 typedef struct tct_gemm_args {
     int64_t element_bytes, path, accumulate;
     int64_t batch, m, n, k;
-    int64_t mr, nr;         // the register tile
+    int64_t mr, nr;         // the register tile; of dot products, nr = nc
+    int64_t lanes;          // steps of k that a turning pack kernel does at once
     int64_t kc;             // k's block: one pass of the micro-kernel
     int64_t mc, nc;         // a task's box of C
     int64_t feed_a, feed_b; // tct_gemm_feed
@@ -67,7 +67,7 @@ typedef void (*tct_gemm_micro_fn)(int64_t k, const void *a, int64_t as, const vo
 typedef void (*tct_gemm_pack_fn)(void *out, int64_t out_stride, const void *in, int64_t stride, int64_t w,
                                  int64_t k);
 
-// Bytes of scratch that one thread needs: codegen puts it into the step.
+// Bytes of scratch that one thread needs, 64-aligned. An epilogue's own scratch lies after it.
 uint64_t tct_gemm_scratch(const tct_gemm_args *g);
 // Tasks that the product is cut into, from its shape alone.
 int64_t tct_gemm_tasks(const tct_gemm_args *g);

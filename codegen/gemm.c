@@ -1,0 +1,29 @@
+// Units of a product's kernels.
+#include "codegen/gemm_kernels.h"
+
+#include <assert.h>
+
+static void emit(const void *data, LLVMModuleRef module, const tct_target *target) {
+    const char *symbol = data;
+    gemm_kernel k;
+    bool known = gemm_kernel_parse(symbol, &k);
+    assert(known);
+    (void)known;
+    switch (k.kind) {
+    case GEMM_MICRO:
+        gemm_emit_micro(&k, symbol, module, target);
+        break;
+    case GEMM_DOTS:
+        gemm_emit_dots(&k, symbol, module, target);
+        break;
+    case GEMM_COPY:
+    case GEMM_TURN:
+        gemm_emit_pack(&k, symbol, module, target);
+        break;
+    }
+}
+
+tct_unit tct_gemm_unit(const char *symbol) {
+    enum { COST = 4 }; // of a common kernel: unrolled code is long
+    return (tct_unit){.name = symbol, .emit = emit, .data = symbol, .cost = COST};
+}

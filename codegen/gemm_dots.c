@@ -1,0 +1,140 @@
+// Dot products: few rows of A with many rows of B, both contiguous in k. B is read once, straight on.
+#include "codegen/gemm_kernels.h"
+
+#include <assert.h>
+
+enum { MAX_SUMS = 32, MAX_ROWS = 32 };
+enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE };
+
+typedef struct dots {
+    gemm_code g;
+    unsigned rows;
+    LLVMValueRef tail_mask; // of the last, partial vector of k
+} dots;
+
+static LLVMValueRef param(const dots *d, unsigned i) { return LLVMGetParam(d->g.function, i); }
+
+static void multiply(const dots *d, unsigned columns, LLVMValueRef b, LLVMValueRef at, bool tail,
+                     LLVMValueRef *sum) {
+    const gemm_code *g = &d->g;
+    LLVMValueRef x[MAX_ROWS], zero = LLVMConstNull(g->vector);
+    for (unsigned j = 0; j < columns; j++) {
+        LLVMValueRef p = gemm_at(g, gemm_at(g, b, gemm_scaled(g, param(d, P_BS), j)), at);
+        x[j] = tail ? tct_llvm_masked_load(g->b, g->vector, p, g->bytes, d->tail_mask, zero)
+                    : tct_llvm_load(g->b, g->vector, p, g->bytes);
+    }
+    for (unsigned i = 0; i < d->rows; i++) {
+        LLVMValueRef p = gemm_at(g, gemm_at(g, param(d, P_A), gemm_scaled(g, param(d, P_AS), i)), at);
+        LLVMValueRef a = tail ? tct_llvm_masked_load(g->b, g->vector, p, g->bytes, d->tail_mask, zero)
+                              : tct_llvm_load(g->b, g->vector, p, g->bytes);
+        for (unsigned j = 0; j < columns; j++)
+            sum[i * columns + j] = gemm_fma(g, a, x[j], sum[i * columns + j]);
+    }
+}
+
+// The sum of x's lanes: halves onto halves, so the order is fixed.
+static LLVMValueRef total(const gemm_code *g, LLVMValueRef x) {
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context);
+    LLVMValueRef lane[MAX_SUMS];
+    for (unsigned half = g->lanes / 2; half >= 1; half /= 2) {
+        LLVMValueRef halves[2];
+        for (unsigned h = 0; h < 2; h++) {
+            for (unsigned i = 0; i < half; i++) lane[i] = LLVMConstInt(i32, h * half + i, 0);
+            halves[h] = LLVMBuildShuffleVector(g->b, x, LLVMGetPoison(LLVMTypeOf(x)),
+                                               LLVMConstVector(lane, half), "");
+        }
+        x = LLVMBuildFAdd(g->b, halves[0], halves[1], "");
+    }
+    return LLVMBuildExtractElement(g->b, x, LLVMConstInt(i32, 0, 0), "");
+}
+
+static void store_sums(const dots *d, unsigned columns, LLVMValueRef j, LLVMValueRef *sum) {
+    const gemm_code *g = &d->g;
+    LLVMValueRef add = LLVMBuildICmp(g->b, LLVMIntNE, param(d, P_ACCUMULATE), gemm_index(g, 0), "");
+    LLVMBasicBlockRef old = gemm_block(g), store = gemm_block(g), from = LLVMGetInsertBlock(g->b);
+    LLVMValueRef at[MAX_SUMS], value[MAX_SUMS], previous[MAX_SUMS];
+    for (unsigned i = 0; i < d->rows * columns; i++) {
+        LLVMValueRef row = gemm_at(g, param(d, P_C), gemm_scaled(g, param(d, P_LDC), i / columns));
+        at[i] = gemm_at(g, row, LLVMBuildAdd(g->b, j, gemm_index(g, i % columns), ""));
+        value[i] = total(g, sum[i]);
+    }
+    LLVMBuildCondBr(g->b, add, old, store);
+    LLVMPositionBuilderAtEnd(g->b, old);
+    for (unsigned i = 0; i < d->rows * columns; i++)
+        previous[i] = tct_llvm_load(g->b, g->element, at[i], g->bytes);
+    LLVMBuildBr(g->b, store);
+    LLVMPositionBuilderAtEnd(g->b, store);
+    LLVMBasicBlockRef incoming[] = {from, old};
+    LLVMValueRef phi[MAX_SUMS];
+    for (unsigned i = 0; i < d->rows * columns; i++) {
+        phi[i] = LLVMBuildPhi(g->b, g->element, "");
+        LLVMAddIncoming(phi[i], (LLVMValueRef[]){LLVMConstReal(g->element, -0.0), previous[i]}, incoming, 2);
+    }
+    for (unsigned i = 0; i < d->rows * columns; i++)
+        tct_llvm_store(g->b, LLVMBuildFAdd(g->b, phi[i], value[i], ""), at[i], g->bytes);
+}
+
+// `columns` dot products a row of A, over all of k.
+static void emit_columns(const dots *d, unsigned columns, LLVMValueRef j) {
+    const gemm_code *g = &d->g;
+    unsigned n = d->rows * columns;
+    LLVMValueRef b = gemm_at(g, param(d, P_B), LLVMBuildMul(g->b, j, param(d, P_BS), ""));
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
+                      after = gemm_block(g), tail = gemm_block(g), store = gemm_block(g);
+    LLVMBuildBr(g->b, head);
+    LLVMPositionBuilderAtEnd(g->b, head);
+    LLVMValueRef at = LLVMBuildPhi(g->b, g->i64, ""), phi[MAX_SUMS], sum[MAX_SUMS], end[MAX_SUMS];
+    for (unsigned i = 0; i < n; i++) sum[i] = phi[i] = LLVMBuildPhi(g->b, g->vector, "");
+    LLVMValueRef next = LLVMBuildAdd(g->b, at, gemm_index(g, g->lanes), "");
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLE, next, param(d, P_K), ""), body, after);
+    LLVMPositionBuilderAtEnd(g->b, body);
+    multiply(d, columns, b, at, false, sum);
+    LLVMBuildBr(g->b, head);
+    LLVMBasicBlockRef from[] = {before, body};
+    LLVMAddIncoming(at, (LLVMValueRef[]){gemm_index(g, 0), next}, from, 2);
+    for (unsigned i = 0; i < n; i++)
+        LLVMAddIncoming(phi[i], (LLVMValueRef[]){LLVMConstNull(g->vector), sum[i]}, from, 2);
+    LLVMPositionBuilderAtEnd(g->b, after);
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, at, param(d, P_K), ""), tail, store);
+    LLVMPositionBuilderAtEnd(g->b, tail);
+    for (unsigned i = 0; i < n; i++) sum[i] = phi[i];
+    multiply(d, columns, b, at, true, sum);
+    LLVMBuildBr(g->b, store);
+    LLVMPositionBuilderAtEnd(g->b, store);
+    LLVMBasicBlockRef ends[] = {after, tail};
+    for (unsigned i = 0; i < n; i++) {
+        end[i] = LLVMBuildPhi(g->b, g->vector, "");
+        LLVMAddIncoming(end[i], (LLVMValueRef[]){phi[i], sum[i]}, ends, 2);
+    }
+    store_sums(d, columns, j, end);
+}
+
+// for (; j + columns <= n; j += columns); leaves the builder after it and returns j.
+static LLVMValueRef emit_loop(const dots *d, unsigned columns, LLVMValueRef first) {
+    const gemm_code *g = &d->g;
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
+                      after = gemm_block(g);
+    LLVMBuildBr(g->b, head);
+    LLVMPositionBuilderAtEnd(g->b, head);
+    LLVMValueRef j = LLVMBuildPhi(g->b, g->i64, ""), next = LLVMBuildAdd(g->b, j, gemm_index(g, columns), "");
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLE, next, param(d, P_N), ""), body, after);
+    LLVMPositionBuilderAtEnd(g->b, body);
+    emit_columns(d, columns, j);
+    LLVMBasicBlockRef from[] = {before, LLVMGetInsertBlock(g->b)};
+    LLVMBuildBr(g->b, head);
+    LLVMAddIncoming(j, (LLVMValueRef[]){first, next}, from, 2);
+    LLVMPositionBuilderAtEnd(g->b, after);
+    return j;
+}
+
+void gemm_emit_dots(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
+                    const tct_target *target) {
+    assert(k->rows * k->columns <= MAX_SUMS);
+    dots d = {.g = gemm_begin(module, target, k->dtype, symbol, "ipipipiii"), .rows = k->rows};
+    gemm_code *g = &d.g;
+    LLVMValueRef tail = LLVMBuildSRem(g->b, param(&d, P_K), gemm_index(g, g->lanes), "");
+    d.tail_mask = tct_llvm_prefix_mask(g->b, tail, g->lanes);
+    LLVMValueRef j = emit_loop(&d, k->columns, gemm_index(g, 0));
+    if (k->columns > 1) emit_loop(&d, 1, j);
+    gemm_end(g);
+}

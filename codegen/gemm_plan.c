@@ -1,0 +1,305 @@
+// From a product's axes to its plan: what is row and what is column, which strides merge, how operands reach
+// the micro-kernel, and how the work is cut. All of it follows from shapes and instruction set.
+#include "codegen/gemm_kernels.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    K_BLOCK_BYTES = 1536,     // of one row of A or column of B: a panel of A stays in L1
+    BOX_COLUMNS_BYTES = 1024, // of one row of C's box: the packed block of B stays in L2
+    BOX_ROWS = 512,
+    MIN_TASKS = 32, // when the work allows it
+    MAX_DOT_ROWS = 16,
+    SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
+};
+static const double min_task_flops = 1 << 20;
+
+typedef struct planner {
+    const tct_gemm_problem *problem;
+    const tct_target *target;
+    tct_gemm_plan *out;
+    tct_gemm_args *g;
+    int64_t lanes;
+} planner;
+
+// A's and B's strides of an axis, seen through a swap.
+static int64_t stride_a(const planner *p, uint32_t i) {
+    const tct_gemm_axis *x = &p->problem->axes[i];
+    return p->out->swapped ? (x->in_b ? x->b : 0) : (x->in_a ? x->a : 0);
+}
+static int64_t stride_b(const planner *p, uint32_t i) {
+    const tct_gemm_axis *x = &p->problem->axes[i];
+    return p->out->swapped ? (x->in_a ? x->a : 0) : (x->in_b ? x->b : 0);
+}
+
+static void append(tct_gemm_axes *list, int64_t size, int64_t stride) {
+    if (size == 1) return;
+    int64_t last = list->n - 1;
+    if (last >= 0 && list->stride[last] == size * stride) {
+        list->size[last] *= size;
+        list->stride[last] = stride;
+        return;
+    }
+    list->size[list->n] = size;
+    list->stride[list->n++] = stride;
+}
+
+static int64_t innermost(const tct_gemm_axes *list) { return list->n ? list->stride[list->n - 1] : 1; }
+static bool is_plain(const tct_gemm_axes *list) { return list->n <= 1; }
+static int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
+static int64_t rounded(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// What is stored along memory becomes n; where neither side is, the longer one.
+static bool should_swap(const tct_gemm_problem *problem) {
+    int64_t m = 1, n = 1;
+    bool m_contiguous = false, n_contiguous = false;
+    for (uint32_t i = 0; i < problem->n_axes; i++) {
+        const tct_gemm_axis *x = &problem->axes[i];
+        if (!x->in_c || (x->in_a && x->in_b)) continue;
+        *(x->in_a ? &m : &n) *= x->size;
+        if (x->size > 1 && x->c == 1) *(x->in_a ? &m_contiguous : &n_contiguous) = true;
+    }
+    return m_contiguous == n_contiguous ? m > n : m_contiguous;
+}
+
+static void sort_outputs(planner *p) {
+    tct_gemm_args *g = p->g;
+    g->batch = g->m = g->n = 1;
+    for (uint32_t i = 0; i < p->problem->n_axes; i++) {
+        const tct_gemm_axis *x = &p->problem->axes[i];
+        if (!x->in_c) continue;
+        assert(x->in_a || x->in_b);
+        if (x->in_a && x->in_b) {
+            p->out->batch_axes[p->out->n_batch++] = (uint8_t)i;
+            g->batch *= x->size;
+            // Never merged: three lists that advance together.
+            append(&g->batch_a, x->size, stride_a(p, i));
+            append(&g->batch_b, x->size, stride_b(p, i));
+            append(&g->batch_c, x->size, x->c);
+        } else if (x->in_a != p->out->swapped) {
+            p->out->m_axes[p->out->n_m++] = (uint8_t)i;
+            g->m *= x->size;
+            append(&g->a_m, x->size, stride_a(p, i));
+            append(&g->c_m, x->size, x->c);
+        } else {
+            p->out->n_axes[p->out->n_n++] = (uint8_t)i;
+            g->n *= x->size;
+            append(&g->b_n, x->size, stride_b(p, i));
+            append(&g->c_n, x->size, x->c);
+        }
+    }
+}
+
+// The summed axes in the order given, or by falling strides of A or of B.
+static void try_order(planner *p, int by, tct_gemm_axes *a_k, tct_gemm_axes *b_k) {
+    uint32_t order[TCT_GEMM_MAX_AXES], n = 0;
+    for (uint32_t i = 0; i < p->problem->n_axes; i++) {
+        if (p->problem->axes[i].in_c) continue;
+        uint32_t at = n++;
+        for (; at > 0 && by; at--) {
+            int64_t before = by == 1 ? stride_a(p, order[at - 1]) : stride_b(p, order[at - 1]);
+            if (before >= (by == 1 ? stride_a(p, i) : stride_b(p, i))) break;
+            order[at] = order[at - 1];
+        }
+        order[at] = i;
+    }
+    *a_k = *b_k = (tct_gemm_axes){0};
+    for (uint32_t i = 0; i < n; i++) {
+        append(a_k, p->problem->axes[order[i]].size, stride_a(p, order[i]));
+        append(b_k, p->problem->axes[order[i]].size, stride_b(p, order[i]));
+    }
+}
+
+static void sort_summed(planner *p) {
+    tct_gemm_args *g = p->g;
+    g->k = 1;
+    for (uint32_t i = 0; i < p->problem->n_axes; i++)
+        if (!p->problem->axes[i].in_c) g->k *= p->problem->axes[i].size;
+    try_order(p, 0, &g->a_k, &g->b_k);
+    for (int by = 1; by <= 2; by++) {
+        tct_gemm_axes a_k, b_k;
+        try_order(p, by, &a_k, &b_k);
+        if (a_k.n + b_k.n >= g->a_k.n + g->b_k.n) continue;
+        g->a_k = a_k;
+        g->b_k = b_k;
+    }
+}
+
+// Cycles of a tile's step of k: multiply-adds, loads, and the latency of a chain of sums.
+static double step_cycles(int64_t rows, int64_t vectors) {
+    double multiplies = (double)(rows * vectors) / 2, loads = (double)(rows + vectors) / 2, cycles = 4;
+    if (multiplies > cycles) cycles = multiplies;
+    return loads > cycles ? loads : cycles;
+}
+
+static double tile_cycles(int64_t rows, int64_t vectors, int64_t k) {
+    return rows && vectors ? step_cycles(rows, vectors) * (double)k + 3 * (double)(rows * vectors) + 20 : 0;
+}
+
+// The register tile that wastes least on this shape.
+static void choose_tile(planner *p) {
+    tct_gemm_args *g = p->g;
+    int64_t registers = p->target->n_registers, spare = p->target->has_fma ? 1 : 3,
+            all_vectors = ceil_div(g->n, p->lanes);
+    double best = 0;
+    for (int64_t vectors = 1; vectors <= least(4, all_vectors ? all_vectors : 1); vectors++)
+        for (int64_t rows = 1;
+             rows <= least(14, g->m ? g->m : 1) && rows * vectors + vectors + spare <= registers; rows++) {
+            int64_t nr = vectors * p->lanes, rest = g->m % rows, edge = ceil_div(g->n % nr, p->lanes);
+            double cycles = (double)(g->n / nr) * ((double)(g->m / rows) * tile_cycles(rows, vectors, g->k) +
+                                                   tile_cycles(rest, vectors, g->k)) +
+                            (double)(g->m / rows) * tile_cycles(rows, edge, g->k) +
+                            tile_cycles(rest, edge, g->k);
+            if (best > 0 && cycles >= best * 0.999) continue;
+            best = cycles;
+            g->mr = rows;
+            g->nr = nr;
+        }
+}
+
+static bool suits_dots(const planner *p) {
+    const tct_gemm_args *g = p->g;
+    return g->m <= MAX_DOT_ROWS && g->k >= 2 * p->lanes && is_plain(&g->a_k) && is_plain(&g->b_k) &&
+           is_plain(&g->a_m) && is_plain(&g->b_n) && innermost(&g->a_k) == 1 && innermost(&g->b_k) == 1;
+}
+
+static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {
+    if (p->target->isa == TCT_ISA_BASE) return TCT_GEMM_GATHERED;
+    if (innermost(w) == 1) return TCT_GEMM_COPIED;
+    return innermost(k) == 1 && k->n ? TCT_GEMM_TURNED : TCT_GEMM_GATHERED;
+}
+
+static void choose_feeds(planner *p) {
+    tct_gemm_args *g = p->g;
+    g->feed_a = packed_feed(p, &g->a_m, &g->a_k);
+    if (is_plain(&g->a_m) && is_plain(&g->a_k) && (innermost(&g->a_k) == 1 || innermost(&g->a_m) == 1)) {
+        g->feed_a = TCT_GEMM_DIRECT;
+        g->a_by_row = innermost(&g->a_k) == 1;
+    }
+    g->feed_b = packed_feed(p, &g->b_n, &g->b_k);
+    if (g->path == TCT_GEMM_DOTS) {
+        g->feed_b = TCT_GEMM_DIRECT;
+    } else if (is_plain(&g->b_n) && is_plain(&g->b_k) && innermost(&g->b_n) == 1) {
+        bool small = g->k * g->n * g->element_bytes <= SMALL_BYTES;
+        if (g->m <= 2 * g->mr || (small && g->m <= 16 * g->mr)) g->feed_b = TCT_GEMM_DIRECT;
+    }
+}
+
+// Boxes of C: as large as caches like, smaller until there are tasks to share out.
+static void choose_boxes(planner *p) {
+    tct_gemm_args *g = p->g;
+    int64_t k_most = K_BLOCK_BYTES / g->element_bytes;
+    g->kc = g->k ? g->k : 1;
+    if (g->k > k_most * 4 / 3 && g->path == TCT_GEMM_TILES && g->m > g->mr)
+        g->kc = rounded(ceil_div(g->k, ceil_div(g->k, k_most)), 8);
+    int64_t columns = least(rounded(g->n, g->nr), rounded(BOX_COLUMNS_BYTES / g->element_bytes, g->nr));
+    int64_t rows = least(rounded(g->m, g->mr), rounded(BOX_ROWS, g->mr));
+    if (columns < g->nr) columns = g->nr;
+    if (rows < g->mr) rows = g->mr;
+    for (;;) {
+        int64_t tasks = g->batch * ceil_div(g->m, rows) * ceil_div(g->n, columns);
+        double flops = 2.0 * (double)(rows * columns) * (double)g->k;
+        if (tasks >= MIN_TASKS || flops < 2 * min_task_flops) break;
+        if (columns >= 4 * g->nr || (columns > g->nr && rows <= 4 * g->mr))
+            columns = rounded(columns / 2, g->nr);
+        else if (rows > 4 * g->mr)
+            rows = rounded(rows / 2, g->mr);
+        else
+            break;
+    }
+    g->nc = rounded(ceil_div(g->n ? g->n : 1, ceil_div(g->n ? g->n : 1, columns)), g->nr);
+    g->mc = rounded(ceil_div(g->m ? g->m : 1, ceil_div(g->m ? g->m : 1, rows)), g->mr);
+}
+
+// Boxes of dot products: rows of B, as many as make a task worth its while.
+static void choose_dot_boxes(planner *p) {
+    tct_gemm_args *g = p->g;
+    g->mr = g->m <= 8 ? g->m : ceil_div(g->m, ceil_div(g->m, 8));
+    g->kc = g->k;
+    g->mc = rounded(g->m, g->mr);
+    int64_t columns = ceil_div((int64_t)min_task_flops, 2 * g->m * g->k);
+    g->nc = g->nr = rounded(least(columns < 8 ? 8 : columns, g->n), 8);
+}
+
+static void add_kernel(planner *p, tct_gemm_slot slot, gemm_kernel kernel) {
+    kernel.dtype = p->problem->dtype;
+    char symbol[TCT_GEMM_SYMBOL];
+    gemm_kernel_symbol(&kernel, p->target->isa, symbol);
+    uint32_t i = 0;
+    while (i < p->out->n_kernels && strcmp(p->out->symbol[i], symbol) != 0) i++;
+    if (i == p->out->n_kernels) memcpy(p->out->symbol[p->out->n_kernels++], symbol, sizeof symbol);
+    p->g->slot[slot] = i;
+}
+
+static void add_micro(planner *p, tct_gemm_slot slot, int64_t rows, int64_t columns) {
+    const tct_gemm_args *g = p->g;
+    if (rows == 0 || columns == 0) return;
+    gemm_kernel k = {.kind = GEMM_MICRO,
+                     .rows = (unsigned)rows,
+                     .columns = (unsigned)ceil_div(columns, p->lanes),
+                     .edge = columns % p->lanes != 0,
+                     .by_row = g->feed_a == TCT_GEMM_DIRECT && g->a_by_row,
+                     .far = g->feed_b == TCT_GEMM_DIRECT && g->m <= g->mr};
+    add_kernel(p, slot, k);
+}
+
+static void list_kernels(planner *p) {
+    tct_gemm_args *g = p->g;
+    for (int i = 0; i < TCT_GEMM_N_SLOTS; i++) g->slot[i] = -1;
+    int64_t rest = g->m % g->mr, edge = g->n % g->nr, full_m = g->m >= g->mr, full_n = g->n >= g->nr;
+    if (g->k > 0 && g->path == TCT_GEMM_DOTS) {
+        // As many rows of B at once as registers hold, beside one of A.
+        int64_t at_once = least(8, ((int64_t)p->target->n_registers - 2) / (g->mr + 1));
+        gemm_kernel k = {
+            .kind = GEMM_DOTS, .rows = (unsigned)g->mr, .columns = (unsigned)(at_once ? at_once : 1)};
+        add_kernel(p, TCT_GEMM_FULL, k);
+        k.rows = (unsigned)rest;
+        if (rest) add_kernel(p, TCT_GEMM_REST, k);
+    } else if (g->k > 0) {
+        add_micro(p, TCT_GEMM_FULL, full_m * g->mr, full_n * g->nr);
+        add_micro(p, TCT_GEMM_FULL_EDGE, full_m * g->mr, edge);
+        add_micro(p, TCT_GEMM_REST, rest, full_n * g->nr);
+        add_micro(p, TCT_GEMM_REST_EDGE, rest, edge);
+    }
+    for (int i = 0; i < 2 && g->k > 0; i++) {
+        int64_t feed = i ? g->feed_b : g->feed_a, width = i ? g->nr : g->mr;
+        if (feed == TCT_GEMM_COPIED || feed == TCT_GEMM_TURNED)
+            add_kernel(p, i ? TCT_GEMM_PACK_B : TCT_GEMM_PACK_A,
+                       (gemm_kernel){.kind = feed == TCT_GEMM_TURNED ? GEMM_TURN : GEMM_COPY,
+                                     .rows = (unsigned)width});
+    }
+    if (p->problem->epilogue) g->slot[TCT_GEMM_TILE] = p->out->n_kernels;
+}
+
+void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *target, tct_gemm_plan *out) {
+    assert(problem->dtype == TCT_F32 || problem->dtype == TCT_F64);
+    assert(problem->n_axes <= TCT_GEMM_MAX_AXES);
+    *out = (tct_gemm_plan){.swapped = should_swap(problem)};
+    planner p = {problem, target, out, &out->args, tct_target_lanes(target, problem->dtype)};
+    tct_gemm_args *g = p.g;
+    g->element_bytes = (int64_t)tct_dtype_size(problem->dtype);
+    g->lanes = p.lanes;
+    g->accumulate = problem->accumulate;
+    sort_outputs(&p);
+    sort_summed(&p);
+    g->path = suits_dots(&p) ? TCT_GEMM_DOTS : TCT_GEMM_TILES;
+    if (g->path == TCT_GEMM_DOTS && g->m && g->n) {
+        g->feed_a = g->feed_b = TCT_GEMM_DIRECT;
+        g->a_by_row = true;
+        choose_dot_boxes(&p);
+    } else {
+        g->path = TCT_GEMM_TILES;
+        choose_tile(&p);
+        choose_feeds(&p);
+        choose_boxes(&p);
+    }
+    list_kernels(&p);
+    out->n_tasks = tct_gemm_tasks(g);
+    out->scratch = tct_gemm_scratch(g);
+    double outputs = (double)g->batch * (double)g->m * (double)g->n, bytes = (double)g->element_bytes;
+    out->flops = 2 * outputs * (double)g->k;
+    out->bytes = bytes * (outputs * (problem->accumulate ? 2 : 1) +
+                          (double)g->batch * (double)g->k * (double)(g->m + g->n));
+}

@@ -1,0 +1,64 @@
+// Packing of panels with any strides: rectangles that are regular in memory go to generated kernels.
+#include "runtime/gemm_pack.h"
+
+#include <string.h>
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+int64_t tct_gemm_locate(const tct_gemm_axes *axes, int64_t i, int64_t *run) {
+    if (axes->n == 0) {
+        *run = 1;
+        return 0;
+    }
+    int64_t last = axes->n - 1, offset = 0;
+    *run = axes->size[last] - i % axes->size[last];
+    for (int64_t a = last; a > 0; a--) {
+        offset += i % axes->size[a] * axes->stride[a];
+        i /= axes->size[a];
+    }
+    return offset + i * axes->stride[0];
+}
+
+int64_t tct_gemm_stride(const tct_gemm_axes *axes) { return axes->n ? axes->stride[axes->n - 1] : 0; }
+
+// Element by element; strides in bytes.
+static void gather(char *out, int64_t out_stride, const char *in, int64_t w_stride, int64_t k_stride,
+                   int64_t w, int64_t k, int64_t bytes) {
+    for (int64_t step = 0; step < k; step++) {
+        char *to = out + step * out_stride;
+        const char *from = in + step * k_stride;
+        if (bytes == 4)
+            for (int64_t i = 0; i < w; i++) memcpy(to + i * 4, from + i * w_stride, 4);
+        else
+            for (int64_t i = 0; i < w; i++) memcpy(to + i * 8, from + i * w_stride, 8);
+    }
+}
+
+// A rectangle that is regular in both directions.
+static void pack_piece(const tct_gemm_side *s, char *out, const char *in, int64_t w, int64_t k) {
+    int64_t bytes = s->element_bytes, w_stride = tct_gemm_stride(s->w), k_stride = tct_gemm_stride(s->k),
+            done = 0;
+    if (s->feed == TCT_GEMM_COPIED) {
+        s->pack(out, s->width, in, k_stride, w, k);
+        return;
+    }
+    if (s->feed == TCT_GEMM_TURNED) {
+        done = k - k % s->lanes;
+        if (done) s->pack(out, s->width, in, w_stride, w, done);
+    }
+    gather(out + done * s->width * bytes, s->width * bytes, in + done * k_stride * bytes, w_stride * bytes,
+           k_stride * bytes, w, k - done, bytes);
+}
+
+void tct_gemm_pack_panel(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, char *out) {
+    for (int64_t w = w0, w_run; w < w1; w += w_run) {
+        int64_t at_w = tct_gemm_locate(s->w, w, &w_run);
+        w_run = least(w_run, w1 - w);
+        for (int64_t k = k0, k_run; k < k1; k += k_run) {
+            int64_t at_k = tct_gemm_locate(s->k, k, &k_run);
+            k_run = least(k_run, k1 - k);
+            pack_piece(s, out + ((k - k0) * s->width + (w - w0)) * s->element_bytes,
+                       s->base + (at_w + at_k) * s->element_bytes, w_run, k_run);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+// Internal to runtime/gemm*.c: linear indices over axes, and packing.
+#ifndef TCT_RUNTIME_GEMM_PACK_H
+#define TCT_RUNTIME_GEMM_PACK_H
+
+#include "runtime/gemm.h"
+
+// Where linear index `i` lies, in elements. *run: how many indices from it on are `tct_gemm_stride` apart.
+int64_t tct_gemm_locate(const tct_gemm_axes *axes, int64_t i, int64_t *run);
+// The distance of neighbours along the innermost axis; 0 when there is none.
+int64_t tct_gemm_stride(const tct_gemm_axes *axes);
+
+// One operand as panels see it: `w` is m for A and n for B.
+typedef struct tct_gemm_side {
+    const char *base; // of the batch element
+    const tct_gemm_axes *w, *k;
+    int64_t feed, width, element_bytes, lanes;
+    tct_gemm_pack_fn pack; // NULL when gathered
+} tct_gemm_side;
+
+// Packs [w0, w1) × [k0, k1) of the operand, w1 - w0 ≤ width: element (w, k) goes to out[(k - k0) · width + w
+// - w0].
+void tct_gemm_pack_panel(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, char *out);
+
+#endif
