@@ -1,0 +1,214 @@
+// Measures matrix products against the multiply-add limit of the same machine in the same seconds.
+#include "driver/bench_gemm.h"
+
+#include "codegen/gemm.h"
+#include "codegen/peak.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { PEAK_TURNS = 20000, ROUNDS = 7, SINK_BYTES = 64 };
+static const double default_seconds = 0.35;
+
+// Machine code, threads and the peak loop: what both benchmarks need.
+typedef struct bench {
+    const tct_bench_options *o;
+    tct_target target;
+    tct_jit *jit;
+    tct_pool *pool;
+    tct_peak_fn peak[2]; // f32, f64
+} bench;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static bool compile(tct_diag *d, bench *b, const tct_unit *units, size_t n) {
+    tct_objects objects;
+    return tct_units_compile(d, &b->target, units, n, tct_pool_threads(b->pool), &objects) &&
+           tct_jit_add(d, b->jit, &objects);
+}
+
+static bool open_bench(tct_diag *d, const tct_bench_options *o, bench *b) {
+    *b = (bench){.o = o, .target = tct_target_of(o->isa), .pool = tct_pool_new(o->threads)};
+    b->jit = tct_jit_new(d);
+    tct_unit units[] = {tct_peak_unit(TCT_F32), tct_peak_unit(TCT_F64)};
+    if (!b->jit || !compile(d, b, units, 2)) return false;
+    for (int i = 0; i < 2; i++) {
+        b->peak[i] = (tct_peak_fn)tct_jit_lookup(d, b->jit, units[i].name);
+        if (!b->peak[i]) return false;
+    }
+    return true;
+}
+
+static void close_bench(bench *b) {
+    tct_jit_free(b->jit);
+    tct_pool_free(b->pool);
+}
+
+static void run_peak(void *ctx, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    _Alignas(SINK_BYTES) double sink[SINK_BYTES / sizeof(double)] = {0};
+    for (int64_t i = begin; i < end; i++) (*(tct_peak_fn *)ctx)(PEAK_TURNS, sink);
+}
+
+// GFLOP/s of the peak loop over a slice of time.
+static double measure_peak(bench *b, tct_dtype dtype, double seconds) {
+    tct_peak_fn fn = b->peak[dtype == TCT_F64];
+    int64_t tasks = 16 * tct_pool_threads(b->pool), runs = 0;
+    double start = now(), elapsed;
+    do {
+        tct_pool_run(b->pool, tasks, run_peak, &fn);
+        runs++;
+    } while ((elapsed = now() - start) < seconds);
+    double flops = (double)(runs * tasks) * PEAK_TURNS * tct_peak_flops(&b->target, dtype);
+    return flops / elapsed * 1e-9;
+}
+
+static double slice(const bench *b) { return (b->o->seconds > 0 ? b->o->seconds : default_seconds) / ROUNDS; }
+
+bool tct_bench_peak(tct_diag *d, const tct_bench_options *o, FILE *out) {
+    bench b;
+    bool ok = open_bench(d, o, &b);
+    for (int i = 0; ok && i < 2; i++) {
+        tct_dtype dtype = i ? TCT_F64 : TCT_F32;
+        double best = 0;
+        for (int round = 0; round < ROUNDS; round++) {
+            double rate = measure_peak(&b, dtype, slice(&b));
+            if (rate > best) best = rate;
+        }
+        fprintf(out,
+                o->json ? "{\"bench\": \"peak\", \"dtype\": \"%s\", \"isa\": \"%s\", \"threads\": %d, "
+                          "\"gflops\": %.1f}\n"
+                        : "peak %s %s, %d threads: %.1f GFLOP/s\n",
+                tct_dtype_name(dtype), tct_isa_name(o->isa), tct_pool_threads(b.pool), best);
+    }
+    close_bench(&b);
+    return ok;
+}
+
+bool tct_bench_shape_parse(const char *text, tct_bench_shape *out) {
+    int64_t v[4];
+    int n = 0, used = 0, more = 0;
+    while (n < 4 && sscanf(text + used, n ? "x%" SCNd64 "%n" : "%" SCNd64 "%n", &v[n], &more) == 1) {
+        if (v[n] < 0 || v[n] > 1 << 24) return false;
+        used += more;
+        n++;
+    }
+    *out = (tct_bench_shape){.batch = 1, .layout = "nn"};
+    const char *layout = text + used;
+    if (*layout == ':' && strlen(layout) == 3 && strspn(layout + 1, "nt") == 2)
+        memcpy(out->layout, layout + 1, 2);
+    else if (*layout)
+        return false;
+    if (n == 4) out->batch = v[0];
+    if (n < 3) return false;
+    out->m = v[n - 3], out->n = v[n - 2], out->k = v[n - 1];
+    return true;
+}
+
+static tct_gemm_problem problem_of(const tct_bench_shape *s) {
+    bool ta = s->layout[0] == 't', tb = s->layout[1] == 't';
+    return (tct_gemm_problem){
+        .dtype = TCT_F32,
+        .n_axes = 4,
+        .axes = {{s->batch, s->m * s->k, s->n * s->k, s->m * s->n, true, true, true},
+                 {s->m, ta ? 1 : s->k, 0, s->n, true, false, true},
+                 {s->n, 0, tb ? s->k : 1, 1, false, true, true},
+                 {s->k, ta ? s->m : 1, tb ? 1 : s->n, 0, true, true, false}},
+    };
+}
+
+static float *numbers(int64_t n) {
+    float *x = tct_try_alloc((size_t)n * sizeof *x + 64, 64);
+    if (!x) tct_out_of_memory((size_t)n * sizeof *x);
+    for (int64_t i = 0; i < n; i++) x[i] = (float)(i % 251) / 251 - 0.5f;
+    return x;
+}
+
+typedef struct figure {
+    double gflops, peak;
+} figure;
+
+// Turns of product and peak loop; the best of each.
+static figure measure(bench *b, const tct_gemm_plan *plan, const tct_plan_kernel *kernels,
+                      void *const *bufs) {
+    figure best = {0, 0};
+    for (int round = 0; round < ROUNDS; round++) {
+        double peak = measure_peak(b, TCT_F32, slice(b) / 2), start = now(), last = start, elapsed;
+        if (peak > best.peak) best.peak = peak;
+        do { // single runs: a neighbour's slice of the core then spoils one of them, not the figure
+            tct_gemm_run(b->pool, &plan->args, kernels, bufs, NULL);
+            elapsed = now() - last;
+            last += elapsed;
+            if (plan->flops / elapsed * 1e-9 > best.gflops) best.gflops = plan->flops / elapsed * 1e-9;
+        } while (last - start < slice(b));
+    }
+    return best;
+}
+
+static bool bench_shape(tct_diag *d, bench *b, const tct_bench_shape *s, FILE *out) {
+    tct_gemm_problem problem = problem_of(s);
+    tct_gemm_plan plan;
+    tct_gemm_plan_make(&problem, &b->target, &plan);
+    // A session of its own: shapes share kernels, and a session has each symbol once.
+    tct_jit *shared = b->jit;
+    b->jit = tct_jit_new(d);
+    tct_unit units[TCT_GEMM_MAX_KERNELS] = {0};
+    tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
+    for (uint32_t i = 0; i < plan.n_kernels; i++) units[i] = tct_gemm_unit(plan.symbol[i]);
+    bool ok = b->jit && compile(d, b, units, plan.n_kernels);
+    for (uint32_t i = 0; ok && i < plan.n_kernels; i++) {
+        kernels[i] = (tct_plan_kernel){plan.symbol[i], tct_jit_lookup(d, b->jit, plan.symbol[i])};
+        ok = kernels[i].fn != NULL;
+    }
+    if (ok) {
+        tct_pool_reserve_scratch(b->pool, plan.scratch);
+        float *a = numbers(s->batch * s->m * s->k), *bb = numbers(s->batch * s->n * s->k);
+        float *c = numbers(s->batch * s->m * s->n);
+        void *bufs[] = {c, plan.swapped ? bb : a, plan.swapped ? a : bb};
+        figure f = measure(b, &plan, kernels, bufs);
+        fprintf(out,
+                b->o->json ? "{\"bench\": \"gemm\", \"m\": %" PRId64 ", \"n\": %" PRId64 ", \"k\": %" PRId64
+                             ", \"batch\": %" PRId64
+                             ", \"layout\": \"%s\", \"dtype\": \"f32\", \"isa\": \"%s\", "
+                             "\"threads\": %d, \"gflops\": %.1f, \"peak_gflops\": %.1f, \"fraction\": %.3f}\n"
+                           : "%6" PRId64 " x%6" PRId64 " x%6" PRId64 "  batch %-4" PRId64
+                             " %s f32 %s, %d threads: %7.1f of %7.1f GFLOP/s, %.3f\n",
+                s->m, s->n, s->k, s->batch, s->layout, tct_isa_name(b->o->isa), tct_pool_threads(b->pool),
+                f.gflops, f.peak, f.gflops / f.peak);
+        fflush(out);
+        free(a), free(bb), free(c);
+    }
+    tct_jit_free(b->jit);
+    b->jit = shared;
+    return ok;
+}
+
+// GPT-2's products forward and backward, squares in all layouts, attention's batches, and decoding.
+static const char *const default_shapes[] = {
+    "1024x1024x1024:nn", "1024x1024x1024:nt", "1024x1024x1024:tn", "1024x1024x1024:tt", "2048x2048x2048:nn",
+    "256x768x768:nn",    "256x768x768:nt",    "256x2304x768:nn",   "256x3072x768:nn",   "256x3072x768:nt",
+    "256x768x3072:nn",   "256x768x3072:nt",   "768x768x256:tn",    "768x3072x256:tn",   "3072x768x256:tn",
+    "256x50257x768:nt",  "256x768x50257:nn",  "48x64x64x64:nn",    "48x64x64x64:nt",    "48x64x64x64:tn",
+    "1x768x768:nn",      "1x3072x768:nn",     "1x3072x768:nt",     "8x3072x768:nn",     "8x3072x768:nt",
+};
+
+bool tct_bench_gemm(tct_diag *d, const tct_bench_options *o, const tct_bench_shape *shapes, size_t n,
+                    FILE *out) {
+    bench b;
+    bool ok = open_bench(d, o, &b);
+    size_t count = shapes ? n : sizeof default_shapes / sizeof *default_shapes;
+    for (size_t i = 0; ok && i < count; i++) {
+        tct_bench_shape shape;
+        ok = shapes ? true : tct_bench_shape_parse(default_shapes[i], &shape);
+        if (shapes) shape = shapes[i];
+        ok = ok && bench_shape(d, &b, &shape, out);
+    }
+    close_bench(&b);
+    return ok;
+}

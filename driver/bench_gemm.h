@@ -1,0 +1,32 @@
+// `tercet bench peak` and `tercet bench gemm`.
+#ifndef TCT_DRIVER_BENCH_GEMM_H
+#define TCT_DRIVER_BENCH_GEMM_H
+
+#include "base/diag.h"
+#include "runtime/isa.h"
+
+#include <stdio.h>
+
+typedef struct tct_bench_options {
+    int threads; // 0: all cores
+    bool json;   // one JSON object a line; else a table
+    tct_isa isa;
+    double seconds; // a figure; 0: the default
+} tct_bench_options;
+
+// Multiply-adds in registers: GFLOP/s of f32 and f64.
+bool tct_bench_peak(tct_diag *d, const tct_bench_options *o, FILE *out);
+
+typedef struct tct_bench_shape {
+    int64_t m, n, k, batch;
+    char layout[3]; // A's and B's: 'n' as written (rows are contiguous), 't' transposed
+} tct_bench_shape;
+
+// Matrix products, each measured in turns with the peak loop, best of the turns. `shapes` NULL: the
+// default list.
+bool tct_bench_gemm(tct_diag *d, const tct_bench_options *o, const tct_bench_shape *shapes, size_t n,
+                    FILE *out);
+// "256x768x768", "256x768x768:nt", "24x64x64x64:nt" (batch first). False when `text` is none.
+bool tct_bench_shape_parse(const char *text, tct_bench_shape *out);
+
+#endif
