@@ -123,6 +123,7 @@ static void push_bracket(tct_formatter *f, const tct_token *t) {
     bool broken = breaks_before(f, following->begin) > 0;
     bool empty = t->match == (uint32_t)(following - f->tokens);
     tct_open_bracket b = {.token = (uint32_t)(t - f->tokens), .base = f->base, .block = block};
+    if (block && !t->in_value && in_block(f)) b.base = content_indent(f); // whatever lines its head took
     b.opened_up = !empty && (block ? spans_lines(f, t) : broken);
     TCT_PUSH(&f->stack, b);
 }

@@ -88,6 +88,7 @@ typedef struct tct_token {
     bool starts;         // layout, set by the parser: begins an item, statement, member or value
     bool tight_before;   // layout: no space before (a call's parenthesis)
     bool tight_after;    // no space after (unary minus, the brace of a structure)
+    bool in_value;       // the brace of an if or scan that stands in an expression
     uint32_t open;       // index of the innermost bracket that it stands in, TCT_NO_TOKEN outside
     uint32_t match;      // brackets: index of the other one
     const char *text;    // NAME: interned; STRING: its value; keywords: their spelling

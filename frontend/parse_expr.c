@@ -142,12 +142,17 @@ static tct_expr *parse_list(tct_parser *p, tct_expr_kind kind) {
     return finish(p, e, tct_span_from(p, open));
 }
 
+static tct_block *value_block(tct_parser *p, const char *what, bool value) {
+    if (tct_is(p, TCT_TOK_LBRACE)) tct_tok(p)->in_value = true;
+    return tct_parse_block(p, what, value);
+}
+
 static tct_expr *parse_if(tct_parser *p) {
     uint32_t first = p->pos++;
     tct_expr *e = new_expr(p, TCT_EXPR_IF);
     e->a = tct_parse_condition(p);
     if (!e->a) return NULL;
-    e->then = tct_parse_block(p, "after the condition", true);
+    e->then = value_block(p, "after the condition", true);
     if (!e->then) return NULL;
     if (!tct_is(p, TCT_TOK_ELSE)) {
         tct_expected(p, "`else`: an if that is a value has both");
@@ -169,7 +174,7 @@ static tct_expr *parse_if(tct_parser *p) {
         e->otherwise->height = (uint16_t)(chain->height + 1);
         TCT_TREE_PUSH(p, e->otherwise->stmts, e->otherwise->n_stmts, s);
     } else {
-        e->otherwise = tct_parse_block(p, "after `else`", true);
+        e->otherwise = value_block(p, "after `else`", true);
     }
     return e->otherwise ? finish(p, e, tct_span_from(p, first)) : NULL;
 }
@@ -192,7 +197,7 @@ static tct_expr *parse_scan(tct_parser *p) {
     uint32_t loops = p->loops;
     p->loops = 0;
     p->scans++;
-    e->then = tct_parse_block(p, "of the scan", false);
+    e->then = value_block(p, "of the scan", false);
     p->scans--;
     p->loops = loops;
     return e->then ? finish(p, e, tct_span_from(p, first)) : NULL;
