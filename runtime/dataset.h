@@ -57,7 +57,7 @@ typedef struct tct_dataset_stats {
 // Row-major. The caller provides them (tct_batch_alloc) and may leave any of the arrays NULL. A row is
 // right-padded. mask[…,t] says that target[…,t] = tokens[…,t+1] is to be learned; a target past the row's end
 // is the filler and masked. Rows at and past n_rows (held-out's last batch) and responses past a ranking's
-// own are fillers with length 0, rank 0 and mask 0.
+// own are fillers: one padding token, length 1 (so that reading the last token is safe), rank 0, mask 0.
 typedef struct tct_batch {
     int32_t *tokens;        // [B, K, T]
     int32_t *target;        // [B, K, T]; not for prompts
