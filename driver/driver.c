@@ -1,0 +1,51 @@
+#include "driver/driver.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int tct_report(tct_diag *d) {
+    const char *no_color = getenv("NO_COLOR");
+    bool color = isatty(STDERR_FILENO) && !(no_color && no_color[0]);
+    tct_buf text = {0};
+    tct_diag_render(d, &text, color);
+    if (text.len) fwrite(text.data, 1, text.len, stderr);
+    tct_buf_free(&text);
+    int status = d->n_errors ? TCT_EXIT_ERROR : TCT_EXIT_OK;
+    tct_diag_free(d);
+    return status;
+}
+
+static const char *executable_dir(tct_arena *a) {
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 0) return ".";
+    path[n] = 0;
+    return tct_path_dir(a, path);
+}
+
+const char *tct_std_dir(tct_arena *a) {
+    const char *set = getenv("TERCET_STD");
+    if (set && set[0]) return tct_arena_strdup(a, set);
+    const char *bin = executable_dir(a);
+    static const char *const places[] = {"../std", "../share/tercet/std"};
+    for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
+        const char *dir = tct_path_join(a, bin, places[k]);
+        if (access(tct_path_join(a, dir, "core.tct"), F_OK) != 0) continue;
+        char *real = realpath(dir, NULL);
+        const char *found = tct_arena_strdup(a, real ? real : dir);
+        free(real);
+        return found;
+    }
+    return tct_path_join(a, bin, places[0]);
+}
+
+bool tct_write_out(tct_diag *d, const tct_buf *text) {
+    size_t n = text->len ? fwrite(text->data, 1, text->len, stdout) : 0;
+    if (n == text->len && fflush(stdout) == 0) return true;
+    return tct_error(d, "E0702", TCT_NO_SPAN, "cannot write the output: %s", strerror(errno));
+}
