@@ -21,7 +21,7 @@ static void collect(tct_elab *e, const tct_ast *file, const tct_config_entry *en
         for (size_t k = 0; k < e->config.len && !twice; k++)
             if (strcmp(e->config.data[k].name, name) == 0) {
                 tct_elab_error(e, "E0401", c->name.span, "config.%s is declared twice", name);
-                tct_note_at(e->d, e->config.data[k].entry->name.span, "first declared here");
+                tct_elab_note(e, e->config.data[k].entry->name.span, "first declared here");
                 twice = true;
             }
         if (!twice) TCT_PUSH(&e->config, (tct_config_cell){.name = name, .entry = c, .file = file});
@@ -66,7 +66,7 @@ static bool check_range(tct_elab *e, const tct_config_cell *c, const tct_val *v,
                    show(e, high));
     if (place.file != c->entry->span.file || place.begin < c->entry->span.begin ||
         place.begin > c->entry->span.end)
-        tct_note_at(e->d, c->entry->span, "the range is declared here");
+        tct_elab_note(e, c->entry->span, "the range is declared here");
     return false;
 }
 
@@ -122,7 +122,7 @@ static void override(tct_elab *e, const tct_setting *s) {
         tct_val *v = known_type(type) ? tct_elab_literal(e, type, s->value, place) : NULL;
         if (!v) {
             tct_elab_error(e, "E0402", place, "%s is declared %s, found %s", c->name, type, s->value);
-            tct_note_at(e->d, c->entry->span, "declared here");
+            tct_elab_note(e, c->entry->span, "declared here");
             return;
         }
         c->val = v;
@@ -137,9 +137,9 @@ static void override(tct_elab *e, const tct_setting *s) {
             if (dot && strcmp(dot + 1, s->name) == 0) near = names[i];
         }
     if (near)
-        tct_help(e->d, "did you mean %s?", near);
+        tct_elab_help(e, "did you mean %s?", near);
     else if (e->config.len == 0)
-        tct_help(e->d, "this program declares no config");
+        tct_elab_help(e, "this program declares no config");
 }
 
 void tct_elab_config(tct_elab *e, const tct_setting *sets, size_t n) {
@@ -168,6 +168,6 @@ tct_val *tct_elab_config_value(tct_elab *e, const char *dotted, tct_span span) {
     }
     tct_elab_error(e, "E0405", span, "there is no config value %s", dotted);
     const char *near = tct_nearest(dotted, names, e->config.len);
-    if (near) tct_help(e->d, "did you mean config.%s?", near);
+    if (near) tct_elab_help(e, "did you mean config.%s?", near);
     return tct_val_error(e);
 }

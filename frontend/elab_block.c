@@ -32,7 +32,7 @@ tct_val **tct_elab_place(tct_elab *e, const tct_expr *x) {
         }
         if (!s->mutable) {
             tct_elab_error(e, "E0205", x->span, "%s can't be changed", x->name.text);
-            tct_note_at(e->d, s->span, "declared here; var instead of let makes it a variable");
+            tct_elab_note(e, s->span, "declared here; var instead of let makes it a variable");
             return NULL;
         }
         return &s->val;

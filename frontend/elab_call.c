@@ -31,7 +31,7 @@ bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint
                 for (uint32_t j = 0; j < n_params; j++) names[j] = params[j].name.text;
                 const char *near = tct_nearest(name->text, names, n_params);
                 ok = tct_elab_error(e, "E0312", name->span, "%s has no parameter %s", what, name->text);
-                if (near) tct_help(e->d, "did you mean %s?", near);
+                if (near) tct_elab_help(e, "did you mean %s?", near);
                 continue;
             }
         } else {
@@ -52,7 +52,7 @@ bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint
     for (uint32_t k = 0; k < n_params; k++)
         if (out[k] < 0 && !params[k].value) {
             ok = tct_elab_error(e, "E0314", span, "%s lacks its argument %s", what, params[k].name.text);
-            if (params[k].name.span.file) tct_note_at(e->d, params[k].name.span, "declared here");
+            if (params[k].name.span.file) tct_elab_note(e, params[k].name.span, "declared here");
         }
     return ok;
 }
@@ -142,8 +142,8 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
     if (n.dtype != want) {
         tct_elab_error(e, "E0307", place, "%s of %s is %s, found %s", p->name.text, x->item->name.text,
                        tct_dtype_name(want), caller_describe(x, tct_val_tensor(e, value, place)));
-        tct_note_at(e->d, t->span, "declared here");
-        tct_help(e->d, "%s(…) converts", tct_dtype_name(want));
+        tct_elab_note(e, t->span, "declared here");
+        tct_elab_help(e, "%s(…) converts", tct_dtype_name(want));
         return tct_val_error(e);
     }
     bool matched[TCT_IR_MAX_AXES] = {false};
@@ -164,13 +164,13 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
                 tct_elab_error(e, "E0304", place, "axis %s is %lld in %s and %lld in what came before",
                                a->name.text, (long long)is, p->name.text, (long long)was);
                 if (s->span.file)
-                    tct_note_at(e->d, s->span, "%s was bound to %lld here", a->name.text, (long long)was);
+                    tct_elab_note(e, s->span, "%s was bound to %lld here", a->name.text, (long long)was);
                 return tct_val_error(e);
             }
             tct_elab_error(e, "E0308", place, "%s of %s is %s, found %s: axis %s is missing", p->name.text,
                            x->item->name.text, type_text(x, t),
                            caller_describe(x, tct_val_tensor(e, value, place)), a->name.text);
-            tct_note_at(e->d, t->span, "declared here");
+            tct_elab_note(e, t->span, "declared here");
             if (n.n_axes > 0 && n.n_axes <= t->n_axes) {
                 const char *other = NULL;
                 for (uint32_t k = 0; k < n.n_axes; k++) {
@@ -180,8 +180,8 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
                     if (!named && !other) other = caller_name(x, n.axes[k]);
                 }
                 if (other)
-                    tct_help(e->d, "if %s stands for it: %s[%s = %s](…)", other, x->item->name.text,
-                             a->name.text, other);
+                    tct_elab_help(e, "if %s stands for it: %s[%s = %s](…)", other, x->item->name.text,
+                                  a->name.text, other);
             }
             return tct_val_error(e);
         }
@@ -193,7 +193,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
             if (size && size->known && have && have != size->i) {
                 tct_elab_error(e, "E0310", place, "axis %s has size %lld, %s demands %lld", a->name.text,
                                (long long)have, x->item->name.text, (long long)size->i);
-                tct_note_at(e->d, a->name.span, "demanded here");
+                tct_elab_note(e, a->name.span, "demanded here");
                 return tct_val_error(e);
             }
         }
@@ -205,7 +205,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
             tct_elab_error(e, "E0309", place, "%s of %s is %s, found %s: axis %s is one too many",
                            p->name.text, x->item->name.text, type_text(x, t),
                            caller_describe(x, tct_val_tensor(e, value, place)), caller_name(x, n.axes[k]));
-            tct_note_at(e->d, t->span, "declared here");
+            tct_elab_note(e, t->span, "declared here");
             return tct_val_error(e);
         }
         bool there = false;
@@ -225,7 +225,7 @@ static tct_val *bind_static(expansion *x, const tct_param *p, tct_val_kind want,
     }
     tct_elab_error(e, "E0311", place, "%s of %s is %s that is known at compile time, found %s", p->name.text,
                    x->item->name.text, p->type->name.text, caller_describe(x, v));
-    tct_note_at(e->d, p->name.span, "declared here");
+    tct_elab_note(e, p->name.span, "declared here");
     return tct_val_error(e);
 }
 
@@ -234,7 +234,7 @@ static tct_val *bind_model(expansion *x, const tct_param *p, tct_val *v, tct_spa
     if (v->kind != V_STRUCT || !v->model || strcmp(v->model->name.text, p->type->name.text) != 0) {
         tct_elab_error(e, "E0306", place, "%s of %s is a %s, found %s", p->name.text, x->item->name.text,
                        p->type->name.text, caller_describe(x, v));
-        tct_note_at(e->d, p->type->span, "declared here");
+        tct_elab_note(e, p->type->span, "declared here");
         return tct_val_error(e);
     }
     for (uint32_t i = 0; i < v->n_axes; i++)
@@ -292,7 +292,7 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
     if (n->dtype != want) {
         tct_elab_error(e, "E0318", place, "%s returns %s, found %s", x->item->name.text,
                        type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)));
-        tct_note_at(e->d, r->type->span, "declared here");
+        tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
     }
     uint32_t found = 0;
@@ -305,13 +305,13 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
         tct_elab_error(e, "E0318", place, "%s returns %s, found %s: axis %s is missing", x->item->name.text,
                        type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)),
                        r->type->axes[i].name.text);
-        tct_note_at(e->d, r->type->span, "declared here");
+        tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
     }
     if (found < n->n_axes && !r->type->rest) {
         tct_elab_error(e, "E0318", place, "%s returns %s, found %s", x->item->name.text,
                        type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)));
-        tct_note_at(e->d, r->type->span, "declared here");
+        tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
     }
     return tct_val_tensor(e, value, place);

@@ -44,9 +44,9 @@ static bool no_such_axis(tct_elab *e, const tct_name *name) {
         tct_elab_error(e, "E0305", name->span, "there is no axis %s here", name->text);
     const char *near = tct_nearest(name->text, names.data, names.len);
     if (near)
-        tct_help(e->d, "did you mean %s?", near);
+        tct_elab_help(e, "did you mean %s?", near);
     else if (list.len)
-        tct_help(e->d, "axes in scope: %s", list.data);
+        tct_elab_help(e, "axes in scope: %s", list.data);
     TCT_VEC_FREE(&names);
     tct_buf_free(&list);
     return false;
@@ -60,7 +60,7 @@ bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out) {
         return true;
     }
     tct_elab_error(e, "E0305", x->span, "the name of an axis is expected here");
-    if (x->kind == TCT_EXPR_INT) tct_help(e->d, "axes have names, not numbers: sum(x, T)");
+    if (x->kind == TCT_EXPR_INT) tct_elab_help(e, "axes have names, not numbers: sum(x, T)");
     return false;
 }
 
@@ -95,7 +95,7 @@ bool tct_elab_axes(tct_elab *e, const tct_expr *x, tct_axis out[TCT_IR_MAX_AXES]
 
 // Static arithmetic
 
-static const char *const operator_text[] = {"-", "not", "+", "-",  "*",  "/",  "//",  "%", "**",
+static const char *const operator_text[] = {"-", "not", "+", "-",  "*",  "/",  "div", "%", "**",
                                             "<", "<=",  ">", ">=", "==", "!=", "and", "or"};
 
 static bool compare(tct_operator op, double a, double b) {
@@ -146,7 +146,7 @@ static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
         break;
     case TCT_OP_DIV:
         tct_elab_error(e, "E0315", span, "/ of integers");
-        tct_help(e->d, "// rounds down; float(a) / b divides exactly");
+        tct_elab_help(e, "a div b rounds down; float(a) / b divides exactly");
         return tct_val_error(e);
     case TCT_OP_FLOORDIV:
     case TCT_OP_MOD:
@@ -254,7 +254,7 @@ tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, t
     bool floating = da == TCT_F32 || da == TCT_F64 || da == TCT_BF16;
     if (op == TCT_OP_DIV && !floating) {
         tct_elab_error(e, "E0315", span, "/ of %s", tct_dtype_name(da));
-        tct_help(e->d, "// rounds down; f32(x) / y divides exactly");
+        tct_elab_help(e, "x div y rounds down; f32(x) / y divides exactly");
         return tct_val_error(e);
     }
     size_t before = e->d->messages.len;
@@ -264,7 +264,7 @@ tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, t
     if (da != db) {
         tct_elab_error(e, "E0301", span, "%s of %s and %s", operator_text[op], tct_dtype_name(da),
                        tct_dtype_name(db));
-        tct_help(e->d, "convert one side: %s(…)", da == TCT_BOOL ? tct_dtype_name(db) : tct_dtype_name(da));
+        tct_elab_help(e, "convert one side: %s(…)", da == TCT_BOOL ? tct_dtype_name(db) : tct_dtype_name(da));
         return tct_val_error(e);
     }
     if (same_name_two_sizes(e, x, y, span)) return tct_val_error(e);
@@ -337,7 +337,7 @@ static tct_val *field(tct_elab *e, const tct_expr *x) {
     if (a->kind != V_STRUCT) {
         tct_elab_error(e, "E0316", x->op_span, "%s has no fields", tct_val_describe(e, a));
         if (a->kind == V_TENSOR && strcmp(x->name.text, "shape") == 0)
-            tct_help(e->d, "size(T) is the size of axis T");
+            tct_elab_help(e, "size(T) is the size of axis T");
         return tct_val_error(e);
     }
     tct_val **f = tct_val_field(a, x->name.text);
@@ -346,7 +346,7 @@ static tct_val *field(tct_elab *e, const tct_expr *x) {
     for (uint32_t i = 0; i < a->n_fields; i++) names[i] = a->fields[i].name;
     const char *near = tct_nearest(x->name.text, names, a->n_fields);
     tct_elab_error(e, "E0202", x->op_span, "%s has no field %s", tct_val_describe(e, a), x->name.text);
-    if (near) tct_help(e->d, "did you mean %s?", near);
+    if (near) tct_elab_help(e, "did you mean %s?", near);
     return tct_val_error(e);
 }
 
@@ -356,7 +356,7 @@ static tct_val *index_value(tct_elab *e, const tct_expr *x) {
     if (a->kind != V_LIST || x->n_args != 1 || x->args[0].name.text) {
         tct_elab_error(e, "E0316", x->span, "%s can't be indexed", tct_val_describe(e, a));
         if (is_tensor(a))
-            tct_help(e->d, "at(x, T, 0) is one position of a tensor, slice(x, T -> U, 0, 8) several");
+            tct_elab_help(e, "at(x, T, 0) is one position of a tensor, slice(x, T -> U, 0, 8) several");
         return tct_val_error(e);
     }
     tct_val *i = tct_elab_static(e, x->args[0].value, V_INT);
@@ -381,7 +381,7 @@ static tct_val *name(tct_elab *e, const tct_expr *x) {
     }
     tct_elab_error(e, "E0201", x->span, "there is no %s here", x->name.text);
     const char *near = tct_elab_suggest(e, x->name.text);
-    if (near) tct_help(e->d, "did you mean %s?", near);
+    if (near) tct_elab_help(e, "did you mean %s?", near);
     return tct_val_error(e);
 }
 
@@ -398,7 +398,7 @@ static tct_val *call(tct_elab *e, const tct_expr *x) {
     if (v) return v;
     tct_elab_error(e, "E0201", callee->span, "there is no graph or operation %s", callee->name.text);
     const char *near = tct_elab_suggest(e, callee->name.text);
-    if (near) tct_help(e->d, "did you mean %s?", near);
+    if (near) tct_elab_help(e, "did you mean %s?", near);
     return tct_val_error(e);
 }
 
@@ -478,6 +478,6 @@ tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want) {
     }
     tct_elab_error(e, "E0311", x->span, "%s that is known at compile time is expected, found %s",
                    kind_text(want), tct_val_describe(e, v));
-    if (is_tensor(v) && want == V_BOOL) tct_help(e->d, "where(c, a, b) chooses element by element");
+    if (is_tensor(v) && want == V_BOOL) tct_elab_help(e, "where(c, a, b) chooses element by element");
     return NULL;
 }

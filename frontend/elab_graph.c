@@ -33,7 +33,7 @@ static const tct_item *find_graph(tct_elab *e, const char *name) {
     tct_error(e->d, "E0201", item ? item->name.span : TCT_NO_SPAN,
               item ? "%s is no graph" : "there is no graph %s", name);
     const char *near = tct_nearest(name, names.data, names.len);
-    if (near) tct_help(e->d, "did you mean %s?", near);
+    if (near) tct_elab_help(e, "did you mean %s?", near);
     TCT_VEC_FREE(&names);
     return NULL;
 }
@@ -68,7 +68,23 @@ static tct_val *input_leaf(tct_elab *e, void *ctx, const char *path, const tct_m
     return tct_val_tensor(e, tct_ir_input(e->builder->graph, path, dtype, axes, n), member->name.span);
 }
 
-static tct_val *model_param(tct_elab *e, const tct_param *p, const tct_item *model) {
+// The arguments that a model's `decode` member gives to the structure it keeps, in terms of that model.
+static uint32_t decoder_arguments(tct_elab *e, const tct_member *decoder, const tct_val *decoding,
+                                  const tct_item *model, tct_actual *out) {
+    uint32_t n = decoder->n_args < model->n_params ? decoder->n_args : model->n_params;
+    tct_scope_push(e, true);
+    for (uint32_t i = 0; i < decoding->n_fields; i++)
+        tct_scope_bind(e, decoding->fields[i].name, decoding->fields[i].val, decoder->span, false);
+    for (uint32_t i = 0; i < n; i++) {
+        out[i].name = decoder->args[i].name;
+        out[i].val = tct_elab_expr(e, decoder->args[i].value);
+    }
+    tct_scope_pop(e);
+    return n;
+}
+
+static tct_val *model_param(tct_elab *e, const tct_param *p, const tct_item *model, const tct_member *decoder,
+                            const tct_val *decoding) {
     tct_actual *args = TCT_NEW_ARRAY(&e->arena, tct_actual, model->n_params + 1);
     uint32_t n = 0;
     for (uint32_t i = 0; i < model->n_params; i++) {
@@ -85,6 +101,7 @@ static tct_val *model_param(tct_elab *e, const tct_param *p, const tct_item *mod
         args[n].name = h->name;
         args[n++].val = v;
     }
+    if (n == 0 && decoder) n = decoder_arguments(e, decoder, decoding, model, args);
     const char *path = tct_arena_strdup(&e->module->arena, p->name.text);
     return tct_elab_model(e, model, args, n, path, "", true, input_leaf, NULL, p->name.span);
 }
@@ -150,7 +167,7 @@ static bool rest_axes(tct_elab *e, const tct_item *item, const tct_param *p, tct
 }
 
 // A value for one parameter of the graph, as the caller of the expansion gives it.
-static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p) {
+static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, tct_val *const *before) {
     tct_dtype dtype;
     if (!p->type || is_axis_kind(p->type)) return NULL;
     if (is_static_type(p->type)) return static_param(e, p);
@@ -175,10 +192,20 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p) 
     if (!model || model->kind != TCT_ITEM_MODEL) {
         const char *near = tct_elab_suggest(e, p->type->name.text);
         tct_elab_error(e, "E0201", p->type->span, "there is no type or model %s", p->type->name.text);
-        if (near) tct_help(e->d, "did you mean %s?", near);
+        if (near) tct_elab_help(e, "did you mean %s?", near);
         return tct_val_error(e);
     }
-    return model_param(e, p, model);
+    // The cache of a decode graph has the shape that the model it decodes says.
+    const tct_member *decoder = NULL;
+    const tct_val *decoding = NULL;
+    for (uint32_t i = 0; item->params + i < p; i++)
+        for (uint32_t k = 0; before[i] && before[i]->model && k < before[i]->model->n_members; k++) {
+            const tct_member *m = &before[i]->model->members[k];
+            if (m->kind != TCT_MEMBER_DECODE || strcmp(m->type->name.text, model->name.text) != 0) continue;
+            decoder = m;
+            decoding = before[i];
+        }
+    return model_param(e, p, model, decoder, decoding);
 }
 
 // The value with its axes in the order that the declared type names them: what leaves a graph has that order.
@@ -199,7 +226,7 @@ static tct_value in_declared_order(tct_elab *e, tct_value v, const tct_type *typ
             if (strcmp(tct_axis_of(e->module, n->axes[i])->name, type->axes[j].name.text) == 0)
                 order[k++] = n->axes[i];
     if (k != n->n_axes || memcmp(order, n->axes, k * sizeof *order) == 0) return v;
-    bool copy = n->op == TCT_IR_INPUT;
+    bool copy = n->op == TCT_IR_INPUT || n->op == TCT_IR_GET; // whose order is not theirs to choose
     for (size_t i = 0; i < g->outputs.len; i++) copy |= g->outputs.data[i].value == v;
     if (copy) {
         tct_ir_attr attr = {.dtype = (tct_dtype)n->dtype};
@@ -273,7 +300,7 @@ static tct_graph *build(tct_elab *e, const tct_item *item) {
             actuals[n++].expr = x;
             continue;
         }
-        tct_val *v = p->type ? argument(e, item, p) : tct_val_error(e);
+        tct_val *v = p->type ? argument(e, item, p, before) : tct_val_error(e);
         ok &= v->kind != V_ERROR;
         before[i] = v;
         after[i] = v;

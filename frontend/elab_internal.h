@@ -127,6 +127,7 @@ struct tct_elab {
     tct_val **yielded; // set by yield
     uint32_t n_yielded;
     const tct_name *yield_names;
+    bool muted;                    // the message reported last was a repetition
     tct_span needs_size;           // an unknown size was used as a number here
     struct tct_stage_state *stage; // NULL outside of stage code
     const tct_ast *file;           // of the item being expanded
@@ -135,6 +136,8 @@ struct tct_elab {
 // Errors, once for each place and code; inside expanded items a note says where the call is.
 bool tct_elab_error(tct_elab *e, const char *code, tct_span span, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+void tct_elab_note(tct_elab *e, tct_span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void tct_elab_help(tct_elab *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // After tct_ir_emit reported by itself: adds the notes, drops repetitions. n: messages there were before.
 void tct_elab_after_report(tct_elab *e, size_t n);
 

@@ -39,7 +39,7 @@ static tct_val *hyper_value(tct_elab *e, const tct_item *item, const tct_param *
     if (!fits) {
         tct_elab_error(e, "E0311", v->span, "%s of %s is %s, found %s", p->name.text, item->name.text, type,
                        tct_val_describe(e, v));
-        tct_note_at(e->d, p->name.span, "declared here");
+        tct_elab_note(e, p->name.span, "declared here");
         return tct_val_error(e);
     }
     if (strcmp(type, "float") == 0 && v->kind == V_INT) {

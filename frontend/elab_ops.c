@@ -93,7 +93,7 @@ static bool target_axis(op_call *c, const tct_expr *x, int64_t size, tct_axis *o
     if (have == size || have == 0 || size == 0)
         return true; // where one isn't known yet, the axis in scope stands
     tct_elab_error(e, "E0302", x->span, "axis %s would have size %lld here", x->name.text, (long long)size);
-    tct_note_at(e->d, s->span, "%s was bound to %lld here", x->name.text, (long long)have);
+    tct_elab_note(e, s->span, "%s was bound to %lld here", x->name.text, (long long)have);
     return false;
 }
 
@@ -455,7 +455,7 @@ static tct_val *indexed(op_call *c, tct_ir_op op, uint32_t n) {
     if (node(c, in[1])->dtype != TCT_I32) {
         tct_elab_error(e, "E0301", c->arg[2]->span, "an index is i32, found %s",
                        tct_val_describe(e, tct_val_tensor(e, in[1], c->x->span)));
-        tct_help(e->d, "i32(x) converts");
+        tct_elab_help(e, "i32(x) converts");
         return fail(c);
     }
     if (n == 3 && (in[2] = tensor_of(c, 3, node(c, in[0])->dtype)) == TCT_NO_VALUE) return fail(c);

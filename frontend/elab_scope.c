@@ -25,8 +25,23 @@ static void note_calls(tct_elab *e) {
     for (tct_scope *s = tct_scope_function(e); s; s = s->caller) {
         while (s && !s->function) s = s->parent;
         if (!s || !s->item || !s->call.file) break;
-        tct_note_at(e->d, s->call, "in this call of %s", s->item->name.text);
+        tct_elab_note(e, s->call, "in this call of %s", s->item->name.text);
     }
+}
+
+// Notes and help belong to the message reported last, unless that was dropped as a repetition.
+void tct_elab_note(tct_elab *e, tct_span span, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    if (!e->muted) tct_note_at(e->d, span, "%s", tct_arena_vprintf(&e->arena, fmt, ap));
+    va_end(ap);
+}
+
+void tct_elab_help(tct_elab *e, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    if (!e->muted) tct_help(e->d, "%s", tct_arena_vprintf(&e->arena, fmt, ap));
+    va_end(ap);
 }
 
 bool tct_elab_error(tct_elab *e, const char *code, tct_span span, const char *fmt, ...) {
@@ -35,7 +50,8 @@ bool tct_elab_error(tct_elab *e, const char *code, tct_span span, const char *fm
     char *text = tct_arena_vprintf(&e->arena, fmt, ap);
     va_end(ap);
     tct_error(e->d, code, span, "%s", text);
-    if (!drop_repetition(e)) note_calls(e);
+    e->muted = drop_repetition(e);
+    if (!e->muted) note_calls(e);
     return false;
 }
 
@@ -104,7 +120,7 @@ bool tct_scope_bind_axis(tct_elab *e, const char *name, tct_axis axis, tct_span 
         else
             tct_elab_error(e, "E0304", span, "axis %s stands for two axes of the caller", name);
         if (old->span.file)
-            tct_note_at(e->d, old->span, "%s was bound to %s here", name, size_text(e, old->val->axis));
+            tct_elab_note(e, old->span, "%s was bound to %s here", name, size_text(e, old->val->axis));
         return false;
     }
     if (old) return true;
@@ -121,7 +137,8 @@ tct_axis tct_scope_new_axis(tct_elab *e, const char *name, int64_t size, tct_spa
     tct_axis axis = tct_axis_get(e->module, unique, size);
     for (int n = 1;; n++) {
         bool taken = false;
-        for (size_t i = 0; i < f->in_use.len; i++) taken |= f->in_use.data[i] == axis;
+        for (size_t i = 0; i < f->in_use.len; i++)
+            taken |= strcmp(tct_axis_of(e->module, f->in_use.data[i])->name, unique) == 0;
         if (!taken) break;
         unique = tct_arena_printf(&e->module->arena, "%s_%d", name, n);
         axis = tct_axis_get(e->module, unique, size);

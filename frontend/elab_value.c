@@ -184,7 +184,7 @@ static tct_value constant(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span spa
     }
     if (v->kind == V_FLOAT && !floating) {
         tct_elab_error(e, "E0307", span, "the number %g meets a tensor of %s", v->f, tct_dtype_name(dtype));
-        tct_help(e->d, "convert the tensor first: f32(x)");
+        tct_elab_help(e, "convert the tensor first: f32(x)");
         return TCT_NO_VALUE;
     }
     if ((v->kind == V_BOOL) != (dtype == TCT_BOOL)) {
