@@ -127,13 +127,14 @@ static bool load(tct_diag *d, tct_package *u, const char *path, const char *text
     u->std_dir = tct_arena_strdup(&u->arena, std_dir);
     tct_ast *main = text ? parse_text(&l, path, text, len) : load_file(&l, path);
     const char *core = tct_path_join(&u->arena, std_dir, "core.tct");
-    if (access(core, F_OK) == 0) {
+    bool library = access(core, F_OK) == 0;
+    if (library) {
         load_file(&l, core);
     } else {
         tct_error(d, "E0210", TCT_NO_SPAN, "the library is not there: no file %s", core);
         tct_help(d, "set the environment variable TERCET_STD to the folder that holds core.tct");
     }
-    for (size_t k = 0; k < l.trees.len; k++) load_uses(&l, l.trees.data[k]);
+    for (size_t k = 0; library && k < l.trees.len; k++) load_uses(&l, l.trees.data[k]);
     for (size_t k = 0; k < l.trees.len; k++)
         if (l.trees.data[k] != main) TCT_PUSH(&u->files, l.trees.data[k]);
     if (main) TCT_PUSH(&u->files, main);
