@@ -1,0 +1,68 @@
+// Fusion: which operations become one kernel. Internal to passes/fuse*.c, but for the view of a value, which the
+// planner asks for too.
+#ifndef TCT_PASSES_FUSE_H
+#define TCT_PASSES_FUSE_H
+
+#include "ir/ir.h"
+
+// A value that is another value's memory seen through strides: element (i0, i1, …) of `node` lies at
+// offset + Σ i[k] * stride[k] of `base`, which is row-major.
+typedef struct tct_view {
+    tct_value base;
+    int64_t offset, stride[TCT_IR_MAX_AXES];
+} tct_view;
+// False where some movement on the way copies. Goes through rename, slice, split, merge, broadcast and stop_gradient.
+bool tct_view_of(const tct_graph *g, tct_value v, tct_view *out);
+
+typedef enum tct_fuse_kind {
+    TCT_FUSE_STORED, // computed by something else than a loop kernel: inputs, products, scans, calls
+    TCT_FUSE_INLINE, // costs next to nothing: computed again by every kernel that wants it
+    TCT_FUSE_ANCHOR, // computed by one kernel; in memory if another one wants it
+} tct_fuse_kind;
+
+// A value that another one is made of, through inline nodes; `moved`: not at the same point of the axes they share.
+typedef struct tct_fuse_source {
+    tct_value v;
+    bool moved;
+} tct_fuse_source;
+
+typedef struct tct_fuse_sources {
+    uint32_t n;
+    tct_fuse_source *data;
+} tct_fuse_sources;
+
+// Anchors that become one kernel. Its domain: the axes that its loops run over, some of them reduced.
+typedef struct tct_fuse_group {
+    uint32_t n, cap;
+    tct_value *members; // in order
+    uint32_t n_axes, n_reduced;
+    tct_axis axes[TCT_IR_MAX_AXES], reduced[TCT_IR_MAX_AXES]; // ascending
+    tct_value first, last; // of the members, for a quick no to questions of order
+    tct_value dot;         // the product whose epilogue it is, or TCT_NO_VALUE
+    bool alone;            // takes no others: scatter
+    uint32_t reductions;
+} tct_fuse_group;
+
+typedef struct tct_fusion {
+    const tct_graph *g;
+    tct_arena arena;
+    uint8_t *kind;             // by node: tct_fuse_kind
+    bool *in_memory;           // by node: somebody who is no loop kernel wants it
+    tct_fuse_sources *sources; // by node
+    uint32_t *group;           // by node; UINT32_MAX: none
+    tct_fuse_group *groups;
+    uint32_t n_groups;
+    uint32_t *user_begin; // by node: its users among anchors and stored nodes are users[user_begin[v] .. user_begin[v+1])
+    tct_value *users;
+    uint32_t *mark, marks; // scratch of walks, by node
+} tct_fusion;
+
+enum { TCT_FUSE_NO_GROUP = -1 };
+
+void tct_fuse_classify(tct_fusion *f); // passes/fuse_classify.c: kind, in_memory, sources, users
+void tct_fuse_merge(tct_fusion *f);    // passes/fuse_merge.c: groups
+tct_graph *tct_fuse_build(tct_fusion *f); // passes/fuse_build.c: the graph with fused nodes
+// Rewrites that make graphs easier to fuse; see passes/fuse_prepare.c.
+tct_graph *tct_fuse_prepare(tct_graph *g);
+
+#endif

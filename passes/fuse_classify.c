@@ -1,0 +1,178 @@
+// Which values are worth memory: products and other calls always, arithmetic over one large operand never, the rest where
+// more than one kernel wants it.
+#include "passes/fuse.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    MOST_COST = 12,   // of what is computed again by every kernel that wants it
+    MOST_SMALL = 4,   // small values that it reads
+    SMALL_BY = 8,     // small: that much smaller than the result
+    MOST_SOURCES = 24
+};
+
+static int cost_of(const tct_node *n) {
+    switch (n->op) {
+    case TCT_IR_DIV:
+    case TCT_IR_MOD:
+    case TCT_IR_SQRT:
+    case TCT_IR_RSQRT:
+        return 4;
+    case TCT_IR_EXP:
+    case TCT_IR_EXPM1:
+    case TCT_IR_LOG:
+    case TCT_IR_LOG1P:
+    case TCT_IR_SIN:
+    case TCT_IR_COS:
+    case TCT_IR_TANH:
+    case TCT_IR_ERF:
+    case TCT_IR_SIGMOID:
+    case TCT_IR_SOFTPLUS:
+    case TCT_IR_POW:
+    case TCT_IR_RANDOM:
+        return 100;
+    default:
+        return 1;
+    }
+}
+
+static bool is_scatter(const tct_node *n) { return n->op == TCT_IR_SCATTER_ADD || n->op == TCT_IR_PUT; }
+
+static tct_fuse_kind first_kind(const tct_node *n) {
+    switch (n->op) {
+    case TCT_IR_INPUT:
+    case TCT_IR_DOT:
+    case TCT_IR_SCAN:
+    case TCT_IR_FOREIGN:
+    case TCT_IR_FUSED:
+    case TCT_IR_GET:
+        return TCT_FUSE_STORED;
+    case TCT_IR_CONST:
+    case TCT_IR_SIZE:
+    case TCT_IR_IOTA:
+        return TCT_FUSE_INLINE;
+    default:
+        return tct_ir_ops[n->op].cls == TCT_CLASS_MOVEMENT && !is_scatter(n) ? TCT_FUSE_INLINE : TCT_FUSE_ANCHOR;
+    }
+}
+
+static void add_source(tct_fuse_source *list, uint32_t *n, tct_value v, bool moved) {
+    for (uint32_t k = 0; k < *n; k++) {
+        if (list[k].v != v) continue;
+        list[k].moved |= moved;
+        return;
+    }
+    assert(*n < MOST_SOURCES * 8);
+    list[(*n)++] = (tct_fuse_source){v, moved};
+}
+
+// Whether operand k of n is read at another point of the axes than n.
+static bool moves(const tct_node *n, uint32_t k) {
+    if (tct_ir_ops[n->op].cls != TCT_CLASS_MOVEMENT || n->op == TCT_IR_BROADCAST) return false;
+    if (n->op == TCT_IR_GATHER) return k == 0;
+    return true;
+}
+
+static void find_sources(tct_fusion *f, tct_value v) {
+    const tct_node *n = tct_node_of(f->g, v);
+    tct_fuse_source list[MOST_SOURCES * 8];
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        tct_value o = n->in[k];
+        bool moved = moves(n, k);
+        if (f->kind[o] != TCT_FUSE_INLINE) {
+            add_source(list, &count, o, moved);
+            continue;
+        }
+        for (uint32_t s = 0; s < f->sources[o].n; s++)
+            add_source(list, &count, f->sources[o].data[s].v, moved || f->sources[o].data[s].moved);
+    }
+    f->sources[v].n = count;
+    f->sources[v].data = TCT_NEW_ARRAY(&f->arena, tct_fuse_source, count);
+    if (count) memcpy(f->sources[v].data, list, count * sizeof *list);
+}
+
+// Arithmetic that costs less than writing its result to memory and reading it back.
+static bool is_cheap(const tct_fusion *f, tct_value v, const int *cost) {
+    const tct_node *n = tct_node_of(f->g, v);
+    if (tct_ir_ops[n->op].cls != TCT_CLASS_ELEMENTWISE || cost[v] > MOST_COST) return false;
+    int64_t elements = tct_node_elements(f->g, n);
+    uint32_t large = 0, small = 0;
+    for (uint32_t k = 0; k < f->sources[v].n; k++) {
+        const tct_node *s = tct_node_of(f->g, f->sources[v].data[k].v);
+        if (tct_node_elements(f->g, s) * SMALL_BY > elements)
+            large++;
+        else
+            small++;
+    }
+    return large <= 1 && small <= MOST_SMALL;
+}
+
+// Everything that v is a view of goes to memory, and v itself where it is no view.
+static void want_in_memory(tct_fusion *f, tct_value v, bool view_will_do) {
+    const tct_node *n = tct_node_of(f->g, v);
+    tct_view view;
+    if (view_will_do && f->kind[v] == TCT_FUSE_INLINE && tct_ir_ops[n->op].cls == TCT_CLASS_MOVEMENT &&
+        tct_view_of(f->g, v, &view)) {
+        want_in_memory(f, view.base, false);
+        return;
+    }
+    f->in_memory[v] = true;
+}
+
+static void find_wants(tct_fusion *f) {
+    const tct_graph *g = f->g;
+    for (tct_value v = 0; v < g->nodes.len; v++) {
+        const tct_node *n = tct_node_of(g, v);
+        f->kind[v] = (uint8_t)first_kind(n);
+    }
+    for (tct_value v = 0; v < g->nodes.len; v++) {
+        const tct_node *n = tct_node_of(g, v);
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            if (n->op == TCT_IR_DOT)
+                want_in_memory(f, n->in[k], true);
+            else if (n->op == TCT_IR_SCAN || n->op == TCT_IR_FOREIGN || n->op == TCT_IR_FUSED || (is_scatter(n) && k == 0))
+                want_in_memory(f, n->in[k], false);
+        }
+    }
+    for (size_t k = 0; k < g->outputs.len; k++) want_in_memory(f, g->outputs.data[k].value, false);
+}
+
+static void find_users(tct_fusion *f) {
+    size_t n = f->g->nodes.len;
+    f->user_begin = TCT_NEW_ARRAY(&f->arena, uint32_t, n + 1);
+    for (tct_value v = 0; v < n; v++)
+        if (f->kind[v] != TCT_FUSE_INLINE)
+            for (uint32_t k = 0; k < f->sources[v].n; k++) f->user_begin[f->sources[v].data[k].v + 1]++;
+    for (size_t v = 0; v < n; v++) f->user_begin[v + 1] += f->user_begin[v];
+    f->users = TCT_NEW_ARRAY(&f->arena, tct_value, f->user_begin[n]);
+    uint32_t *at = TCT_NEW_ARRAY(&f->arena, uint32_t, n);
+    for (tct_value v = 0; v < n; v++) {
+        if (f->kind[v] == TCT_FUSE_INLINE) continue;
+        for (uint32_t k = 0; k < f->sources[v].n; k++) {
+            tct_value s = f->sources[v].data[k].v;
+            f->users[f->user_begin[s] + at[s]++] = v;
+        }
+    }
+}
+
+void tct_fuse_classify(tct_fusion *f) {
+    size_t n = f->g->nodes.len;
+    f->kind = TCT_NEW_ARRAY(&f->arena, uint8_t, n);
+    f->in_memory = TCT_NEW_ARRAY(&f->arena, bool, n);
+    f->sources = TCT_NEW_ARRAY(&f->arena, tct_fuse_sources, n);
+    int *cost = TCT_NEW_ARRAY(&f->arena, int, n);
+    find_wants(f);
+    for (tct_value v = 0; v < n; v++) {
+        const tct_node *node = tct_node_of(f->g, v);
+        find_sources(f, v);
+        cost[v] = f->kind[v] == TCT_FUSE_STORED || tct_ir_ops[node->op].cls == TCT_CLASS_REDUCTION ? 0 : cost_of(node);
+        for (uint32_t k = 0; k < node->n_in; k++)
+            if (f->kind[node->in[k]] == TCT_FUSE_INLINE) cost[v] += cost[node->in[k]];
+        if (f->kind[v] == TCT_FUSE_ANCHOR && is_cheap(f, v, cost)) f->kind[v] = TCT_FUSE_INLINE;
+        if (f->kind[v] == TCT_FUSE_INLINE && (f->in_memory[v] || f->sources[v].n > MOST_SOURCES || cost[v] > MOST_COST))
+            f->kind[v] = TCT_FUSE_ANCHOR;
+    }
+    find_users(f);
+}

@@ -1,0 +1,338 @@
+// Grouping anchors into kernels. Greedy, in an order that gives the most valuable merges the first choice:
+//   1. elementwise with elementwise, 2. with reductions along what is contiguous (softmax, norms),
+//   3. products take the elementwise group behind them as epilogue, 4. with the other reductions (bias gradients),
+//   5. groups over one domain that read the same large value.
+// Two groups may merge when they agree about their domain, no value moves between them, and no third one stands between.
+#include "passes/fuse.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    MOST_MEMBERS = 40,
+    MOST_EPILOGUE = 24,
+    MOST_REDUCTIONS = 12,
+    MOST_INPUTS = 28,
+    FEW_RESULTS = 64, // a kernel that reduces to fewer runs in fewer pieces than a machine has threads
+    MANY_POINTS = 16384,
+};
+
+static bool is_reduction(const tct_node *n) { return tct_ir_ops[n->op].cls == TCT_CLASS_REDUCTION; }
+static const tct_node *node(const tct_fusion *f, tct_value v) { return tct_node_of(f->g, v); }
+
+// --- Sets of axes, ascending ---
+
+static uint32_t sorted(tct_axis *out, const tct_axis *in, uint32_t n) {
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t at = k;
+        for (; at > 0 && out[at - 1] > in[k]; at--) out[at] = out[at - 1];
+        out[at] = in[k];
+    }
+    return n;
+}
+
+static bool same_set(const tct_axis *a, uint32_t n, const tct_axis *b, uint32_t m) {
+    return n == m && (n == 0 || memcmp(a, b, n * sizeof *a) == 0);
+}
+
+static uint32_t without(tct_axis *out, const tct_axis *a, uint32_t n, const tct_axis *b, uint32_t m) {
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        bool there = false;
+        for (uint32_t j = 0; j < m; j++) there |= a[k] == b[j];
+        if (!there) out[count++] = a[k];
+    }
+    return count;
+}
+
+static int64_t points(const tct_fusion *f, const tct_axis *a, uint32_t n) {
+    int64_t p = 1;
+    for (uint32_t k = 0; k < n; k++) p *= tct_axis_of(f->g->module, a[k])->size;
+    return p;
+}
+
+// --- Order ---
+
+static uint32_t group_of(const tct_fusion *f, tct_value v) { return f->group[v]; }
+
+// Whether something outside both leads from group a to group b.
+static bool stands_between(tct_fusion *f, uint32_t a, uint32_t b) {
+    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
+    TCT_VEC(tct_value) stack = {0};
+    uint32_t mark = ++f->marks;
+    bool found = false;
+    for (uint32_t k = 0; k < ga->n; k++) {
+        TCT_PUSH(&stack, ga->members[k]);
+        f->mark[ga->members[k]] = mark;
+    }
+    while (stack.len && !found) {
+        tct_value v = stack.data[--stack.len];
+        bool from_a = group_of(f, v) == a;
+        for (uint32_t k = f->user_begin[v]; k < f->user_begin[v + 1] && !found; k++) {
+            tct_value u = f->users[k];
+            uint32_t g = group_of(f, u);
+            if (g == a || f->mark[u] == mark) continue;
+            if (g == b) {
+                found = !from_a;
+                continue;
+            }
+            if (g == UINT32_MAX) {
+                if (u > gb->last) continue;
+                f->mark[u] = mark;
+                TCT_PUSH(&stack, u);
+                continue;
+            }
+            const tct_fuse_group *via = &f->groups[g];
+            if (via->first > gb->last) continue;
+            for (uint32_t m = 0; m < via->n; m++) {
+                if (f->mark[via->members[m]] == mark) continue;
+                f->mark[via->members[m]] = mark;
+                TCT_PUSH(&stack, via->members[m]);
+            }
+            if (via->dot != TCT_NO_VALUE && f->mark[via->dot] != mark) {
+                f->mark[via->dot] = mark;
+                TCT_PUSH(&stack, via->dot);
+            }
+        }
+    }
+    TCT_VEC_FREE(&stack);
+    return found;
+}
+
+// Whether a member of b is made of a member of a (all such uses), and whether one of them is moved.
+static bool feeds(const tct_fusion *f, uint32_t a, uint32_t b, bool *moved) {
+    const tct_fuse_group *gb = &f->groups[b];
+    bool any = false;
+    *moved = false;
+    for (uint32_t m = 0; m < gb->n; m++) {
+        const tct_fuse_sources *s = &f->sources[gb->members[m]];
+        for (uint32_t k = 0; k < s->n; k++) {
+            if (group_of(f, s->data[k].v) != a) continue;
+            any = true;
+            *moved |= s->data[k].moved;
+        }
+    }
+    return any;
+}
+
+// --- Legality ---
+
+static bool domains_agree(const tct_fuse_group *a, const tct_fuse_group *b) {
+    if (a->n_reduced == 0 && b->n_reduced == 0) return same_set(a->axes, a->n_axes, b->axes, b->n_axes);
+    if (a->n_reduced && b->n_reduced)
+        return same_set(a->axes, a->n_axes, b->axes, b->n_axes) && same_set(a->reduced, a->n_reduced, b->reduced, b->n_reduced);
+    const tct_fuse_group *r = a->n_reduced ? a : b, *e = a->n_reduced ? b : a;
+    tct_axis kept[TCT_IR_MAX_AXES];
+    uint32_t n = without(kept, r->axes, r->n_axes, r->reduced, r->n_reduced);
+    return same_set(r->axes, r->n_axes, e->axes, e->n_axes) || same_set(kept, n, e->axes, e->n_axes);
+}
+
+static bool is_used_outside(const tct_fusion *f, const tct_fuse_group *g, uint32_t self, uint32_t other) {
+    for (uint32_t m = 0; m < g->n; m++) {
+        tct_value v = g->members[m];
+        if (f->in_memory[v]) return true;
+        for (uint32_t k = f->user_begin[v]; k < f->user_begin[v + 1]; k++) {
+            uint32_t u = group_of(f, f->users[k]);
+            if (u != self && u != other) return true;
+        }
+    }
+    return false;
+}
+
+// A reduction to few results has few pieces: it must not pull work in that would otherwise run in many.
+static bool would_starve(const tct_fusion *f, uint32_t a, uint32_t b) {
+    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
+    if (ga->n_reduced && gb->n_reduced) return false;
+    if (!ga->n_reduced && !gb->n_reduced) return false;
+    const tct_fuse_group *r = ga->n_reduced ? ga : gb, *e = ga->n_reduced ? gb : ga;
+    tct_axis kept[TCT_IR_MAX_AXES];
+    uint32_t n = without(kept, r->axes, r->n_axes, r->reduced, r->n_reduced);
+    if (points(f, kept, n) >= FEW_RESULTS || points(f, e->axes, e->n_axes) < MANY_POINTS) return false;
+    return is_used_outside(f, e, e == ga ? a : b, e == ga ? b : a) || r == ga;
+}
+
+static void add_inputs(tct_fusion *f, const tct_fuse_group *g, uint32_t a, uint32_t b, uint32_t mark, uint32_t *n) {
+    for (uint32_t m = 0; m < g->n; m++) {
+        const tct_fuse_sources *s = &f->sources[g->members[m]];
+        for (uint32_t k = 0; k < s->n; k++) {
+            tct_value v = s->data[k].v;
+            uint32_t at = group_of(f, v);
+            if ((at != UINT32_MAX && (at == a || at == b)) || f->mark[v] == mark) continue;
+            f->mark[v] = mark;
+            ++*n;
+        }
+    }
+}
+
+static bool small_enough(tct_fusion *f, uint32_t a, uint32_t b) {
+    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
+    if (ga->n + gb->n > MOST_MEMBERS || ga->reductions + gb->reductions > MOST_REDUCTIONS) return false;
+    uint32_t n = 0, mark = ++f->marks;
+    add_inputs(f, ga, a, b, mark, &n);
+    add_inputs(f, gb, a, b, mark, &n);
+    return n <= MOST_INPUTS;
+}
+
+static bool may_merge(tct_fusion *f, uint32_t a, uint32_t b) {
+    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
+    bool moved, back;
+    if (a == b || ga->alone || gb->alone || ga->dot != TCT_NO_VALUE || gb->dot != TCT_NO_VALUE) return false;
+    if (!domains_agree(ga, gb) || !small_enough(f, a, b) || would_starve(f, a, b)) return false;
+    feeds(f, a, b, &moved);
+    if (moved) return false;
+    feeds(f, b, a, &back);
+    return !back && !stands_between(f, a, b) && !stands_between(f, b, a);
+}
+
+// --- Merging ---
+
+static void merge(tct_fusion *f, uint32_t into, uint32_t from) {
+    tct_fuse_group *a = &f->groups[into], *b = &f->groups[from];
+    tct_value *all = TCT_NEW_ARRAY(&f->arena, tct_value, a->n + b->n);
+    uint32_t i = 0, j = 0, n = 0;
+    while (i < a->n || j < b->n)
+        all[n++] = j == b->n || (i < a->n && a->members[i] < b->members[j]) ? a->members[i++] : b->members[j++];
+    for (uint32_t k = 0; k < b->n; k++) f->group[b->members[k]] = into;
+    if (b->n_reduced && !a->n_reduced) {
+        a->n_axes = b->n_axes;
+        memcpy(a->axes, b->axes, sizeof a->axes);
+        a->n_reduced = b->n_reduced;
+        memcpy(a->reduced, b->reduced, sizeof a->reduced);
+    }
+    a->members = all;
+    a->n = n;
+    a->reductions += b->reductions;
+    if (b->first < a->first) a->first = b->first;
+    if (b->last > a->last) a->last = b->last;
+    b->n = 0;
+}
+
+static void start_groups(tct_fusion *f) {
+    size_t n = f->g->nodes.len;
+    f->group = TCT_NEW_ARRAY(&f->arena, uint32_t, n);
+    f->groups = TCT_NEW_ARRAY(&f->arena, tct_fuse_group, n);
+    f->mark = TCT_NEW_ARRAY(&f->arena, uint32_t, n);
+    for (tct_value v = 0; v < n; v++) {
+        f->group[v] = UINT32_MAX;
+        if (f->kind[v] != TCT_FUSE_ANCHOR) continue;
+        const tct_node *x = node(f, v);
+        tct_fuse_group *g = &f->groups[f->n_groups];
+        f->group[v] = f->n_groups++;
+        g->members = TCT_NEW_ARRAY(&f->arena, tct_value, 1);
+        g->members[0] = g->first = g->last = v;
+        g->n = 1;
+        g->dot = TCT_NO_VALUE;
+        g->alone = x->op == TCT_IR_SCATTER_ADD || x->op == TCT_IR_PUT;
+        const tct_node *domain = is_reduction(x) ? node(f, x->in[0]) : x;
+        g->n_axes = sorted(g->axes, domain->axes, domain->n_axes);
+        if (!is_reduction(x)) continue;
+        g->n_reduced = sorted(g->reduced, x->attr.axes, x->attr.n_axes);
+        g->reductions = 1;
+    }
+}
+
+// A reduction whose operand is contiguous along what it reduces.
+static bool reduces_rows(const tct_fusion *f, const tct_fuse_group *g) {
+    for (uint32_t m = 0; m < g->n; m++) {
+        const tct_node *n = node(f, g->members[m]);
+        if (!is_reduction(n)) continue;
+        const tct_node *o = node(f, n->in[0]);
+        tct_axis inner = o->axes[o->n_axes - 1];
+        for (int k = 0; k < n->attr.n_axes; k++)
+            if (n->attr.axes[k] == inner) return true;
+        return false;
+    }
+    return false;
+}
+
+typedef enum phase { ELEMENTWISE, ROWS, EVERYTHING } phase;
+
+static bool belongs(const tct_fusion *f, phase p, uint32_t a, uint32_t b) {
+    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
+    if (p == ELEMENTWISE) return !ga->n_reduced && !gb->n_reduced;
+    if (p == EVERYTHING) return true;
+    return (!ga->n_reduced || reduces_rows(f, ga)) && (!gb->n_reduced || reduces_rows(f, gb));
+}
+
+static void merge_along_edges(tct_fusion *f, phase p) {
+    for (tct_value v = 0; v < f->g->nodes.len; v++) {
+        if (f->kind[v] != TCT_FUSE_ANCHOR) continue;
+        for (uint32_t k = 0; k < f->sources[v].n; k++) {
+            tct_value s = f->sources[v].data[k].v;
+            if (f->kind[s] != TCT_FUSE_ANCHOR) continue;
+            uint32_t a = group_of(f, s), b = group_of(f, v);
+            if (a != b && belongs(f, p, a, b) && may_merge(f, a, b)) merge(f, a, b);
+        }
+    }
+}
+
+// Groups that read the same large value, over one domain and with the same reduced axes.
+static void merge_siblings(tct_fusion *f) {
+    for (tct_value v = 0; v < f->g->nodes.len; v++) {
+        if (f->kind[v] == TCT_FUSE_INLINE || tct_node_elements(f->g, node(f, v)) < FEW_RESULTS) continue;
+        for (uint32_t i = f->user_begin[v]; i < f->user_begin[v + 1]; i++) {
+            for (uint32_t j = i + 1; j < f->user_begin[v + 1]; j++) {
+                uint32_t a = group_of(f, f->users[i]), b = group_of(f, f->users[j]);
+                if (a == UINT32_MAX || b == UINT32_MAX || a == b) continue;
+                const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
+                bool alike = same_set(ga->reduced, ga->n_reduced, gb->reduced, gb->n_reduced) &&
+                             same_set(ga->axes, ga->n_axes, gb->axes, gb->n_axes);
+                if (alike && may_merge(f, a, b)) merge(f, a, b);
+            }
+        }
+    }
+}
+
+// --- Epilogues ---
+
+// The dot among the sources of a group whose result has the group's domain and would be computed last.
+static tct_value find_dot(tct_fusion *f, uint32_t g) {
+    const tct_fuse_group *group = &f->groups[g];
+    tct_value best = TCT_NO_VALUE;
+    for (uint32_t m = 0; m < group->n; m++) {
+        const tct_fuse_sources *s = &f->sources[group->members[m]];
+        for (uint32_t k = 0; k < s->n; k++) {
+            tct_value v = s->data[k].v;
+            tct_axis axes[TCT_IR_MAX_AXES];
+            const tct_node *n = node(f, v);
+            if (n->op != TCT_IR_DOT || f->group[v] != UINT32_MAX || f->in_memory[v]) continue;
+            if (!same_set(axes, sorted(axes, n->axes, n->n_axes), group->axes, group->n_axes)) continue;
+            if (best == TCT_NO_VALUE || v > best) best = v;
+        }
+    }
+    return best;
+}
+
+// The product runs where the group runs: nothing may stand between them, and nothing read it elsewhere at other points.
+static bool may_take(tct_fusion *f, uint32_t g, tct_value dot) {
+    const tct_fuse_group *group = &f->groups[g];
+    for (uint32_t k = f->user_begin[dot]; k < f->user_begin[dot + 1]; k++)
+        if (f->group[f->users[k]] != g) return false;
+    for (uint32_t m = 0; m < group->n; m++) {
+        const tct_fuse_sources *s = &f->sources[group->members[m]];
+        for (uint32_t k = 0; k < s->n; k++)
+            if (s->data[k].v == dot && s->data[k].moved) return false;
+    }
+    return true;
+}
+
+static void take_epilogues(tct_fusion *f) {
+    for (uint32_t g = 0; g < f->n_groups; g++) {
+        tct_fuse_group *group = &f->groups[g];
+        if (!group->n || group->n_reduced || group->alone || group->n > MOST_EPILOGUE) continue;
+        tct_value dot = find_dot(f, g);
+        if (dot == TCT_NO_VALUE || !may_take(f, g, dot)) continue;
+        group->dot = dot;
+        f->group[dot] = g;
+        if (dot < group->first) group->first = dot;
+    }
+}
+
+void tct_fuse_merge(tct_fusion *f) {
+    start_groups(f);
+    merge_along_edges(f, ELEMENTWISE);
+    merge_along_edges(f, ROWS);
+    take_epilogues(f);
+    merge_along_edges(f, EVERYTHING);
+    merge_siblings(f);
+}

@@ -1,0 +1,184 @@
+// Before fusion: what no kernel does as it stands is put differently.
+//   - products of other types than f32 and f64, and tiny ones, become sums of elementwise products (bf16: products in f32),
+//   - reductions of much to little become two, so that the first runs in many pieces,
+//   - x + scatter_add(0, i, u) adds into x,
+//   - what no output needs goes.
+#include "passes/fuse.h"
+#include "passes/rewrite.h"
+
+#include <math.h>
+#include <stdint.h>
+
+enum {
+    FEW_RESULTS = 32,     // fewer results than this can't keep the threads busy
+    MUCH_WORK = 32768,    // elements from which on that matters
+    CHUNK = 4096,         // of an axis that is cut for it
+    TINY_PRODUCT = 1024,  // multiplications
+};
+
+static int64_t product(const tct_graph *g, const tct_axis *a, uint32_t n) {
+    int64_t p = 1;
+    for (uint32_t k = 0; k < n; k++) p *= tct_axis_of(g->module, a[k])->size;
+    return p;
+}
+
+static tct_value cast(tct_graph *g, tct_value x, tct_dtype to) { return tct_ir_cast(g, x, to); }
+
+// --- Products ---
+
+static bool is_tiny(const tct_graph *g, const tct_node *n) {
+    return tct_node_elements(g, n) * product(g, n->attr.axes, n->attr.n_axes) <= TINY_PRODUCT;
+}
+
+static tct_value in_order_of(tct_graph *g, tct_value v, const tct_node *like) {
+    tct_value x = v;
+    if (!tct_same_order(tct_node_of(g, v)->axes, tct_node_of(g, v)->n_axes, like->axes, like->n_axes)) {
+        tct_node *n = &g->nodes.data[v];
+        if (n->op == TCT_IR_INPUT || n->op == TCT_IR_GET) return tct_in_order(g, v, like->axes, like->n_axes, NULL);
+        tct_set_order(g, v, like->axes, like->n_axes);
+    }
+    return x;
+}
+
+static tct_value rewrite_dot(tct_rewrite *r, const tct_node *n) {
+    tct_graph *g = r->to;
+    tct_value a = r->map[n->in[0]], b = r->map[n->in[1]];
+    bool bf16 = n->dtype == TCT_BF16;
+    if (bf16) {
+        a = cast(g, a, TCT_F32);
+        b = cast(g, b, TCT_F32);
+    }
+    tct_value y;
+    if (!n->attr.n_axes || !tct_dtype_is_float((tct_dtype)n->dtype) || is_tiny(r->from, n))
+        y = tct_sum(g, tct_bin(g, TCT_IR_MUL, a, b), n->attr.axes, n->attr.n_axes);
+    else
+        y = tct_ir_dot(g, NULL, a, b, n->attr.axes, n->attr.n_axes);
+    y = in_order_of(g, y, n);
+    if (bf16) y = in_order_of(g, cast(g, y, TCT_BF16), n);
+    return y;
+}
+
+static bool wants_rewrite(const tct_graph *g, const tct_node *n) {
+    return !n->attr.n_axes || (n->dtype != TCT_F32 && n->dtype != TCT_F64) || is_tiny(g, n);
+}
+
+// --- Reductions ---
+
+static double neutral(tct_ir_op op) {
+    switch (op) {
+    case TCT_IR_REDUCE_MAX:
+        return -INFINITY;
+    case TCT_IR_REDUCE_MIN:
+        return INFINITY;
+    case TCT_IR_ALL:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+// Cuts axis `a` of x into pieces of CHUNK, the last one filled up; returns the axes of pieces and within.
+static tct_value cut(tct_rewrite *r, tct_ir_op op, tct_value x, tct_axis a, tct_axis *piece, tct_axis *within) {
+    tct_graph *g = r->to;
+    tct_ir_module *m = g->module;
+    const char *name = tct_arena_strdup(&m->arena, tct_axis_of(m, a)->name);
+    int64_t size = tct_axis_of(m, a)->size, pieces = (size + CHUNK - 1) / CHUNK;
+    if (size % CHUNK) {
+        tct_axis whole = tct_axis_get(m, tct_arena_printf(&m->arena, "%s.whole", name), pieces * CHUNK);
+        tct_ir_attr pad = {.n_axes = 1, .axes = {a}, .n_to = 1, .to = {whole}, .f = neutral(op)};
+        x = tct_ir_emit(g, NULL, TCT_IR_PAD, &x, 1, &pad);
+        a = whole;
+    }
+    *piece = tct_axis_get(m, tct_arena_printf(&m->arena, "%s.piece", name), pieces);
+    *within = tct_axis_get(m, tct_arena_printf(&m->arena, "%s.within", name), CHUNK);
+    tct_ir_attr split = {.n_axes = 1, .axes = {a}, .n_to = 2, .to = {*piece, *within}};
+    return tct_ir_emit(g, NULL, TCT_IR_SPLIT, &x, 1, &split);
+}
+
+static bool room_for_another_axis(const tct_node *o) { return o->n_axes < TCT_IR_MAX_AXES; }
+
+static bool integers(const tct_node *n) { return tct_dtype_is_int((tct_dtype)n->dtype); }
+
+static tct_value rewrite_reduction(tct_rewrite *r, const tct_node *n) {
+    tct_graph *g = r->to;
+    const tct_node *o = tct_node_of(r->from, n->in[0]);
+    tct_ir_op op = (tct_ir_op)n->op;
+    int64_t results = tct_node_elements(r->from, n), reduced = product(r->from, n->attr.axes, n->attr.n_axes);
+    if (results >= FEW_RESULTS || reduced < MUCH_WORK || op == TCT_IR_ARGMAX || n->dtype == TCT_BF16) return TCT_NO_VALUE;
+    // Outer axes of those reduced are left to the second step until there are enough pieces.
+    tct_axis first[TCT_IR_MAX_AXES], second[TCT_IR_MAX_AXES];
+    uint32_t n_first = 0, n_second = 0;
+    int64_t pieces = results;
+    for (int k = 0; k < o->n_axes; k++) {
+        if (!tct_axes_have(n->attr.axes, n->attr.n_axes, o->axes[k])) continue;
+        int64_t size = tct_axis_of(g->module, o->axes[k])->size;
+        if (pieces < FEW_RESULTS && size <= MUCH_WORK * 4) {
+            second[n_second++] = o->axes[k];
+            pieces *= size;
+        } else {
+            first[n_first++] = o->axes[k];
+        }
+    }
+    tct_value x = r->map[n->in[0]];
+    if (!n_first || product(g, first, n_first) < 64 || pieces < FEW_RESULTS) {
+        tct_axis largest = n->attr.axes[0];
+        for (int k = 1; k < n->attr.n_axes; k++)
+            if (tct_axis_of(g->module, n->attr.axes[k])->size > tct_axis_of(g->module, largest)->size) largest = n->attr.axes[k];
+        bool fills = op == TCT_IR_SUM || op == TCT_IR_ANY || op == TCT_IR_ALL || !integers(n);
+        if (tct_axis_of(g->module, largest)->size < 4 * CHUNK || !room_for_another_axis(o) || !fills) return TCT_NO_VALUE;
+        n_first = 0;
+        for (int k = 0; k < n->attr.n_axes; k++)
+            if (n->attr.axes[k] != largest) first[n_first++] = n->attr.axes[k];
+        x = cut(r, op, x, largest, &second[0], &first[n_first]);
+        n_first++;
+        n_second = 1;
+    }
+    x = tct_ir_reduce(g, NULL, op, x, first, n_first);
+    return in_order_of(g, tct_ir_reduce(g, NULL, op, x, second, n_second), n);
+}
+
+// --- Scatter ---
+
+static bool is_zero(const tct_graph *g, tct_value v) {
+    const tct_node *n = tct_node_of(g, v);
+    if (n->op == TCT_IR_BROADCAST) return is_zero(g, n->in[0]);
+    return n->op == TCT_IR_CONST && (tct_dtype_is_float((tct_dtype)n->dtype) ? n->attr.f == 0 : n->attr.i == 0);
+}
+
+// Only where the sum in another order is the same to everybody: the scattered zeros have no other user.
+static tct_value rewrite_add(tct_rewrite *r, const tct_node *n, const uint32_t *uses) {
+    for (int k = 0; k < 2; k++) {
+        tct_value v = n->in[k], x = n->in[1 - k];
+        const tct_node *s = tct_node_of(r->from, v), *base = tct_node_of(r->from, x);
+        if (s->op != TCT_IR_SCATTER_ADD || uses[v] != 1 || !is_zero(r->from, s->in[0]) || s->n_axes != n->n_axes ||
+            !tct_same_order(base->axes, base->n_axes, n->axes, n->n_axes))
+            continue;
+        tct_value in[3] = {r->map[x], r->map[s->in[1]], r->map[s->in[2]]};
+        return tct_ir_emit(r->to, NULL, TCT_IR_SCATTER_ADD, in, 3, &s->attr);
+    }
+    return TCT_NO_VALUE;
+}
+
+tct_graph *tct_fuse_prepare(tct_graph *g) {
+    tct_rewrite r;
+    tct_rewrite_begin(&r, g, "fuse");
+    r.changed = true;
+    uint32_t *uses = tct_count_uses(&r.arena, g);
+    for (tct_value v = 0; v < g->nodes.len; v++) {
+        const tct_node *n = tct_node_of(g, v);
+        if (!uses[v] || n->op == TCT_IR_INPUT) continue;
+        tct_rewrite_at(&r, v);
+        tct_value made = TCT_NO_VALUE;
+        if (n->op == TCT_IR_DOT && wants_rewrite(g, n))
+            made = rewrite_dot(&r, n);
+        else if (tct_ir_ops[n->op].cls == TCT_CLASS_REDUCTION)
+            made = rewrite_reduction(&r, n);
+        else if (n->op == TCT_IR_ADD)
+            made = rewrite_add(&r, n, uses);
+        if (made == TCT_NO_VALUE)
+            tct_rewrite_copy(&r, v);
+        else
+            r.map[v] = made;
+    }
+    return tct_rewrite_finish(&r);
+}
