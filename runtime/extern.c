@@ -1,5 +1,7 @@
 #include "runtime/extern.h"
 
+#include "runtime/utf8.h"
+
 #include <dlfcn.h>
 #include <ffi.h>
 #include <stdlib.h>
@@ -100,20 +102,14 @@ static ffi_type *result_type(uint8_t kind) {
 
 // Strings are UTF-8 everywhere in the program; a foreign function may not know.
 static bool is_utf8(const char *s) {
-    const unsigned char *p = (const unsigned char *)s;
-    while (*p) {
-        int more = *p < 0x80                 ? 0
-                   : *p >= 0xF0 && *p < 0xF5 ? 3
-                   : *p >= 0xE0 && *p < 0xF0 ? 2
-                   : *p >= 0xC2              ? 1
-                                             : -1;
-        if (more < 0 || *p >= 0xF5) return false;
-        if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
-            (p[0] == 0xF4 && p[1] > 0x8F))
-            return false;
-        for (int i = 1; i <= more; i++)
-            if ((p[i] & 0xC0) != 0x80) return false;
-        p += 1 + more;
+    size_t left = strlen(s), bad;
+    uint32_t code;
+    bool partial;
+    while (left) {
+        size_t n = tct_utf8_decode((const unsigned char *)s, left, &code, &bad, &partial);
+        if (n == 0) return false;
+        s += n;
+        left -= n;
     }
     return true;
 }

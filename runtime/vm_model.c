@@ -97,7 +97,7 @@ static bool make_states(tct_vm *vm, tct_optimizer *o) {
     return true;
 }
 
-bool tct_vm_new_optimizer(tct_vm *vm, uint32_t number, tct_value *out) {
+bool tct_vm_optimizer_of(tct_vm *vm, uint32_t number, tct_model *const *models, tct_value *out) {
     const tct_optimizer_desc *desc = &vm->program->optimizers[number];
     tct_optimizer *o = tct_alloc(sizeof *o);
     *o = (tct_optimizer){.refs = 1, .number = number, .desc = desc};
@@ -106,11 +106,22 @@ bool tct_vm_new_optimizer(tct_vm *vm, uint32_t number, tct_value *out) {
     if (desc->accumulates) o->grads = tct_alloc((desc->n_params + 1) * sizeof *o->grads);
     *out = (tct_value){.kind = TCT_KIND_OPTIMIZER, .optimizer = o};
     for (uint32_t i = 0; i < desc->n_models; i++) {
-        tct_value m = tct_value_share(vm->regs[desc->models[i]]);
-        assert(m.kind == TCT_KIND_MODEL);
-        o->models[i] = m.model;
+        o->models[i] = models[i];
+        models[i]->refs++;
     }
     if (make_states(vm, o)) return true;
     tct_value_drop(out);
     return false;
+}
+
+bool tct_vm_new_optimizer(tct_vm *vm, uint32_t number, tct_value *out) {
+    const tct_optimizer_desc *desc = &vm->program->optimizers[number];
+    tct_model **models = tct_alloc((desc->n_models + 1) * sizeof(tct_model *));
+    for (uint32_t i = 0; i < desc->n_models; i++) {
+        assert(vm->regs[desc->models[i]].kind == TCT_KIND_MODEL);
+        models[i] = vm->regs[desc->models[i]].model;
+    }
+    bool ok = tct_vm_optimizer_of(vm, number, models, out);
+    free(models);
+    return ok;
 }

@@ -17,6 +17,8 @@ bool tct_vm_save_model(tct_vm *vm, const tct_model *m, const char *folder, const
 
 // Fresh state for the models in the registers that its descriptor names.
 bool tct_vm_new_optimizer(tct_vm *vm, uint32_t number, tct_value *out);
+// The same for these models, which the optimizer holds as well.
+bool tct_vm_optimizer_of(tct_vm *vm, uint32_t number, tct_model *const *models, tct_value *out);
 // The parameter that state or gradient sum number i of an optimizer belongs to.
 const tct_model_param *tct_optimizer_param(const tct_optimizer *o, uint32_t param);
 
