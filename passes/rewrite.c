@@ -121,10 +121,19 @@ bool *tct_find_pinned(tct_arena *arena, const tct_graph *g, size_t extra) {
     return pinned;
 }
 
+bool tct_may_have_order(const tct_graph *g, tct_value v, const tct_axis *axes) {
+    const tct_node *n = tct_node_of(g, v);
+    if (n->op != TCT_IR_DOT || !n->n_axes) return true;
+    const tct_node *a = tct_node_of(g, n->in[0]), *b = tct_node_of(g, n->in[1]);
+    bool any_free = n->n_axes + n->attr.n_axes > a->n_axes || n->n_axes + n->attr.n_axes > b->n_axes;
+    tct_axis last = axes[n->n_axes - 1];
+    return !any_free || !tct_node_has_axis(a, last) || !tct_node_has_axis(b, last);
+}
+
 tct_value tct_in_order(tct_graph *g, tct_value v, const tct_axis *axes, uint32_t n, bool *pinned) {
     const tct_node *node = tct_node_of(g, v);
     if (!tct_same_order(node->axes, node->n_axes, axes, n)) {
-        if (!pinned || pinned[v]) {
+        if (!pinned || pinned[v] || !tct_may_have_order(g, v, axes)) {
             tct_ir_attr attr = {.dtype = (tct_dtype)node->dtype};
             v = tct_ir_emit(g, NULL, TCT_IR_CAST, &v, 1, &attr);
         }

@@ -30,6 +30,8 @@ tct_graph *tct_rewrite_finish(tct_rewrite *r);
 // (`pinned`, from tct_find_pinned, not marked; NULL: don't), otherwise a copy, by a cast to its own dtype.
 // Marks v in `pinned`.
 tct_value tct_in_order(tct_graph *g, tct_value v, const tct_axis *axes, uint32_t n, bool *pinned);
+// False for a matrix product whose last axis would be a batch axis, with free ones there: slow to write.
+bool tct_may_have_order(const tct_graph *g, tct_value v, const tct_axis *axes);
 // By node, with room for `extra` more: the order of its axes matters to somebody: inputs and results of
 // bundles, operands of scans, foreign functions and fused groups, indices of put, outputs.
 bool *tct_find_pinned(tct_arena *arena, const tct_graph *g, size_t extra);
