@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct tct_arena_block {
     tct_arena_block *next;
@@ -11,7 +12,7 @@ struct tct_arena_block {
     alignas(16) unsigned char data[];
 };
 
-enum { MIN_BLOCK = 4096, MAX_BLOCK = 1 << 20 };
+enum { MIN_BLOCK = 4096, MAX_BLOCK = 1 << 20, HUGE_PAGE = 1 << 21 };
 
 _Noreturn void tct_out_of_memory(size_t size) {
     fprintf(stderr, "tercet: out of memory (asked for %zu bytes)\n", size);
@@ -38,8 +39,15 @@ char *tct_strdup(const char *s) {
 void *tct_try_alloc(size_t size, size_t align) {
     if (size > SIZE_MAX - align) return NULL;
     size_t rounded = (size + align - 1) / align * align;
-    void *p = aligned_alloc(align, rounded ? rounded : align);
-    if (p) memset(p, 0, rounded ? rounded : align);
+    // Kernels stride through large tensors: with small pages, each row would cost them an address
+    // translation.
+    int huge = rounded >= HUGE_PAGE;
+    if (align < sizeof(void *)) align = sizeof(void *);
+    void *p = NULL;
+    if (posix_memalign(&p, huge && align < HUGE_PAGE ? HUGE_PAGE : align, rounded ? rounded : align) != 0)
+        return NULL;
+    if (huge) madvise(p, rounded, MADV_HUGEPAGE);
+    memset(p, 0, rounded ? rounded : align);
     return p;
 }
 
