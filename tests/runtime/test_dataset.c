@@ -1,0 +1,646 @@
+// Data sets: tokens and masks, order and resume, held-out epochs, and errors that say what to do.
+#include "base/file.h"
+#include "runtime/dataset.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SHARED TERCET_SOURCE_DIR "/../shared/data/"
+
+// One token a character, and <s> before every text.
+static const char letters[] = "{\"added_tokens\": [{\"id\": 0, \"content\": \"<pad>\", \"special\": true}, "
+                              "{\"id\": 1, \"content\": \"<s>\", \"special\": true},"
+                              " {\"id\": 2, \"content\": \"</s>\", \"special\": true}],"
+                              "\"normalizer\": {\"type\": \"Prepend\", \"prepend\": \"_\"},"
+                              "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": "
+                              "[{\"SpecialToken\": {\"id\": \"<s>\"}}, {\"Sequence\": {\"id\": \"A\"}}],"
+                              " \"special_tokens\": {\"<s>\": {\"ids\": [1]}}},"
+                              "\"model\": {\"type\": \"BPE\", \"merges\": [], \"vocab\": {\"_\": 3, \"a\": "
+                              "4, \"b\": 5, \"c\": 6, \"d\": 7, \"e\": 8, \"f\": 9}}}";
+
+static tct_tokenizer *tokenizer;
+
+static int open_tokenizer(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tokenizer = tct_tokenizer_parse(&d, "letters", letters, strlen(letters));
+    if (!tokenizer) return -1;
+    tct_tokenizer_set_special(tokenizer, TCT_BOS, 1);
+    tct_tokenizer_set_special(tokenizer, TCT_EOS, 2);
+    tct_tokenizer_set_special(tokenizer, TCT_PAD, 0);
+    return 0;
+}
+
+static int close_tokenizer(void **state) {
+    (void)state;
+    tct_tokenizer_close(tokenizer);
+    return 0;
+}
+
+static tct_dataset_options plain(int32_t batch, int32_t length) {
+    tct_dataset_options o = tct_dataset_defaults();
+    o.batch = batch;
+    o.length = length;
+    o.shuffle = false;
+    return o;
+}
+
+static void assert_reported(const tct_diag *d, const char *code, const char *text) {
+    assert_true(d->messages.len > 0);
+    const tct_message *m = &d->messages.data[d->messages.len - 1];
+    if (strcmp(m->code, code) != 0 || !strstr(m->text, text)) fail_msg("got %s: %s", m->code, m->text);
+    if (strcmp(code, "E0710") >= 0 && strcmp(code, "E0712") <= 0) assert_non_null(m->help);
+}
+
+// A row's tokens as letters, the learned targets in upper case, fillers as dots: "<abC$." for tokens <abc and
+// target C learned.
+static const char *show(tct_arena *a, const tct_batch *b, size_t seq, size_t length) {
+    static const char names[] = ".<$_abcdef";
+    tct_buf out = {0};
+    for (size_t t = 0; t < length; t++) {
+        int32_t id = b->tokens[seq * length + t];
+        bool learned = t > 0 && b->mask && b->mask[seq * length + t - 1];
+        if (learned) assert_int_equal(b->target[seq * length + t - 1], id);
+        char c = names[id];
+        tct_buf_putc(&out, learned && c >= 'a' ? (char)(c - 32) : learned && c == '$' ? '!' : c);
+    }
+    if (b->mask && b->mask[seq * length + length - 1]) tct_buf_putc(&out, '+'); // a target past the row
+    const char *text = tct_arena_strdup(a, out.data);
+    tct_buf_free(&out);
+    return text;
+}
+
+static tct_dataset *from(tct_diag *d, tct_data_kind kind, tct_records *r, tct_dataset_options o) {
+    tct_dataset *s = tct_dataset_from_records(d, kind, r, tokenizer, &o);
+    assert_int_equal(r->rows.len, 0); // taken over
+    return s;
+}
+
+static void test_demonstrations(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_records r = {0};
+    tct_records_add_completion(&r, "ab", "cd");
+    tct_records_add_completion(&r, "a", "bcdefabc");
+    tct_records_add_completion(&r, "", "f");
+    tct_records_add_completion(&r, "abcde", "");
+    tct_dataset *s = from(&d, TCT_DATA_DEMONSTRATIONS, &r, plain(4, 8));
+    assert_non_null(s);
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    assert_null(b.rank);
+    assert_null(b.label);
+    assert_int_equal(tct_dataset_next(s, &b), 4);
+    // The prompt gets the dummy prefix, the completion goes on after it and ends with </s>.
+    assert_string_equal(show(&d.arena, &b, 0, 8), "<_abCD!.");
+    assert_string_equal(show(&d.arena, &b, 1, 8), "<_aBCDEF");
+    assert_string_equal(show(&d.arena, &b, 2, 8), "<_F!....");
+    assert_int_equal(b.length[0], 7);
+    assert_int_equal(b.prompt_length[0], 4);
+    assert_int_equal(b.length[1], 8);
+    // Alone, a completion begins a text, so its prefix is learned too.
+    assert_string_equal(show(&d.arena, &b, 3, 8), "<_abcde!"); // an empty completion teaches to stop
+    assert_int_equal(b.prompt_length[2], 1);
+    assert_true(b.mask[16] && b.target[16] == 3);
+    assert_string_equal(b.records[0]->prompt, "ab");
+    assert_string_equal(b.records[0]->responses[0], "cd");
+    tct_dataset_close(s);
+    tct_batch_free(&b);
+    tct_diag_free(&d);
+}
+
+static void test_prompt_loss_and_no_eos(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_records r = {0};
+    tct_records_add_completion(&r, "ab", "cd");
+    tct_dataset_options o = plain(1, 8);
+    o.with_prompt_loss = true;
+    o.no_eos = true;
+    tct_dataset *s = from(&d, TCT_DATA_DEMONSTRATIONS, &r, o);
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    assert_int_equal(tct_dataset_next(s, &b), 1);
+    assert_string_equal(show(&d.arena, &b, 0, 8), "<_ABCD..");
+    tct_dataset_close(s);
+    tct_batch_free(&b);
+    tct_diag_free(&d);
+}
+
+static void test_stats(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_records r = {.source = "demo"};
+    tct_records_add_completion(&r, "ab", "cd");        // 4 + 3
+    tct_records_add_completion(&r, "a", "bcdefabc");   // 3 + 9, 4 cut
+    tct_records_add_completion(&r, "abcdefab", "cde"); // 10: no room
+    tct_dataset_options o = plain(2, 8);
+    o.overlong = TCT_OVERLONG_DROP;
+    tct_dataset *s = from(&d, TCT_DATA_DEMONSTRATIONS, &r, o);
+    const tct_dataset_stats *t = tct_dataset_get_stats(s);
+    assert_int_equal(t->rows, 2);
+    assert_int_equal(t->dropped_overlong, 1);
+    assert_int_equal(t->truncated, 1);
+    assert_int_equal(t->tokens_cut, 4);
+    assert_int_equal(t->tokens, 15);
+    assert_int_equal(t->learned, 8);
+    assert_int_equal(t->max_prompt, 4);
+    assert_int_equal(t->max_response, 5);
+    assert_true(t->mean_prompt == 3.5 && t->mean_response == 4);
+    assert_string_equal(
+        tct_dataset_summary(s),
+        "demo: 2 demonstrations, prompt 3.5 tokens (at most 4), response 4.0 (at most 5); 1 truncated "
+        "(4 tokens cut), 1 dropped as too long");
+    tct_dataset_close(s);
+    tct_diag_free(&d);
+}
+
+static void test_overlong(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_records r = {.source = "long"};
+    tct_records_add_completion(&r, "a", "b");
+    tct_records_add_completion(&r, "abcdefab", "cde");
+    assert_null(from(&d, TCT_DATA_DEMONSTRATIONS, &r, plain(1, 10)));
+    assert_reported(&d, "E0710",
+                    "long, example 2: the prompt has 10 tokens, the context 10, of which the response needs "
+                    "at least one");
+    assert_non_null(strstr(d.messages.data[0].help, "raise length to 11"));
+    tct_records_add_completion(&r, "abcdefab", "cde");
+    tct_dataset_options o = plain(1, 8);
+    o.overlong = TCT_OVERLONG_KEEP_END;
+    tct_dataset *s = from(&d, TCT_DATA_DEMONSTRATIONS, &r, o);
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    tct_dataset_next(s, &b);
+    assert_string_equal(show(&d.arena, &b, 0, 8),
+                        "<fabCDE!"); // <s> stays, half of the row is for the response
+    assert_int_equal(tct_dataset_get_stats(s)->tokens_cut, 6);
+    tct_dataset_close(s);
+    tct_batch_free(&b);
+    tct_diag_free(&d);
+}
+
+static void test_prompts(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_records r = {0};
+    tct_records_add_prompt(&r, "abcdef");
+    tct_records_add_completion(&r, "ab", "cd"); // any format with a prompt
+    tct_records_add_prompt(&r, "");
+    tct_dataset *s = from(&d, TCT_DATA_PROMPTS, &r, plain(3, 8));
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    assert_null(b.target);
+    assert_null(b.mask);
+    assert_int_equal(tct_dataset_next(s, &b), 3);
+    assert_string_equal(show(&d.arena, &b, 0, 8), "<_abcdef"); // may fill the whole length
+    assert_string_equal(show(&d.arena, &b, 1, 8), "<_ab....");
+    assert_string_equal(show(&d.arena, &b, 2, 8), "<.......");
+    assert_int_equal(b.length[2], 1);
+    assert_string_equal(b.records[1]->responses[0], "cd");
+    tct_dataset_close(s);
+    tct_batch_free(&b);
+    tct_records_add_prompt(&r, "abcdefa");
+    assert_null(from(&d, TCT_DATA_PROMPTS, &r, plain(1, 8)));
+    assert_reported(&d, "E0710", "the prompt has 9 tokens, the context 8");
+    assert_non_null(strstr(d.messages.data[0].help, "raise length to 9"));
+    tct_diag_free(&d);
+}
+
+static void test_rankings(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_records r = {0};
+    const char *three[] = {"a", "bb", "c"}, *two[] = {"d", "e"};
+    tct_records_add_ranked(&r, "f", 3, three, (int32_t[]){2, 1, 2});
+    tct_records_add_ranked(&r, "f", 2, two, (int32_t[]){5, 5}); // no comparison
+    tct_records_add_ranked(&r, "", 2, two, (int32_t[]){2, 1});
+    tct_dataset_options o = plain(2, 6);
+    o.k = 4;
+    tct_dataset *s = from(&d, TCT_DATA_RANKINGS, &r, o);
+    assert_int_equal(tct_dataset_rows(s), 2);
+    assert_int_equal(tct_dataset_get_stats(s)->dropped_tied, 1);
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    assert_int_equal(tct_dataset_next(s, &b), 2);
+    const int32_t rank[8] = {2, 1, 2, 0, 2, 1, 0, 0}, length[8] = {5, 6, 5, 1, 4, 4, 1, 1};
+    assert_memory_equal(b.rank, rank, sizeof rank);
+    assert_memory_equal(b.length, length, sizeof length);
+    assert_string_equal(show(&d.arena, &b, 0, 6), "<_fA!.");
+    assert_string_equal(show(&d.arena, &b, 1, 6), "<_fBB!");
+    assert_string_equal(show(&d.arena, &b, 3, 6), "......");
+    tct_dataset_close(s);
+    tct_batch_free(&b);
+    // k from the data.
+    tct_records_add_ranked(&r, "f", 3, three, (int32_t[]){2, 1, 2});
+    s = from(&d, TCT_DATA_RANKINGS, &r, plain(1, 6));
+    assert_int_equal(tct_dataset_get_options(s)->k, 3);
+    tct_dataset_close(s);
+    tct_diag_free(&d);
+}
+
+static void test_preferences_and_labels(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_records r = {0};
+    const char *pair[] = {"a", "b"};
+    tct_records_add_ranked(&r, "f", 2, pair, (int32_t[]){7, 3});
+    tct_dataset *s = from(&d, TCT_DATA_PREFERENCES, &r, plain(1, 6));
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    assert_int_equal(tct_dataset_next(s, &b), 1);
+    assert_string_equal(show(&d.arena, &b, 0, 6), "<_fB!."); // the better one first
+    assert_string_equal(show(&d.arena, &b, 1, 6), "<_fA!.");
+    assert_int_equal(b.rank[0], 1);
+    assert_int_equal(b.rank[1], 2);
+    tct_dataset_close(s);
+    tct_batch_free(&b);
+    tct_records_add_labeled(&r, "f", "a", 1);
+    tct_records_add_labeled(&r, "f", "b", 0);
+    s = from(&d, TCT_DATA_LABELED, &r, plain(2, 6));
+    assert_true(tct_batch_alloc(&d, s, &b));
+    assert_int_equal(tct_dataset_next(s, &b), 2);
+    assert_true(b.label[0] && !b.label[1]);
+    assert_string_equal(show(&d.arena, &b, 1, 6), "<_fB!.");
+    tct_dataset_close(s);
+    tct_batch_free(&b);
+    tct_diag_free(&d);
+}
+
+// Several learned turns in one row; a long one is cut at the end, or keeps its end.
+static void test_dialogues(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    const tct_segment turns[] = {{"ab", false}, {"cd", true}, {"ef", false}, {"a", true}};
+    for (int i = 0; i < 3; i++) {
+        tct_records r = {0};
+        tct_records_add_completion(&r, "abcdef", "a");
+        r.rows.data[0].segments = turns;
+        r.rows.data[0].n_segments = 4;
+        tct_dataset_options o = plain(1, i == 0 ? 12 : i == 1 ? 8 : 4);
+        o.overlong = TCT_OVERLONG_KEEP_END;
+        tct_dataset *s = from(&d, TCT_DATA_DEMONSTRATIONS, &r, o);
+        tct_batch b;
+        assert_true(tct_batch_alloc(&d, s, &b));
+        tct_dataset_next(s, &b);
+        static const char *const expected[] = {"<_abCDefA!..", "<_abCDef", "efA!"};
+        assert_string_equal(show(&d.arena, &b, 0, (size_t)o.length), expected[i]);
+        assert_int_equal(b.prompt_length[0], i == 2 ? 2 : 4);
+        assert_int_equal(tct_dataset_get_stats(s)->tokens_cut, i == 0 ? 0 : i == 1 ? 2 : 6);
+        tct_dataset_close(s);
+        tct_batch_free(&b);
+    }
+    tct_diag_free(&d);
+}
+
+// Windows of the documents, joined; every target of a full window is learned.
+static void test_text(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_records r = {0};
+    tct_records_add_text(&r, "abcd"); // <_abcd$
+    tct_records_add_text(&r, "ef");   // <_ef$
+    tct_dataset_options o = plain(2, 4);
+    tct_dataset *s = from(&d, TCT_DATA_TEXT, &r, o);
+    assert_int_equal(tct_dataset_rows(s), 2); // 12 tokens: 11 targets
+    assert_int_equal(tct_dataset_get_stats(s)->tokens_cut, 3);
+    assert_int_equal(tct_dataset_get_stats(s)->learned, 8);
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    tct_dataset_next(s, &b);
+    assert_string_equal(show(&d.arena, &b, 0, 4), "<_AB+");
+    assert_int_equal(b.target[3], 6); // c
+    assert_string_equal(show(&d.arena, &b, 1, 4), "cD!<+");
+    assert_null(b.records[0]);
+    tct_batch_free(&b);
+    tct_dataset_close(s);
+    // Held out, the tail is a partial window and every target is there once.
+    tct_records_add_text(&r, "abcd");
+    tct_records_add_text(&r, "ef");
+    o.once = true;
+    s = from(&d, TCT_DATA_TEXT, &r, o);
+    assert_int_equal(tct_dataset_rows(s), 3);
+    assert_true(tct_batch_alloc(&d, s, &b));
+    int learned = 0;
+    while (tct_dataset_next(s, &b) > 0)
+        for (int i = 0; i < 8; i++) learned += b.mask[i];
+    assert_int_equal(learned, 11);
+    tct_batch_free(&b);
+    tct_dataset_close(s);
+    // A text shorter than a window is one partial window; first and count are windows.
+    tct_records_add_text(&r, "ab");
+    s = from(&d, TCT_DATA_TEXT, &r, plain(1, 64));
+    assert_int_equal(tct_dataset_rows(s), 1);
+    tct_dataset_close(s);
+    tct_records_add_text(&r, "abcdefabcdefabcdef");
+    o = plain(1, 4);
+    o.first = 1;
+    o.count = 2;
+    s = from(&d, TCT_DATA_TEXT, &r, o);
+    assert_int_equal(tct_dataset_rows(s), 2);
+    assert_true(tct_batch_alloc(&d, s, &b));
+    tct_dataset_next(s, &b);
+    assert_string_equal(show(&d.arena, &b, 0, 4), "cDEF+");
+    tct_batch_free(&b);
+    tct_dataset_close(s);
+    tct_diag_free(&d);
+}
+
+static tct_dataset *numbered(tct_diag *d, tct_data_kind kind, int n, tct_dataset_options o) {
+    tct_records r = {0};
+    for (int i = 0; i < n; i++) {
+        char text[8];
+        snprintf(text, sizeof text, "%c%c%c", 'a' + i / 36, 'a' + i / 6 % 6, 'a' + i % 6);
+        tct_records_add_completion(&r, kind == TCT_DATA_TEXT ? "" : text, text);
+    }
+    return from(d, kind, &r, o);
+}
+
+// Each epoch shows every row once, in an order of its own; batches go on into the next epoch.
+static void test_order(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_dataset_options o = plain(7, 12);
+    o.shuffle = true;
+    o.seed = 5;
+    tct_dataset *s = numbered(&d, TCT_DATA_DEMONSTRATIONS, 50, o);
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    int seen[50] = {0}, first[50], second[50];
+    for (int i = 0; i < 50; i++) { // 350 rows: seven epochs
+        assert_int_equal(tct_dataset_next(s, &b), 7);
+        for (int k = 0; k < 7; k++) {
+            int at = i * 7 + k;
+            assert_ptr_equal(b.records[k], tct_dataset_record(s, b.row_ids[k]));
+            seen[b.row_ids[k]]++;
+            if (at < 50) first[at] = (int)b.row_ids[k];
+            if (at >= 50 && at < 100) second[at - 50] = (int)b.row_ids[k];
+            if (at == 49)
+                for (int j = 0; j < 50; j++) assert_int_equal(seen[j], 1);
+        }
+    }
+    for (int j = 0; j < 50; j++) assert_int_equal(seen[j], 7);
+    assert_memory_not_equal(first, second, sizeof first);
+    assert_int_equal(tct_dataset_tell(s).epoch, 7);
+    assert_int_equal(tct_dataset_tell(s).index, 0);
+    assert_int_equal(tct_dataset_batches(s), 8);
+    tct_batch_free(&b);
+    tct_dataset_close(s);
+    tct_diag_free(&d);
+}
+
+// Another program that seeks to a position gets the same bytes as the one that went on.
+static void test_resume(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    static const tct_data_kind kinds[] = {TCT_DATA_DEMONSTRATIONS, TCT_DATA_TEXT, TCT_DATA_PROMPTS};
+    for (int k = 0; k < 3; k++) {
+        tct_dataset_options o = plain(7, 10);
+        o.shuffle = true;
+        o.seed = 99;
+        tct_dataset *a = numbered(&d, kinds[k], 40, o), *b = numbered(&d, kinds[k], 40, o);
+        assert_true(tct_dataset_fingerprint(a) == tct_dataset_fingerprint(b));
+        tct_batch x, y;
+        assert_true(tct_batch_alloc(&d, a, &x));
+        assert_true(tct_batch_alloc(&d, b, &y));
+        for (int i = 0; i < 30; i++) {
+            tct_dataset_position p = tct_dataset_tell(a);
+            tct_dataset_next(a, &x);
+            assert_true(tct_dataset_seek(b, p));
+            tct_dataset_next(b, &y);
+            assert_memory_equal(x.tokens, y.tokens, 70 * sizeof *x.tokens);
+            assert_memory_equal(x.row_ids, y.row_ids, 7 * sizeof *x.row_ids);
+        }
+        assert_false(tct_dataset_seek(b, (tct_dataset_position){0, tct_dataset_rows(b)}));
+        tct_batch_free(&x);
+        tct_batch_free(&y);
+        tct_dataset_close(a);
+        o.seed = 100;
+        tct_dataset *c = numbered(&d, kinds[k], 40, o);
+        assert_true(tct_dataset_fingerprint(c) != tct_dataset_fingerprint(b));
+        tct_dataset_close(b);
+        tct_dataset_close(c);
+    }
+    tct_diag_free(&d);
+}
+
+static void test_held_out(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_dataset_options o = plain(4, 12);
+    o.once = true;
+    tct_dataset *s = numbered(&d, TCT_DATA_DEMONSTRATIONS, 10, o);
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    for (int pass = 0; pass < 2; pass++) {
+        static const int expected[] = {4, 4, 2, 0, 0};
+        for (int i = 0; i < 5; i++) {
+            assert_int_equal(tct_dataset_next(s, &b), expected[i]);
+            assert_int_equal(b.n_rows, expected[i]);
+            if (i == 2) {
+                assert_int_equal(b.row_ids[1], 9);
+                assert_string_equal(show(&d.arena, &b, 3, 12), "............");
+                assert_int_equal(b.length[3], 1);
+                assert_null(b.records[3]);
+                assert_non_null(b.records[1]);
+            }
+        }
+        tct_dataset_rewind(s);
+    }
+    assert_int_equal(tct_dataset_batches(s), 3);
+    tct_batch partial = {.tokens = b.tokens}; // arrays that aren't wanted are left out
+    assert_int_equal(tct_dataset_next(s, &partial), 4);
+    tct_batch_free(&b);
+    tct_dataset_close(s);
+    tct_diag_free(&d);
+}
+
+// Each mistake is an error that names the example and says what to do.
+static void test_refuses(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_records r = {.source = "bad"};
+    const char *three[] = {"a", "b", "c"};
+    tct_dataset_options o = plain(1, 8);
+
+    assert_null(from(&d, TCT_DATA_DEMONSTRATIONS, &r, o));
+    assert_reported(&d, "E0709", "the data set is empty");
+    tct_records_add_completion(&r, "ab", "");
+    o.no_eos = true;
+    assert_null(from(&d, TCT_DATA_DEMONSTRATIONS, &r, o));
+    assert_reported(&d, "E0711", "example 1: all labels are masked");
+    o.no_eos = false;
+    o.pad = 2;
+    tct_records_add_completion(&r, "ab", "c");
+    assert_null(from(&d, TCT_DATA_DEMONSTRATIONS, &r, o));
+    assert_reported(&d, "E0712", "the padding token is the end token (2, '</s>')");
+    o.pad = 1000;
+    assert_null(from(&d, TCT_DATA_DEMONSTRATIONS, &r, o));
+    assert_reported(&d, "E0709", "the padding token is 1000");
+    o.pad = TCT_PAD_NONE;
+
+    tct_records_add_ranked(&r, "f", 3, three, (int32_t[]){1, 2, 3});
+    o.k = 2;
+    assert_null(from(&d, TCT_DATA_RANKINGS, &r, o));
+    assert_reported(&d, "E0709", "3 responses, but k is 2");
+    assert_string_equal(d.messages.data[d.messages.len - 1].help, "raise k to 3");
+    tct_records_add_ranked(&r, "f", 3, three, (int32_t[]){1, 0, 3});
+    o.k = 0;
+    assert_null(from(&d, TCT_DATA_RANKINGS, &r, o));
+    assert_reported(&d, "E0713", "rank 2 is 0");
+    tct_records_add_ranked(&r, "f", 1, three, (int32_t[]){1});
+    assert_null(from(&d, TCT_DATA_RANKINGS, &r, o));
+    assert_reported(&d, "E0713", "at least 2 responses");
+    tct_records_add_ranked(&r, "f", 3, three, (int32_t[]){1, 2, 3});
+    assert_null(from(&d, TCT_DATA_PREFERENCES, &r, o));
+    assert_reported(&d, "E0709", "preferences need exactly 2 responses");
+    tct_records_add_completion(&r, "f", "a");
+    assert_null(from(&d, TCT_DATA_RANKINGS, &r, o));
+    assert_reported(&d, "E0709", "rankings need {\"prompt\", \"responses\", \"ranks\"}");
+    tct_records_add_completion(&r, "f", "a");
+    assert_null(from(&d, TCT_DATA_LABELED, &r, o));
+    assert_reported(&d, "E0709", "labeled need");
+    tct_records_add_labeled(&r, "f", "a", 0);
+    assert_null(from(&d, TCT_DATA_DEMONSTRATIONS, &r, o));
+    assert_reported(&d, "E0709", "labelled false");
+    tct_records_add_prompt(&r, "f");
+    assert_null(from(&d, TCT_DATA_DEMONSTRATIONS, &r, o));
+    assert_reported(&d, "E0709", "demonstrations need");
+    tct_records_add_prompt(&r, "f");
+    assert_null(from(&d, TCT_DATA_TEXT, &r, o));
+    assert_reported(&d, "E0709", "text need a text file");
+    tct_records_add_text(&r, "x");
+    assert_null(from(&d, TCT_DATA_TEXT, &r, o));
+    assert_reported(&d, "E0707", "no token for 'x'");
+    assert_string_equal(d.messages.data[d.messages.len - 1].notes[0].text, "in records, example 1");
+
+    static const struct {
+        int32_t batch, length, k;
+        const char *expected;
+    } sizes[] = {{0, 8, 0, "batch is 0"},   {1, 1, 0, "length is 1"},           {1, 8, -1, "k is -1"},
+                 {1, 8, 9999, "k is 9999"}, {1 << 20, 1 << 20, 0, "too large"}, {-5, 8, 0, "batch is -5"}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        o = plain(sizes[i].batch, sizes[i].length);
+        o.k = sizes[i].k;
+        tct_records_add_completion(&r, "a", "b");
+        assert_null(from(&d, TCT_DATA_DEMONSTRATIONS, &r, o));
+        assert_reported(&d, "E0709", sizes[i].expected);
+    }
+    tct_diag_free(&d);
+}
+
+static void test_needs_an_end_token(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_tokenizer *t = tct_tokenizer_parse(&d, "letters", letters, strlen(letters));
+    tct_records r = {0};
+    tct_records_add_completion(&r, "a", "b");
+    tct_dataset_options o = plain(1, 8);
+    assert_null(tct_dataset_from_records(&d, TCT_DATA_DEMONSTRATIONS, &r, t, &o));
+    assert_reported(&d, "E0709", "no end token");
+    tct_records_add_text(&r, "abc"); // text and prompts need none
+    tct_dataset *s = tct_dataset_from_records(&d, TCT_DATA_TEXT, &r, t, &o);
+    assert_non_null(s);
+    tct_dataset_close(s);
+    tct_tokenizer_close(t);
+    tct_diag_free(&d);
+}
+
+// From a file, with its name and line in what goes wrong.
+static void test_from_file(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    char path[] = "/tmp/tercet-dataset-XXXXXX.jsonl";
+    int fd = mkstemps(path, 6);
+    assert_true(fd >= 0);
+    close(fd);
+    const char *text = "{\"prompt\": \"ab\", \"completion\": \"c\"}\n\n{\"prompt\": \"abcdefabcdef\", "
+                       "\"completion\": \"c\"}\n"
+                       "{\"prompt\": \"f\", \"completion\": \"d\"}\n";
+    assert_true(tct_file_write(&d, path, text, strlen(text)));
+    tct_dataset_options o = plain(2, 9);
+    assert_null(tct_dataset_open(&d, TCT_DATA_DEMONSTRATIONS, path, tokenizer, &o));
+    assert_reported(&d, "E0710", ".jsonl:3: the prompt has 14 tokens");
+    o.overlong = TCT_OVERLONG_DROP;
+    o.style.prompt = "e{prompt}d";
+    tct_dataset *s = tct_dataset_open(&d, TCT_DATA_DEMONSTRATIONS, path, tokenizer, &o);
+    assert_non_null(s);
+    tct_batch b;
+    assert_true(tct_batch_alloc(&d, s, &b));
+    assert_int_equal(tct_dataset_next(s, &b), 2);
+    assert_string_equal(show(&d.arena, &b, 0, 9), "<_eabdC!.");
+    assert_string_equal(show(&d.arena, &b, 1, 9), "<_efdD!..");
+    assert_int_equal(b.records[1]->line, 4);
+    tct_batch_free(&b);
+    tct_dataset_close(s);
+    o.first = 2;
+    s = tct_dataset_open(&d, TCT_DATA_DEMONSTRATIONS, path, tokenizer, &o);
+    assert_int_equal(tct_dataset_rows(s), 1);
+    tct_dataset_close(s);
+    unlink(path);
+    tct_diag_free(&d);
+}
+
+// HH-RLHF with GPT-2's tokenizer: prompt and response put together again are the file's dialogue.
+static void test_real_preferences(void **state) {
+    (void)state;
+    if (access(SHARED "gpt2", F_OK) != 0 || access(SHARED "hh_harmless_dev.jsonl.gz", F_OK) != 0) {
+        print_message("SKIPPED: %s is not there\n", SHARED);
+        return;
+    }
+    tct_diag d = {0};
+    tct_tokenizer *t = tct_tokenizer_open(&d, SHARED "gpt2");
+    assert_non_null(t);
+    assert_true(tct_tokenizer_set_special(t, TCT_EOS, tct_tokenizer_find(t, "<|endoftext|>")));
+    tct_dataset_options o = plain(8, 1024);
+    o.once = true;
+    tct_dataset *s = tct_dataset_open(&d, TCT_DATA_PREFERENCES, SHARED "hh_harmless_dev.jsonl.gz", t, &o);
+    if (!s) fail_msg("%s", d.messages.data[0].text);
+    print_message("%s\n", tct_dataset_summary(s));
+    assert_int_equal(tct_dataset_rows(s) + tct_dataset_get_stats(s)->dropped_tied, 1156);
+    tct_batch b;
+    tct_buf text = {0};
+    assert_true(tct_batch_alloc(&d, s, &b));
+    assert_int_equal(tct_dataset_next(s, &b), 8);
+    for (size_t seq = 0; seq < 16; seq++) {
+        const tct_record *r = b.records[seq / 2];
+        text.len = 0;
+        tct_tokenizer_decode(t, b.tokens + seq * 1024, (size_t)b.length[seq], TCT_DECODE_SKIP_SPECIAL, &text);
+        assert_string_equal(text.data, tct_arena_printf(&d.arena, "%s%s", r->prompt, r->responses[seq % 2]));
+        assert_int_equal(b.tokens[seq * 1024 + (size_t)b.length[seq] - 1], 50256);
+    }
+    tct_buf_free(&text);
+    tct_batch_free(&b);
+    tct_dataset_close(s);
+    tct_tokenizer_close(t);
+    tct_diag_free(&d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_demonstrations),
+        cmocka_unit_test(test_prompt_loss_and_no_eos),
+        cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_overlong),
+        cmocka_unit_test(test_prompts),
+        cmocka_unit_test(test_rankings),
+        cmocka_unit_test(test_preferences_and_labels),
+        cmocka_unit_test(test_dialogues),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_held_out),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_needs_an_end_token),
+        cmocka_unit_test(test_from_file),
+        cmocka_unit_test(test_real_preferences),
+    };
+    return cmocka_run_group_tests(tests, open_tokenizer, close_tokenizer);
+}
