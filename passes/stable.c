@@ -94,19 +94,11 @@ static tct_value softmax(const stable *s, tct_value v, tct_value *total, tct_ir_
     return z != TCT_NO_VALUE && part(s, *total, TCT_IR_SUM, 0) == e ? z : TCT_NO_VALUE;
 }
 
-// log softmax, also of single elements gathered from it along the one axis that is summed.
-static tct_value log_softmax(stable *s, tct_value x) {
+static tct_value log_softmax(stable *s, tct_value p) {
     tct_value total;
-    tct_ir_attr over, gather = {0};
-    bool gathered = node(s, x)->op == TCT_IR_GATHER;
-    if (gathered) gather = node(s, x)->attr;
-    tct_value index = part(s, x, TCT_IR_GATHER, 1);
-    tct_value z = softmax(s, gathered ? node(s, x)->in[0] : x, &total, &over);
-    if (z == TCT_NO_VALUE) return TCT_NO_VALUE;
-    if (!gathered) return bin(s, TCT_IR_SUB, z, logsumexp(s, total, z, &over));
-    if (over.n_axes != 1 || over.axes[0] != gather.axes[0]) return TCT_NO_VALUE;
-    tct_value at = tct_ir_emit(s->r.to, NULL, TCT_IR_GATHER, (tct_value[]){z, index}, 2, &gather);
-    return bin(s, TCT_IR_SUB, at, logsumexp(s, total, z, &over));
+    tct_ir_attr over;
+    tct_value z = softmax(s, p, &total, &over);
+    return z == TCT_NO_VALUE ? z : bin(s, TCT_IR_SUB, z, logsumexp(s, total, z, &over));
 }
 
 static tct_value stable_log(stable *s, tct_value x) {

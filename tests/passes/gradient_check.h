@@ -1,4 +1,5 @@
-// Gradients against central differences, in f64 with the reference interpreter. Included by the tests of this folder.
+// Gradients against central differences, in f64 with the reference interpreter. Included by the tests of this
+// folder.
 #ifndef TCT_TESTS_PASSES_GRADIENT_CHECK_H
 #define TCT_TESTS_PASSES_GRADIENT_CHECK_H
 
@@ -34,8 +35,8 @@ static inline tct_graph *parse_text(tct_diag *d, tct_ir_module *m, const char *t
 }
 
 // Foreign functions of the tests: "test:cube" y = x^3 and its gradient "test:cube_grad" (x, dy) → dx.
-static bool call_foreign(void *ctx, tct_diag *d, const tct_node *n, const tct_graph *g, const tct_ir_tensor *in,
-                         tct_ir_tensor *out) {
+static bool call_foreign(void *ctx, tct_diag *d, const tct_node *n, const tct_graph *g,
+                         const tct_ir_tensor *in, tct_ir_tensor *out) {
     (void)ctx, (void)d;
     bool gradient = strcmp(n->attr.name, "test:cube_grad") == 0;
     assert_true(gradient || strncmp(n->attr.name, "test:cube", 9) == 0);
@@ -68,7 +69,8 @@ static inline int64_t count_of(const tct_ir_module *m, const tct_ir_tensor *t) {
 static inline void fill(const tct_ir_module *m, tct_ir_tensor *t, int number, bool positive) {
     int64_t count = count_of(m, t);
     for (int64_t i = 0; i < count; i++) {
-        double u = fmod(0.137 + 0.6180339887 * (double)(i + 1) + 0.317 * number, 1.0), sign = (i + number) % 2 ? -1 : 1;
+        double u = fmod(0.137 + 0.6180339887 * (double)(i + 1) + 0.317 * number, 1.0),
+               sign = (i + number) % 2 ? -1 : 1;
         if (t->dtype == TCT_F64)
             ((double *)t->data)[i] = positive ? 0.3 + 2 * u : sign * (0.1 + 1.9 * u);
         else if (t->dtype == TCT_I32)
@@ -93,7 +95,8 @@ static inline tct_ir_tensor *make_inputs(const tct_graph *g, tct_arena *arena, b
     return in;
 }
 
-// g with one more output, "loss": the sum of its float outputs from number `first` on, each point with a weight of its own.
+// g with one more output, "loss": the sum of its float outputs from number `first` on, each point with a
+// weight of its own.
 static inline tct_graph *with_loss(const tct_graph *g, size_t first) {
     tct_graph *w = tct_graph_copy(g, g->name);
     tct_value loss = tct_ir_const(w, TCT_F64, 0);
@@ -138,8 +141,8 @@ static inline uint32_t float_inputs(const tct_graph *g, uint32_t wrt[64]) {
     return n;
 }
 
-// The last output of g is a loss: its gradient to every float input against central differences. Returns the graph with
-// the gradients.
+// The last output of g is a loss: its gradient to every float input against central differences. Returns the
+// graph with the gradients.
 static inline tct_graph *check_gradient(const tct_graph *g, const tct_ir_tensor *in, double tolerance) {
     tct_diag d = {0};
     uint32_t wrt[64], n_wrt = float_inputs(g, wrt);
@@ -161,8 +164,9 @@ static inline tct_graph *check_gradient(const tct_graph *g, const tct_ir_tensor 
             double want = (up - down) / (2 * h), have = ((const double *)dx->data)[i];
             if (fabs(want - have) <= tolerance * (1 + fabs(want))) continue;
             char what[160];
-            snprintf(what, sizeof what, "gradient to input %u, element %d: %.12g, and central differences say %.12g",
-                     wrt[w], (int)i, have, want);
+            snprintf(what, sizeof what,
+                     "gradient to input %u, element %d: %.12g, and central differences say %.12g", wrt[w],
+                     (int)i, have, want);
             fail_with(&d, with, what);
         }
     }

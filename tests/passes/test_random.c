@@ -1,4 +1,5 @@
-// Every pass on random graphs: valid afterwards, with the same interface, and the interpreter gives the same numbers.
+// Every pass on random graphs: valid afterwards, with the same interface, and the interpreter gives the same
+// numbers.
 #include "passes/passes.h"
 #include "tests/support/random_graph.h"
 
@@ -12,7 +13,8 @@
 
 enum { SEEDS = 150 };
 
-static void report(const tct_graph *before, const tct_graph *after, const char *what, uint64_t seed, const char *why) {
+static void report(const tct_graph *before, const tct_graph *after, const char *what, uint64_t seed,
+                   const char *why) {
     tct_buf text = {0};
     tct_ir_print(before, &text, NULL);
     tct_buf_puts(&text, "---\n");
@@ -31,7 +33,8 @@ static void same_interface(const tct_graph *a, const tct_graph *b) {
         assert_true(x->n_axes == y->n_axes && memcmp(x->axes, y->axes, x->n_axes * sizeof *x->axes) == 0);
     }
     for (size_t k = 0; k < a->outputs.len; k++) {
-        const tct_node *x = tct_node_of(a, a->outputs.data[k].value), *y = tct_node_of(b, b->outputs.data[k].value);
+        const tct_node *x = tct_node_of(a, a->outputs.data[k].value),
+                       *y = tct_node_of(b, b->outputs.data[k].value);
         assert_string_equal(a->outputs.data[k].name, b->outputs.data[k].name);
         assert_int_equal(a->outputs.data[k].alias, b->outputs.data[k].alias);
         assert_int_equal(x->dtype, y->dtype);
@@ -54,11 +57,12 @@ static void run(const tct_graph *g, tct_arena *arena, const tct_ir_tensor *in, t
 
 enum { EXACT = 1u << TCT_F64 | 1u << TCT_I32 | 1u << TCT_I64 | 1u << TCT_BOOL };
 
-// One random graph through a list of passes. Half of them compute in f64 alone and are held to its precision; the others
-// have f32, too, in which constants are folded, and run as they would.
+// One random graph through a list of passes. Half of them compute in f64 alone and are held to its precision;
+// the others have f32, too, in which constants are folded, and run as they would.
 static void check(const char *list, uint64_t seed, unsigned classes) {
     tct_ir_module *m = tct_ir_module_new();
-    tct_random_graph_options o = {.seed = seed, .n_nodes = 20 + (int)(seed % 40), .tame = true, .continuous = true};
+    tct_random_graph_options o = {
+        .seed = seed, .n_nodes = 20 + (int)(seed % 40), .tame = true, .continuous = true};
     o.permute = seed % 3 == 0;
     o.aliases = seed % 2 == 0;
     o.classes = classes;
@@ -120,7 +124,8 @@ static void test_idempotent(void **state) {
             tct_ir_module *m = tct_ir_module_new();
             tct_graph *g = tct_random_graph(m, &(tct_random_graph_options){.seed = seed, .n_nodes = 40});
             tct_diag d = {0};
-            tct_graph *once = tct_passes_run(&d, g, lists[l], NULL), *twice = tct_passes_run(&d, once, lists[l], NULL);
+            tct_graph *once = tct_passes_run(&d, g, lists[l], NULL),
+                      *twice = tct_passes_run(&d, once, lists[l], NULL);
             if (!tct_ir_equal(once, twice)) report(once, twice, lists[l], seed, "not settled");
             assert_true(tct_ir_equal(once, twice));
             tct_diag_free(&d);

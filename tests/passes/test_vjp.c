@@ -1,5 +1,5 @@
-// Every derivative against central differences, over the table of operations: an operation that has one and no case here
-// fails the test.
+// Every derivative against central differences, over the table of operations: an operation that has one and
+// no case here fails the test.
 #include "tests/passes/gradient_check.h"
 
 #include "passes/vjp.h"
@@ -15,11 +15,13 @@ static const struct {
     const char *body; // of a graph; results to differentiate as outputs
 } cases[] = {
     {TCT_IR_CAST, X("[A]") "%1: f32[A] = cast %0 %2: f64[A] = cast %1 %3: f64[A] = mul %2, %0 return y = %3"},
-    {TCT_IR_WHERE, X("[A]") Y("[A, B]") "%2: bool[B] = input #2 \"c\" %3: f64[A, B] = where %2, %0, %1 return y = %3"},
+    {TCT_IR_WHERE,
+     X("[A]") Y("[A, B]") "%2: bool[B] = input #2 \"c\" %3: f64[A, B] = where %2, %0, %1 return y = %3"},
     {TCT_IR_WHERE, X("[A]") Y("") "%2: bool[A] = input #2 \"c\" %3: f64[A] = where %2, %1, %0 return y = %3"},
     {TCT_IR_SUM, X("[A, B, C]") "%1: f64[B] = sum %0 {C, A} %2: f64[A, B, C] = mul %0, %1 return y = %2"},
     {TCT_IR_SUM, X("[A, D]") "%1: f64[A] = sum %0 {D} return y = %1"},
-    {TCT_IR_REDUCE_MAX, X("[A, C]") "%1: f64[A] = reduce_max %0 {C} %2: f64 = reduce_max %1 {A} return y = %1, z = %2"},
+    {TCT_IR_REDUCE_MAX,
+     X("[A, C]") "%1: f64[A] = reduce_max %0 {C} %2: f64 = reduce_max %1 {A} return y = %1, z = %2"},
     {TCT_IR_REDUCE_MIN, X("[A, D, C]") "%1: f64[C] = reduce_min %0 {D, A} return y = %1"},
     {TCT_IR_DOT, X("[A, B, C]") Y("[C, B, E]") "%2: f64[B, A, E] = dot %0, %1 {C} return y = %2"},
     {TCT_IR_DOT, X("[A, B, C]") Y("[B, C]") "%2: f64[A] = dot %0, %1 {B, C} return y = %2"},
@@ -27,61 +29,77 @@ static const struct {
     {TCT_IR_DOT, X("[A, C]") Y("[C, A]") "%2: f64 = dot %0, %1 {A, C} return y = %2"},
     {TCT_IR_DOT, X("[D, A]") Y("[A, C]") "%2: f64[C, D] = dot %0, %1 {A} return y = %2"},
     {TCT_IR_DOT, X("[A, B]") Y("[B, C]") "%2: f64[A, B, C] = dot %0, %1 {} return y = %2"},
-    {TCT_IR_DOT, X("[A, C]") "%1: f64[E, C] = rename %0 {A} -> {E} %2: f64[A, E] = dot %0, %1 {C} return y = %2"},
+    {TCT_IR_DOT,
+     X("[A, C]") "%1: f64[E, C] = rename %0 {A} -> {E} %2: f64[A, E] = dot %0, %1 {C} return y = %2"},
     {TCT_IR_DOT, X("[A, C]") "%1: f64[A] = dot %0, %0 {C} return y = %1"},
-    {TCT_IR_RENAME, X("[A, B]") "%1: f64[E, B] = rename %0 {A} -> {E} %2: f64[A, B, E] = mul %0, %1 return y = %2"},
+    {TCT_IR_RENAME,
+     X("[A, B]") "%1: f64[E, B] = rename %0 {A} -> {E} %2: f64[A, B, E] = mul %0, %1 return y = %2"},
     {TCT_IR_BROADCAST, X("[B]") "%1: f64[A, C, B] = broadcast %0 {A, C} return y = %1"},
     {TCT_IR_BROADCAST, X("") "%1: f64[D] = broadcast %0 {D} return y = %1"},
     {TCT_IR_SLICE, X("[F, B]") "%1: f64[A, B] = slice %0 {F} -> {A} #2 by 1 return y = %1"},
     {TCT_IR_SLICE, X("[F, B]") "%1: f64[A, B] = slice %0 {F} -> {A} #1 by 2 return y = %1"},
     {TCT_IR_SLICE, X("[F]") "%1: f64[D] = slice %0 {F} -> {D} #5 by 3 return y = %1"},
     {TCT_IR_PAD, X("[A, B]") "%1: f64[F, B] = pad %0 {A} -> {F} #2 fill 1.5 return y = %1"},
-    {TCT_IR_CONCAT, X("[A, B]") Y("[B, D]") Z("[C, B]")
-                        "%3: f64[B, H] = concat %0, %1, %2 {A, D, C} -> {H} return y = %3"},
+    {TCT_IR_CONCAT,
+     X("[A, B]") Y("[B, D]") Z("[C, B]") "%3: f64[B, H] = concat %0, %1, %2 {A, D, C} -> {H} return y = %3"},
     {TCT_IR_SPLIT, X("[B, F]") "%1: f64[B, A, D'2] = split %0 {F} -> {A, D'2} return y = %1"},
     {TCT_IR_MERGE, X("[B, A, C]") "%1: f64[C, F] = merge %0 {A, B} -> {F} return y = %1"},
     {TCT_IR_FLIP, X("[B, A]") "%1: f64[B, A] = flip %0 {A} return y = %1"},
     {TCT_IR_GATHER, X("[C, B]") I(1, "[F]") "%2: f64[F, B] = gather %0, %1 {C} return y = %2"},
     {TCT_IR_GATHER, X("[A, C]") I(1, "[A, B]") "%2: f64[A, B] = gather %0, %1 {C} return y = %2"},
     {TCT_IR_GATHER, X("[A, C]") I(1, "") "%2: f64[A] = gather %0, %1 {C} return y = %2"},
-    {TCT_IR_SCATTER_ADD, X("[C, B]") I(1, "[F]") Z("[F, B]")
-                             "%3: f64[C, B] = scatter_add %0, %1, %2 {C} return y = %3"},
-    {TCT_IR_SCATTER_ADD, X("[A, C]") I(1, "[A]") Z("[A]") "%3: f64[A, C] = scatter_add %0, %1, %2 {C} return y = %3"},
+    {TCT_IR_SCATTER_ADD,
+     X("[C, B]") I(1, "[F]") Z("[F, B]") "%3: f64[C, B] = scatter_add %0, %1, %2 {C} return y = %3"},
+    {TCT_IR_SCATTER_ADD,
+     X("[A, C]") I(1, "[A]") Z("[A]") "%3: f64[A, C] = scatter_add %0, %1, %2 {C} return y = %3"},
     {TCT_IR_PUT, X("[C, B]") I(1, "[F]") Z("[F, B]") "%3: f64[C, B] = put %0, %1, %2 {C} return y = %3"},
-    {TCT_IR_PUT, X("[A, C]") I(1, "[A, B, E]") Z("[A, B, E]") "%3: f64[A, C] = put %0, %1, %2 {C} return y = %3"},
+    {TCT_IR_PUT,
+     X("[A, C]") I(1, "[A, B, E]") Z("[A, B, E]") "%3: f64[A, C] = put %0, %1, %2 {C} return y = %3"},
     {TCT_IR_PUT, X("[A, C]") I(1, "[A]") Z("[A]") "%3: f64[A, C] = put %0, %1, %2 {C} return y = %3"},
     {TCT_IR_PUT, X("[C]") I(1, "") Z("") "%3: f64[C] = put %0, %1, %2 {C} return y = %3"},
-    // A recurrence with a sliced and a whole operand, both results used; backwards; without carries; in one another.
-    {TCT_IR_SCAN, X("[B]") Y("[A, B]") Z("[B]") "%3: (f64[B], f64[A, B]) = scan %0, %1, %2 {A} #1 by 1 body {"
-                      " %0: f64[B] = input #0 \"h\" %1: f64[B] = input #1 \"x\" %2: f64[B] = input #2 \"w\""
-                      " %3: f64[B] = mul %0, %2 %4: f64[B] = add %3, %1 %5: f64[B] = tanh %4 %6: f64[B] = mul %5, %1"
-                      " return h = %5, y = %6 } %4: f64[B] = get %3 #0 %5: f64[A, B] = get %3 #1 return h = %4, y = %5"},
-    {TCT_IR_SCAN, X("[A, B]") Y("") "%2: f64 = const 0 %3: f64[B] = broadcast %2 {B}"
-                      "%4: (f64[B], f64[A, B]) = scan %3, %0, %1 {A} #1 by -1 body {"
-                      " %0: f64[B] = input #0 \"acc\" %1: f64[B] = input #1 \"r\" %2: f64 = input #2 \"gamma\""
-                      " %3: f64[B] = mul %0, %2 %4: f64[B] = add %3, %1 return acc = %4, g = %4 }"
-                      " %5: f64[A, B] = get %4 #1 return y = %5"},
-    {TCT_IR_SCAN, X("[A, B]") Y("[B]") "%2: (f64[A, B]) = scan %0, %1 {A} #0 by 1 body {"
-                      " %0: f64[B] = input #0 \"x\" %1: f64[B] = input #1 \"y\" %2: f64[B] = mul %0, %1"
-                      " return y = %2 } %3: f64[A, B] = get %2 #0 return y = %3"},
-    {TCT_IR_SCAN, X("") Y("[A, B]") "%2: (f64) = scan %0, %1 {A} #1 by 1 body {"
-                      " %0: f64 = input #0 \"s\" %1: f64[B] = input #1 \"row\""
-                      " %2: (f64, f64[B]) = scan %0, %1 {B} #1 by -1 body {"
-                      "  %0: f64 = input #0 \"s\" %1: f64 = input #1 \"x\" %2: f64 = mul %0, %1 %3: f64 = sin %2"
-                      "  return s = %3, t = %0 }"
-                      " %3: f64 = get %2 #0 %4: f64[B] = get %2 #1 %5: f64 = sum %4 {B} %6: f64 = add %3, %5"
-                      " return s = %6 } %3: f64 = get %2 #0 return s = %3"},
+    // A recurrence with a sliced and a whole operand, both results used; backwards; without carries; in one
+    // another.
+    {TCT_IR_SCAN,
+     X("[B]") Y("[A, B]")
+         Z("[B]") "%3: (f64[B], f64[A, B]) = scan %0, %1, %2 {A} #1 by 1 body {"
+                  " %0: f64[B] = input #0 \"h\" %1: f64[B] = input #1 \"x\" %2: f64[B] = input #2 \"w\""
+                  " %3: f64[B] = mul %0, %2 %4: f64[B] = add %3, %1 %5: f64[B] = tanh %4 %6: f64[B] = mul "
+                  "%5, %1"
+                  " return h = %5, y = %6 } %4: f64[B] = get %3 #0 %5: f64[A, B] = get %3 #1 return h = %4, "
+                  "y = %5"},
+    {TCT_IR_SCAN,
+     X("[A, B]")
+         Y("") "%2: f64 = const 0 %3: f64[B] = broadcast %2 {B}"
+               "%4: (f64[B], f64[A, B]) = scan %3, %0, %1 {A} #1 by -1 body {"
+               " %0: f64[B] = input #0 \"acc\" %1: f64[B] = input #1 \"r\" %2: f64 = input #2 \"gamma\""
+               " %3: f64[B] = mul %0, %2 %4: f64[B] = add %3, %1 return acc = %4, g = %4 }"
+               " %5: f64[A, B] = get %4 #1 return y = %5"},
+    {TCT_IR_SCAN,
+     X("[A, B]") Y("[B]") "%2: (f64[A, B]) = scan %0, %1 {A} #0 by 1 body {"
+                          " %0: f64[B] = input #0 \"x\" %1: f64[B] = input #1 \"y\" %2: f64[B] = mul %0, %1"
+                          " return y = %2 } %3: f64[A, B] = get %2 #0 return y = %3"},
+    {TCT_IR_SCAN,
+     X("") Y(
+         "[A, B]") "%2: (f64) = scan %0, %1 {A} #1 by 1 body {"
+                   " %0: f64 = input #0 \"s\" %1: f64[B] = input #1 \"row\""
+                   " %2: (f64, f64[B]) = scan %0, %1 {B} #1 by -1 body {"
+                   "  %0: f64 = input #0 \"s\" %1: f64 = input #1 \"x\" %2: f64 = mul %0, %1 %3: f64 = sin %2"
+                   "  return s = %3, t = %0 }"
+                   " %3: f64 = get %2 #0 %4: f64[B] = get %2 #1 %5: f64 = sum %4 {B} %6: f64 = add %3, %5"
+                   " return s = %6 } %3: f64 = get %2 #0 return s = %3"},
     {TCT_IR_GET, X("[A]") "%1: (f64[A], f64[A]) = scan %0 {B} #1 by 1 body {"
-                     " %0: f64[A] = input #0 \"x\" %1: f64[A] = sin %0 return x = %1, y = %0 }"
-                     " %2: f64[A] = get %1 #0 return y = %2"},
-    {TCT_IR_FOREIGN, X("[A]") "%1: (f64[A]) = foreign %0 #0 \"test:cube:cube_grad\" body {"
-                         " %0: f64[A] = input #0 \"x\" return y = %0 } %2: f64[A] = get %1 #0 return y = %2"},
+                          " %0: f64[A] = input #0 \"x\" %1: f64[A] = sin %0 return x = %1, y = %0 }"
+                          " %2: f64[A] = get %1 #0 return y = %2"},
+    {TCT_IR_FOREIGN,
+     X("[A]") "%1: (f64[A]) = foreign %0 #0 \"test:cube:cube_grad\" body {"
+              " %0: f64[A] = input #0 \"x\" return y = %0 } %2: f64[A] = get %1 #0 return y = %2"},
 };
 
 static bool has_derivative(int op) { return strcmp(tct_ir_ops[op].derivative, "vjp") == 0; }
 
 static bool wants_positive(int op) {
-    return op == TCT_IR_LOG || op == TCT_IR_LOG1P || op == TCT_IR_SQRT || op == TCT_IR_RSQRT || op == TCT_IR_POW;
+    return op == TCT_IR_LOG || op == TCT_IR_LOG1P || op == TCT_IR_SQRT || op == TCT_IR_RSQRT ||
+           op == TCT_IR_POW;
 }
 
 static void test_rules_are_those_of_the_table(void **state) {
@@ -97,23 +115,31 @@ static int check_unary(int op) {
     int n = 0;
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++, n++) {
         char text[512];
-        snprintf(text, sizeof text, AXES "graph g { %%0: f64%s = input #0 \"x\" %%1: f64%s = %s %%0 return y = %%1 }",
-                 shapes[k], shapes[k], tct_ir_ops[op].name);
+        snprintf(text, sizeof text,
+                 AXES "graph g { %%0: f64%s = input #0 \"x\" %%1: f64%s = %s %%0 return y = %%1 }", shapes[k],
+                 shapes[k], tct_ir_ops[op].name);
         check_text(text, wants_positive(op));
     }
     return n;
 }
 
 static int check_binary(int op) {
-    const char *const shapes[][3] = {{"", "", ""},           {"[A]", "[A]", "[A]"},    {"[A]", "", "[A]"},
-                                     {"", "[A]", "[A]"},     {"[A]", "[B]", "[B, A]"}, {"[A, B]", "[B]", "[A, B]"},
-                                     {"[D]", "[A]", "[D, A]"}, {"[D]", "[D]", "[D]"},    {"[B, D]", "[A, D]", "[B, D, A]"}};
+    const char *const shapes[][3] = {{"", "", ""},
+                                     {"[A]", "[A]", "[A]"},
+                                     {"[A]", "", "[A]"},
+                                     {"", "[A]", "[A]"},
+                                     {"[A]", "[B]", "[B, A]"},
+                                     {"[A, B]", "[B]", "[A, B]"},
+                                     {"[D]", "[A]", "[D, A]"},
+                                     {"[D]", "[D]", "[D]"},
+                                     {"[B, D]", "[A, D]", "[B, D, A]"}};
     int n = 0;
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++, n++) {
         char text[512];
         snprintf(text, sizeof text,
-                 AXES "graph g { %%0: f64%s = input #0 \"x\" %%1: f64%s = input #1 \"y\" %%2: f64%s = %s %%0, %%1 "
-                      "return y = %%2 }",
+                 AXES
+                 "graph g { %%0: f64%s = input #0 \"x\" %%1: f64%s = input #1 \"y\" %%2: f64%s = %s %%0, %%1 "
+                 "return y = %%2 }",
                  shapes[k][0], shapes[k][1], shapes[k][2], tct_ir_ops[op].name);
         check_text(text, wants_positive(op));
     }
@@ -177,17 +203,20 @@ static void expect_gradient(const char *text, const double *x, const double *wan
 static void test_ties_share(void **state) {
     (void)state;
     const double x[] = {1, 3, 3}, share[] = {0, 0.5, 0.5}, low[] = {1, 0, 0}, half[] = {0.5, 0.5, 0.5};
-    expect_gradient("axis A = 3 graph g { %0: f64[A] = input #0 \"x\" %1: f64 = reduce_max %0 {A} return l = %1 }", x,
-                    share, 3);
-    expect_gradient("axis A = 3 graph g { %0: f64[A] = input #0 \"x\" %1: f64 = reduce_min %0 {A} return l = %1 }", x,
-                    low, 3);
+    expect_gradient(
+        "axis A = 3 graph g { %0: f64[A] = input #0 \"x\" %1: f64 = reduce_max %0 {A} return l = %1 }", x,
+        share, 3);
+    expect_gradient(
+        "axis A = 3 graph g { %0: f64[A] = input #0 \"x\" %1: f64 = reduce_min %0 {A} return l = %1 }", x,
+        low, 3);
     const double three[] = {3, 3, 3};
     for (int k = 0; k < 2; k++) {
         char text[300];
-        snprintf(text, sizeof text,
-                 "axis A = 3 graph g { %%0: f64[A] = input #0 \"x\" %%1: f64 = const 3 %%2: f64[A] = %s %%0, %%1 "
-                 "%%3: f64 = sum %%2 {A} return l = %%3 }",
-                 k ? "min" : "max");
+        snprintf(
+            text, sizeof text,
+            "axis A = 3 graph g { %%0: f64[A] = input #0 \"x\" %%1: f64 = const 3 %%2: f64[A] = %s %%0, %%1 "
+            "%%3: f64 = sum %%2 {A} return l = %%3 }",
+            k ? "min" : "max");
         expect_gradient(text, three, half, 3);
     }
 }
@@ -195,9 +224,11 @@ static void test_ties_share(void **state) {
 static void test_where_keeps_the_side_not_taken_out(void **state) {
     (void)state;
     // log, division, sqrt, pow and an overflowing exp, each where it isn't taken.
-    const double x[] = {-1, 0, 2}, d_log[] = {0, 0, 0.5}, d_root[] = {0, 0, 0.5 / sqrt(2)}, d_over[] = {0, 0, -0.25};
-    const char *frame = "axis A = 3 graph g { %%0: f64[A] = input #0 \"x\" %%1: f64 = const 0 %%2: bool[A] = gt %%0, %%1 "
-                        "%%3: f64 = const 1 %s %%9: f64[A] = where %%2, %%8, %%1 %%10: f64 = sum %%9 {A} return l = %%10 }";
+    const double x[] = {-1, 0, 2}, d_log[] = {0, 0, 0.5}, d_root[] = {0, 0, 0.5 / sqrt(2)},
+                 d_over[] = {0, 0, -0.25};
+    const char *frame =
+        "axis A = 3 graph g { %%0: f64[A] = input #0 \"x\" %%1: f64 = const 0 %%2: bool[A] = gt %%0, %%1 "
+        "%%3: f64 = const 1 %s %%9: f64[A] = where %%2, %%8, %%1 %%10: f64 = sum %%9 {A} return l = %%10 }";
     const struct {
         const char *body;
         const double *want;
@@ -221,13 +252,15 @@ static void test_flat_operations_give_zero(void **state) {
     const char *const names[] = {"floor", "round", "sign", "stop_gradient"};
     for (size_t k = 0; k < 4; k++) {
         char text[300];
-        snprintf(text, sizeof text,
-                 "axis A = 2 graph g { %%0: f64[A] = input #0 \"x\" %%1: f64[A] = %s %%0 %%2: f64 = sum %%1 {A} "
-                 "return l = %%2 }",
-                 names[k]);
+        snprintf(
+            text, sizeof text,
+            "axis A = 2 graph g { %%0: f64[A] = input #0 \"x\" %%1: f64[A] = %s %%0 %%2: f64 = sum %%1 {A} "
+            "return l = %%2 }",
+            names[k]);
         expect_gradient(text, x, zero, 2);
     }
-    expect_gradient("axis A = 2 graph g { %0: f64[A] = input #0 \"x\" %1: f64 = const 1 return l = %1 }", x, zero, 2);
+    expect_gradient("axis A = 2 graph g { %0: f64[A] = input #0 \"x\" %1: f64 = const 1 return l = %1 }", x,
+                    zero, 2);
 }
 
 static void expect_error(const char *text, uint32_t wrt, const char *code, const char *words) {
@@ -246,13 +279,16 @@ static void test_errors(void **state) {
     (void)state;
     expect_error("axis A = 2 graph g { %0: f32[A] = input #0 \"x\" return l = %0 }", 0, "E0320", "f32[A]");
     expect_error("graph g { %0: i32 = input #0 \"x\" return l = %0 }", 0, "E0320", "i32");
-    expect_error("graph g { %0: f32 = input #0 \"x\" %1: i32 = input #1 \"n\" return l = %0 }", 1, "E0321", "'n'");
-    expect_error("graph g { %0: f64 = input #0 \"x\" %1: (f64) = foreign %0 #0 \"lib:f\" body { %0: f64 = input #0 \"x\" "
+    expect_error("graph g { %0: f32 = input #0 \"x\" %1: i32 = input #1 \"n\" return l = %0 }", 1, "E0321",
+                 "'n'");
+    expect_error("graph g { %0: f64 = input #0 \"x\" %1: (f64) = foreign %0 #0 \"lib:f\" body { %0: f64 = "
+                 "input #0 \"x\" "
                  "return y = %0 } %2: f64 = get %1 #0 return l = %2 }",
                  0, "E0322", "lib:f");
-    expect_error("graph g { %0: f64 = input #0 \"x\" %1: (f64) = fused %0 \"loop\" body { %0: f64 = input #0 \"x\" "
-                 "return y = %0 } %2: f64 = get %1 #0 return l = %2 }",
-                 0, "E0322", "fused");
+    expect_error(
+        "graph g { %0: f64 = input #0 \"x\" %1: (f64) = fused %0 \"loop\" body { %0: f64 = input #0 \"x\" "
+        "return y = %0 } %2: f64 = get %1 #0 return l = %2 }",
+        0, "E0322", "fused");
 }
 
 int main(void) {
