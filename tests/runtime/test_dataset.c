@@ -588,6 +588,46 @@ static void test_from_file(void **state) {
     tct_diag_free(&d);
 }
 
+// Bent files of every format, read as every kind: batches or an error, never a crash.
+static void test_survives_corruption(void **state) {
+    (void)state;
+    static const char good[] =
+        "{\"prompt\": \"ab\", \"completion\": \"c\", \"label\": true}\n"
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": "
+        "\"b\"}]}\n"
+        "{\"prompt\": \"a\", \"responses\": [\"b\", \"c\"], \"ranks\": [1, 2]}\n"
+        "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n{\"text\": \"abc\"}\n";
+    char path[] = "/tmp/tercet-dataset-XXXXXX.jsonl", bent[sizeof good];
+    int fd = mkstemps(path, 6), opened = 0;
+    assert_true(fd >= 0);
+    close(fd);
+    for (size_t at = 0; at < sizeof good - 1; at++) {
+        memcpy(bent, good, sizeof good);
+        bent[at] = "\"{}[]:,9-x\xFF\n"[at * 7 % 12];
+        tct_diag d = {0};
+        assert_true(tct_file_write(&d, path, bent, sizeof good - 1));
+        for (int kind = 0; kind < TCT_N_DATA_KINDS; kind++)
+            for (size_t row = 0; row < 5; row++) {
+                tct_dataset_options o = plain(2, 6);
+                o.first = kind == TCT_DATA_TEXT ? 0 : row;
+                o.count = kind == TCT_DATA_TEXT ? 0 : 1;
+                o.style.chat = "plain";
+                o.overlong = TCT_OVERLONG_KEEP_END;
+                tct_dataset *s = tct_dataset_open(&d, (tct_data_kind)kind, path, tokenizer, &o);
+                tct_batch b = {0};
+                if (!s) continue;
+                assert_true(tct_batch_alloc(&d, s, &b));
+                assert_int_equal(tct_dataset_next(s, &b), 2);
+                opened++;
+                tct_batch_free(&b);
+                tct_dataset_close(s);
+            }
+        tct_diag_free(&d);
+    }
+    assert_true(opened > 100);
+    unlink(path);
+}
+
 // HH-RLHF with GPT-2's tokenizer: prompt and response put together again are the file's dialogue.
 static void test_real_preferences(void **state) {
     (void)state;
@@ -640,6 +680,7 @@ int main(void) {
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_needs_an_end_token),
         cmocka_unit_test(test_from_file),
+        cmocka_unit_test(test_survives_corruption),
         cmocka_unit_test(test_real_preferences),
     };
     return cmocka_run_group_tests(tests, open_tokenizer, close_tokenizer);
