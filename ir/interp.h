@@ -14,16 +14,16 @@ typedef struct tct_ir_tensor {
 
 typedef struct tct_ir_interp_options {
     bool f64; // hold and compute all floats in double: inputs are given and results returned as f64
-    // Calls a foreign function: `in` as the inputs of its body (dtype, layout), `out` made and to be filled. NULL:
-    // graphs with foreign nodes are refused.
+    // Calls a foreign function: `in` as the inputs of its body (dtype, layout), `out` made and to be filled.
+    // NULL: graphs with foreign nodes are refused.
     bool (*foreign)(void *ctx, tct_diag *d, const tct_node *n, const tct_graph *g, const tct_ir_tensor *in,
                     tct_ir_tensor *out);
     void *foreign_ctx;
 } tct_ir_interp_options;
 
-// Evaluates g on inputs[k] (dtype and axes as the input node has, with f64 as said above), writes outputs[k] into the
-// arena. false after reporting: E0801 no memory, E0810 an unknown size, an input of another type, a foreign function
-// without a way to call it, or what that function reported.
+// Evaluates g on inputs[k] (dtype and axes as the input node has, with f64 as said above), writes outputs[k]
+// into the arena. false after reporting: E0801 no memory, E0810 an unknown size, an input of another type, a
+// foreign function without a way to call it, or what that function reported.
 bool tct_ir_interp(tct_diag *d, tct_arena *arena, const tct_graph *g, const tct_ir_tensor *inputs,
                    tct_ir_tensor *outputs, const tct_ir_interp_options *options);
 

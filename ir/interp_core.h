@@ -1,4 +1,4 @@
-// Internal to ir/interp*.c: scalars, walks over axes, and the cases by class.
+// Internal to ir/interp*.c: scalars, walks over axes (interp_walk.c), and the cases by class.
 #ifndef TCT_IR_INTERP_CORE_H
 #define TCT_IR_INTERP_CORE_H
 
@@ -30,13 +30,17 @@ enum { TCT_WALK_OPERANDS = 4, TCT_WALK_AXES = 2 * TCT_IR_MAX_AXES };
 
 // An odometer over axes, the last one fastest, with the place in every operand kept beside it. After the last
 // step all places are again where they began.
+typedef struct tct_walk_axis {
+    tct_axis axis;
+    int64_t size, index;
+    int64_t stride[TCT_WALK_OPERANDS]; // in elements, as `at`
+} tct_walk_axis;
+
 typedef struct tct_walk {
     int n_axes;
     int64_t count; // steps in all
-    int64_t size[TCT_WALK_AXES], index[TCT_WALK_AXES];
-    int64_t stride[TCT_WALK_OPERANDS][TCT_WALK_AXES];
-    int64_t at[TCT_WALK_OPERANDS]; // in elements
-    tct_axis axes[TCT_WALK_AXES];
+    int64_t at[TCT_WALK_OPERANDS];
+    tct_walk_axis axes[TCT_WALK_AXES];
 } tct_walk;
 
 void tct_walk_begin(tct_walk *w, const tct_ir_module *m, const tct_axis *axes, int n_axes);
