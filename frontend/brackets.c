@@ -12,9 +12,10 @@ typedef struct tct_matcher {
     const tct_token *in; // all tokens as read
     size_t n_in;
     TCT_VEC(tct_token) out;
-    TCT_VEC(uint32_t) stack; // open brackets, indices of out
-    size_t n_inserted;       // braces; as many later ones that close nothing are their echo
-    tct_span suspect;        // a { whose } stands further left than its line; file 0: none
+    TCT_VEC(uint32_t) stack;    // open brackets, indices of out
+    TCT_VEC(uint32_t) unclosed; // source positions of ( and [ in heads of items that nothing closes
+    size_t n_inserted;          // braces; as many later ones that close nothing are their echo
+    tct_span suspect;           // a { whose } stands further left than its line; file 0: none
 } tct_matcher;
 
 static tct_token_kind closing(tct_token_kind open) { return (tct_token_kind)(open + 1); }
@@ -44,7 +45,14 @@ static uint32_t line_indent(const tct_matcher *m, uint32_t pos) {
     return n;
 }
 
-static bool begins_item(const tct_token *t, const tct_token *following) {
+// Whether an expression may end with `t`.
+static bool ends_operand(const tct_token *t) {
+    return is_closing(t->kind) || (t->kind >= TCT_TOK_NAME && t->kind <= TCT_TOK_STRING) ||
+           t->kind == TCT_TOK_TRUE || t->kind == TCT_TOK_FALSE;
+}
+
+// `last` stands before t, `following` after it.
+static bool begins_item(const tct_token *last, const tct_token *t, const tct_token *following) {
     switch (t->kind) {
     case TCT_TOK_END:
         return true;
@@ -58,7 +66,7 @@ static bool begins_item(const tct_token *t, const tct_token *following) {
     case TCT_TOK_NAME:
         if (!t->newline) return false;
         if (strcmp(t->text, "model") == 0) return following->kind == TCT_TOK_NAME;
-        return strcmp(t->text, "config") == 0 && following->kind == TCT_TOK_LBRACE;
+        return strcmp(t->text, "config") == 0 && following->kind == TCT_TOK_LBRACE && ends_operand(last);
     default:
         return false;
     }
@@ -127,7 +135,8 @@ static void close_missing(tct_matcher *m, size_t n, const tct_token *t) {
 
 // How many innermost brackets must close before `t`.
 static size_t count_missing(const tct_matcher *m, const tct_token *t, const tct_token *following) {
-    if (begins_item(t, following)) return m->stack.len;
+    if (m->stack.len == 0) return 0;
+    if (begins_item(&m->out.data[m->out.len - 1], t, following)) return m->stack.len;
     if (!begins_statement(t)) return 0;
     size_t n = 0;
     while (n < m->stack.len && m->out.data[m->stack.data[m->stack.len - 1 - n]].kind != TCT_TOK_LBRACE) n++;
@@ -189,33 +198,58 @@ static void fill_enclosing(tct_token *tokens, size_t n) {
     }
 }
 
-void tct_match_brackets(tct_diag *d, tct_tokens *tokens) {
-    tct_matcher m = {.d = d,
-                     .source = tct_diag_source(d, tokens->file),
-                     .file = tokens->file,
-                     .in = tokens->list.data,
-                     .n_in = tokens->list.len};
+// Whether the item head that we are in has a bracket that the first pass found unclosed: then its block
+// begins here.
+static bool unclosed_head(const tct_matcher *m) {
+    if (m->stack.len == 0) return false;
+    uint32_t begin = m->out.data[m->stack.data[0]].begin;
+    for (size_t k = 0; k < m->unclosed.len; k++)
+        if (m->unclosed.data[k] == begin) return true;
+    return false;
+}
+
+static void match_all(tct_matcher *m) {
     bool carry_newline = false; // of a token that was dropped
-    for (size_t k = 0; k < m.n_in; k++) {
-        tct_token t = m.in[k];
-        size_t missing = count_missing(&m, &t, k + 1 < m.n_in ? &m.in[k + 1] : &m.in[k]);
-        if (missing) close_missing(&m, missing, &t);
+    for (size_t k = 0; k < m->n_in; k++) {
+        tct_token t = m->in[k];
+        size_t missing = count_missing(m, &t, k + 1 < m->n_in ? &m->in[k + 1] : &m->in[k]);
+        if (t.kind == TCT_TOK_LBRACE && unclosed_head(m)) missing = m->stack.len;
+        if (missing) close_missing(m, missing, &t);
         t.newline = t.newline || carry_newline;
         carry_newline = false;
         if (is_closing(t.kind)) {
-            size_t before = m.out.len;
-            close_bracket(&m, &t);
-            carry_newline = m.out.len == before && t.newline;
+            size_t before = m->out.len;
+            close_bracket(m, &t);
+            carry_newline = m->out.len == before && t.newline;
             continue;
         }
-        // The head of an item holds no braces: ( or [ outside all braces is forgotten where its block begins.
-        bool head = m.stack.len && m.out.data[m.stack.data[0]].kind != TCT_TOK_LBRACE;
-        if (t.kind == TCT_TOK_LBRACE && head) close_missing(&m, m.stack.len, &t);
-        if (is_opening(t.kind)) TCT_PUSH(&m.stack, (uint32_t)m.out.len);
-        TCT_PUSH(&m.out, t);
+        if (is_opening(t.kind)) TCT_PUSH(&m->stack, (uint32_t)m->out.len);
+        TCT_PUSH(&m->out, t);
     }
-    fill_enclosing(m.out.data, m.out.len);
-    TCT_VEC_FREE(&m.stack);
+    fill_enclosing(m->out.data, m->out.len);
+    TCT_VEC_FREE(&m->stack);
+}
+
+void tct_match_brackets(tct_diag *d, tct_tokens *tokens) {
+    // A first pass, whose messages go nowhere, finds the ( and [ outside all braces that nothing closes: a
+    // head whose block they would swallow. The second closes them before that block.
+    tct_diag silent = {.max_errors = 1};
+    tct_matcher first = {.d = &silent,
+                         .source = tct_diag_source(d, tokens->file),
+                         .file = tokens->file,
+                         .in = tokens->list.data,
+                         .n_in = tokens->list.len};
+    match_all(&first);
+    tct_diag_free(&silent);
+    tct_matcher m = {.d = d, .source = first.source, .file = first.file, .in = first.in, .n_in = first.n_in};
+    for (size_t k = 0; k < first.out.len; k++) {
+        const tct_token *t = &first.out.data[k];
+        if (t->inserted && t->open == TCT_NO_TOKEN && t->kind != TCT_TOK_RBRACE)
+            TCT_PUSH(&m.unclosed, first.out.data[t->match].begin);
+    }
+    TCT_VEC_FREE(&first.out);
+    match_all(&m);
+    TCT_VEC_FREE(&m.unclosed);
     TCT_VEC_FREE(&tokens->list);
     tokens->list.data = m.out.data;
     tokens->list.len = m.out.len;

@@ -40,6 +40,12 @@ tct_span tct_span_from(const tct_parser *p, uint32_t first) {
     return (tct_span){p->ast->file, p->list[first].begin, p->list[last].end};
 }
 
+bool tct_in_lines(const tct_parser *p, const tct_token *t) {
+    if (t->open == TCT_NO_TOKEN) return true;
+    const tct_token *open = &p->list[t->open];
+    return open->kind == TCT_TOK_LBRACE && !open->tight_after;
+}
+
 bool tct_syntax_error(tct_parser *p, const char *code, tct_span span, const char *fmt, ...) {
     if (tct_tok(p)->broken) return false;
     va_list ap;
@@ -52,8 +58,7 @@ bool tct_syntax_error(tct_parser *p, const char *code, tct_span span, const char
 
 bool tct_expected(tct_parser *p, const char *what) {
     const tct_token *t = tct_tok(p);
-    bool in_lines = t->open == TCT_NO_TOKEN || p->list[t->open].kind == TCT_TOK_LBRACE;
-    if (t->newline && in_lines && p->pos > p->entry) {
+    if (t->newline && tct_in_lines(p, t) && p->pos > p->entry) {
         uint32_t end = p->list[p->pos - 1].end;
         return tct_syntax_error(p, "E0104", (tct_span){p->ast->file, end, end},
                                 "expected %s, found the end of the %s", what,

@@ -42,6 +42,8 @@ static inline bool tct_is(tct_parser *p, tct_token_kind kind) { return tct_tok(p
 void tct_begin_entry(tct_parser *p); // the current token begins an item, statement, member or value
 bool tct_is_word(const tct_token *t, const char *word); // a NAME spelled so
 tct_token *tct_take(tct_parser *p);                     // the current token; moves on but at the end
+// Whether lines matter where `t` stands: not in parentheses, brackets and structures.
+bool tct_in_lines(const tct_parser *p, const tct_token *t);
 bool tct_accept(tct_parser *p, tct_token_kind kind);
 bool tct_accept_word(tct_parser *p, const char *word);
 // Reports when the current token isn't `kind`. `what` says what it is for ("a parameter list"), or NULL.

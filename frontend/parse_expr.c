@@ -206,7 +206,7 @@ static tct_expr *parse_scan(tct_parser *p) {
 // `clip c` after `with …`. On a line of its own it is one only where a statement can't begin so.
 static bool at_clip(tct_parser *p) {
     if (!tct_is_word(tct_tok(p), "clip")) return false;
-    if (!tct_tok(p)->newline) return true;
+    if (!tct_tok(p)->newline || !tct_in_lines(p, tct_tok(p))) return true;
     switch (tct_tok_at(p, 1)->kind) {
     case TCT_TOK_NAME:
     case TCT_TOK_INT:
@@ -356,6 +356,11 @@ static tct_expr *parse_postfix(tct_parser *p) {
     while (e) {
         const tct_token *t = tct_tok(p);
         if (t->kind == TCT_TOK_DOT) {
+            tct_token_kind before = p->list[p->pos - 1].kind;
+            if (before == TCT_TOK_INT || before == TCT_TOK_FLOAT) {
+                tct_syntax_error(p, "E0104", tct_token_span(p, t), "a number has no fields");
+                return NULL;
+            }
             e = parse_field(p, e);
         } else if ((t->kind == TCT_TOK_LPAREN || t->kind == TCT_TOK_LBRACKET) && !t->newline) {
             uint32_t open = p->pos++;
@@ -435,10 +440,7 @@ static const tct_level *level_of(tct_token_kind kind) {
 // Inside parentheses and lists lines don't matter.
 static bool continues(tct_parser *p) {
     const tct_token *t = tct_tok(p);
-    if (t->kind != TCT_TOK_MINUS || !t->newline) return true;
-    if (t->open == TCT_NO_TOKEN) return false;
-    bool structure = p->list[t->open].tight_after;
-    return structure || p->list[t->open].kind != TCT_TOK_LBRACE;
+    return t->kind != TCT_TOK_MINUS || !t->newline || !tct_in_lines(p, t);
 }
 
 static tct_expr *parse_binary(tct_parser *p, int lowest) {
