@@ -163,6 +163,7 @@ const tct_plan *machine_plan(machine *m, const char *name, const char *inputs, c
     }
     tct_step *step = TCT_NEW(&m->arena, tct_step);
     *step = (tct_step){.kind = TCT_STEP_KERNEL, .n_operands = n, .n_tasks = 1, .label = name};
+    p->args = TCT_NEW(&m->arena, int64_t);
     p->kernels = TCT_NEW(&m->arena, tct_plan_kernel);
     p->kernels[0] = (tct_plan_kernel){name, (void *)kernel};
     p->n_kernels = p->n_steps = 1;
