@@ -1,20 +1,8 @@
-#include "tests/support/random_graph.h"
+#include "tests/support/random_core.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { MAX_POOL = 4, TRIES = 8 };
-
-typedef struct maker {
-    tct_graph *g;
-    tct_ir_module *m;
-    tct_random_graph_options o;
-    uint64_t state;
-    tct_axis pool[MAX_POOL];
-    tct_diag d; // of nodes that were tried and don't fit
-    int depth, fresh;
-} maker;
 
 static uint64_t next_bits(uint64_t *state) { // splitmix64
     uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
@@ -24,13 +12,13 @@ static uint64_t next_bits(uint64_t *state) { // splitmix64
 }
 
 // From 0 to n - 1.
-static int below(maker *k, int n) { return (int)(next_bits(&k->state) >> 33) % n; }
-static bool chance(maker *k, int percent) { return below(k, 100) < percent; }
+int rg_below(maker *k, int n) { return (int)(next_bits(&k->state) >> 33) % n; }
+bool rg_chance(maker *k, int percent) { return rg_below(k, 100) < percent; }
 
-static int64_t size_of(const maker *k, tct_axis a) { return tct_axis_of(k->m, a)->size; }
-static const tct_node *node(const maker *k, tct_value v) { return tct_node_of(k->g, v); }
+int64_t rg_size_of(const maker *k, tct_axis a) { return tct_axis_of(k->m, a)->size; }
+const tct_node *rg_node(const maker *k, tct_value v) { return tct_node_of(k->g, v); }
 
-static tct_axis fresh_axis(maker *k, int64_t size) {
+tct_axis rg_fresh_axis(maker *k, int64_t size) {
     char name[16];
     snprintf(name, sizeof name, "N%d", k->fresh++);
     return tct_axis_get(k->m, name, size);
@@ -38,7 +26,7 @@ static tct_axis fresh_axis(maker *k, int64_t size) {
 
 static void permute_axes(maker *k, tct_node *n) {
     for (int a = n->n_axes - 1; a > 0; a--) {
-        int other = below(k, a + 1);
+        int other = rg_below(k, a + 1);
         tct_axis t = n->axes[a];
         n->axes[a] = n->axes[other];
         n->axes[other] = t;
@@ -46,7 +34,7 @@ static void permute_axes(maker *k, tct_node *n) {
 }
 
 // Appends the node where its operands fit and the result isn't too large; otherwise TCT_NO_VALUE.
-static tct_value put(maker *k, tct_ir_op op, const tct_value *in, uint32_t n_in, const tct_ir_attr *attr) {
+tct_value rg_put(maker *k, tct_ir_op op, const tct_value *in, uint32_t n_in, const tct_ir_attr *attr) {
     for (uint32_t i = 0; i < n_in; i++)
         if (in[i] == TCT_NO_VALUE) return TCT_NO_VALUE;
     tct_node n = {.op = (uint16_t)op, .n_in = n_in};
@@ -55,62 +43,55 @@ static tct_value put(maker *k, tct_ir_op op, const tct_value *in, uint32_t n_in,
     if (attr) n.attr = *attr;
     if (!tct_ir_infer(k->g, &k->d, &n, TCT_NO_SPAN)) return TCT_NO_VALUE;
     if (!n.bundle && tct_node_elements(k->g, &n) > k->o.max_elements) return TCT_NO_VALUE;
-    if (k->o.permute && op != TCT_IR_INPUT && op != TCT_IR_GET && chance(k, 30)) permute_axes(k, &n);
+    if (k->o.permute && op != TCT_IR_INPUT && op != TCT_IR_GET && rg_chance(k, 30)) permute_axes(k, &n);
     return tct_ir_append(k->g, &n);
 }
 
-static tct_value unary(maker *k, tct_ir_op op, tct_value x) { return put(k, op, &x, 1, NULL); }
-static tct_value binary(maker *k, tct_ir_op op, tct_value a, tct_value b) {
-    return put(k, op, (tct_value[]){a, b}, 2, NULL);
+tct_value rg_unary(maker *k, tct_ir_op op, tct_value x) { return rg_put(k, op, &x, 1, NULL); }
+tct_value rg_binary(maker *k, tct_ir_op op, tct_value a, tct_value b) {
+    return rg_put(k, op, (tct_value[]){a, b}, 2, NULL);
 }
-static tct_value constant(maker *k, tct_dtype t, double x) {
+tct_value rg_constant(maker *k, tct_dtype t, double x) {
     tct_ir_attr attr = {.dtype = t};
     if (tct_dtype_is_float(t))
         attr.f = x;
     else
         attr.i = t == TCT_BOOL ? x != 0 : (int64_t)x;
-    return put(k, TCT_IR_CONST, NULL, 0, &attr);
+    return rg_put(k, TCT_IR_CONST, NULL, 0, &attr);
 }
 static tct_value cast(maker *k, tct_value x, tct_dtype to) {
-    if (x == TCT_NO_VALUE || node(k, x)->dtype == to) return x;
-    return put(k, TCT_IR_CAST, &x, 1, &(tct_ir_attr){.dtype = to});
+    if (x == TCT_NO_VALUE || rg_node(k, x)->dtype == to) return x;
+    return rg_put(k, TCT_IR_CAST, &x, 1, &(tct_ir_attr){.dtype = to});
 }
 
 static bool dtype_allowed(const maker *k, int t) { return k->o.dtypes >> t & 1; }
 
 // A value of one of the dtypes with at least so many axes, recent ones more often.
-static tct_value pick(maker *k, unsigned dtypes, int min_axes) {
+tct_value rg_pick(maker *k, unsigned dtypes, int min_axes) {
     size_t n = k->g->nodes.len;
     for (int i = 0; i < 4 * TRIES && n; i++) {
-        size_t back = (size_t)below(k, (int)n);
-        if (chance(k, 50)) back = back * back / n;
+        size_t back = (size_t)rg_below(k, (int)n);
+        if (rg_chance(k, 50)) back = back * back / n;
         tct_value v = (tct_value)(n - 1 - back);
-        const tct_node *x = node(k, v);
+        const tct_node *x = rg_node(k, v);
         if (!x->bundle && dtypes >> x->dtype & 1 && x->n_axes >= min_axes) return v;
     }
     return TCT_NO_VALUE;
 }
 
 static tct_value pick_like(maker *k, tct_value x) {
-    return x == TCT_NO_VALUE ? x : pick(k, 1u << node(k, x)->dtype, 0);
+    return x == TCT_NO_VALUE ? x : rg_pick(k, 1u << rg_node(k, x)->dtype, 0);
 }
 
-enum {
-    FLOATS = 1u << TCT_F32 | 1u << TCT_F64 | 1u << TCT_BF16,
-    INTS = 1u << TCT_I32 | 1u << TCT_I64,
-    BOOLS = 1u << TCT_BOOL,
-    NUMBERS = FLOATS | INTS,
-    ANY_DTYPE = NUMBERS | BOOLS,
-};
-
 static bool is_float(const maker *k, tct_value x) {
-    return x != TCT_NO_VALUE && tct_dtype_is_float((tct_dtype)node(k, x)->dtype);
+    return x != TCT_NO_VALUE && tct_dtype_is_float((tct_dtype)rg_node(k, x)->dtype);
 }
 
 // |x| + 0.5: the domain of log, sqrt and division.
 static tct_value positive(maker *k, tct_value x) {
     if (x == TCT_NO_VALUE) return x;
-    return binary(k, TCT_IR_ADD, unary(k, TCT_IR_ABS, x), constant(k, (tct_dtype)node(k, x)->dtype, 0.5));
+    return rg_binary(k, TCT_IR_ADD, rg_unary(k, TCT_IR_ABS, x),
+                     rg_constant(k, (tct_dtype)rg_node(k, x)->dtype, 0.5));
 }
 
 // Bends the argument into the operation's domain, and its growth.
@@ -122,12 +103,12 @@ static tct_value tamed(maker *k, tct_ir_op op, tct_value x) {
     case TCT_IR_RSQRT:
         return positive(k, x);
     case TCT_IR_LOG1P:
-        return unary(k, TCT_IR_ABS, x);
+        return rg_unary(k, TCT_IR_ABS, x);
     case TCT_IR_EXP:
     case TCT_IR_EXPM1:
     case TCT_IR_SIN:
     case TCT_IR_COS:
-        return unary(k, TCT_IR_TANH, x);
+        return rg_unary(k, TCT_IR_TANH, x);
     default:
         return x;
     }
@@ -138,8 +119,8 @@ static bool discontinuous(tct_ir_op op) {
 }
 
 static tct_value make_cast(maker *k) {
-    tct_value x = pick(k, ANY_DTYPE, 0);
-    int to = below(k, TCT_N_DTYPES);
+    tct_value x = rg_pick(k, ANY_DTYPE, 0);
+    int to = rg_below(k, TCT_N_DTYPES);
     if (!dtype_allowed(k, to)) return TCT_NO_VALUE;
     if (k->o.continuous && is_float(k, x) && to != TCT_F32 && to != TCT_F64) return TCT_NO_VALUE;
     return cast(k, x, (tct_dtype)to);
@@ -151,7 +132,7 @@ static tct_value make_unary(maker *k, tct_ir_op op) {
                       : tct_ir_ops[op].rule == TCT_IR_RULE_FLOATING ? FLOATS
                       : op == TCT_IR_STOP_GRADIENT                  ? ANY_DTYPE
                                                                     : NUMBERS;
-    return unary(k, op, tamed(k, op, pick(k, dtypes, 0)));
+    return rg_unary(k, op, tamed(k, op, rg_pick(k, dtypes, 0)));
 }
 
 static tct_value make_binary(maker *k, tct_ir_op op) {
@@ -160,192 +141,78 @@ static tct_value make_binary(maker *k, tct_ir_op op) {
     if (op == TCT_IR_POW) dtypes = FLOATS;
     if (tct_ir_ops[op].rule == TCT_IR_RULE_LOGIC) dtypes = BOOLS;
     if (tct_ir_ops[op].rule == TCT_IR_RULE_BOOL && k->o.continuous) dtypes = INTS;
-    tct_value a = pick(k, dtypes, 0), b = pick_like(k, a);
+    tct_value a = rg_pick(k, dtypes, 0), b = pick_like(k, a);
     if (k->o.tame && is_float(k, b)) {
         if (op == TCT_IR_DIV) b = positive(k, b);
-        if (op == TCT_IR_POW) a = positive(k, unary(k, TCT_IR_TANH, a)), b = unary(k, TCT_IR_TANH, b);
-        if (op == TCT_IR_MUL) b = unary(k, TCT_IR_TANH, b);
+        if (op == TCT_IR_POW) a = positive(k, rg_unary(k, TCT_IR_TANH, a)), b = rg_unary(k, TCT_IR_TANH, b);
+        if (op == TCT_IR_MUL) b = rg_unary(k, TCT_IR_TANH, b);
     }
-    return binary(k, op, a, b);
+    return rg_binary(k, op, a, b);
 }
 
 static tct_value make_elementwise(maker *k) {
-    tct_ir_op op = (tct_ir_op)(TCT_IR_NEG + below(k, TCT_IR_WHERE - TCT_IR_NEG + 1));
+    tct_ir_op op = (tct_ir_op)(TCT_IR_NEG + rg_below(k, TCT_IR_WHERE - TCT_IR_NEG + 1));
     if (op == TCT_IR_CAST) return make_cast(k);
     if (op == TCT_IR_WHERE) {
-        tct_value c = pick(k, BOOLS, 0), a = pick(k, ANY_DTYPE, 0), b = pick_like(k, a);
-        return put(k, op, (tct_value[]){c, a, b}, 3, NULL);
+        tct_value c = rg_pick(k, BOOLS, 0), a = rg_pick(k, ANY_DTYPE, 0), b = pick_like(k, a);
+        return rg_put(k, op, (tct_value[]){c, a, b}, 3, NULL);
     }
     return tct_ir_ops[op].arity == 1 ? make_unary(k, op) : make_binary(k, op);
 }
 
 // Some of the node's axes, each with a chance of a half; at least one if there is one and `least` says so.
-static tct_ir_attr some_axes(maker *k, const tct_node *n, bool least) {
+tct_ir_attr rg_some_axes(maker *k, const tct_node *n, bool least) {
     tct_ir_attr attr = {0};
     for (int a = 0; a < n->n_axes; a++)
-        if (chance(k, 50)) attr.axes[attr.n_axes++] = n->axes[a];
-    if (least && !attr.n_axes && n->n_axes) attr.axes[attr.n_axes++] = n->axes[below(k, n->n_axes)];
+        if (rg_chance(k, 50)) attr.axes[attr.n_axes++] = n->axes[a];
+    if (least && !attr.n_axes && n->n_axes) attr.axes[attr.n_axes++] = n->axes[rg_below(k, n->n_axes)];
     return attr;
 }
 
-static tct_ir_attr one_axis(maker *k, tct_value x) {
-    const tct_node *n = node(k, x);
-    return (tct_ir_attr){.n_axes = 1, .axes = {n->axes[below(k, n->n_axes)]}};
+tct_ir_attr rg_one_axis(maker *k, tct_value x) {
+    const tct_node *n = rg_node(k, x);
+    return (tct_ir_attr){.n_axes = 1, .axes = {n->axes[rg_below(k, n->n_axes)]}};
 }
 
 static tct_value make_reduction(maker *k) {
-    tct_ir_op op = (tct_ir_op)(TCT_IR_SUM + below(k, TCT_IR_ARGMAX - TCT_IR_SUM + 1));
+    tct_ir_op op = (tct_ir_op)(TCT_IR_SUM + rg_below(k, TCT_IR_ARGMAX - TCT_IR_SUM + 1));
     unsigned dtypes = op == TCT_IR_ANY || op == TCT_IR_ALL ? BOOLS : NUMBERS;
     if (op == TCT_IR_ARGMAX && k->o.continuous) dtypes = INTS;
-    tct_value x = pick(k, dtypes, 1);
+    tct_value x = rg_pick(k, dtypes, 1);
     if (x == TCT_NO_VALUE) return x;
-    tct_ir_attr attr = op == TCT_IR_ARGMAX ? one_axis(k, x) : some_axes(k, node(k, x), true);
-    return put(k, op, &x, 1, &attr);
+    tct_ir_attr attr = op == TCT_IR_ARGMAX ? rg_one_axis(k, x) : rg_some_axes(k, rg_node(k, x), true);
+    return rg_put(k, op, &x, 1, &attr);
 }
 
 static tct_value make_dot(maker *k) {
-    tct_value a = pick(k, FLOATS | 1u << TCT_I32, 1), b = pick_like(k, a);
+    tct_value a = rg_pick(k, FLOATS | 1u << TCT_I32, 1), b = pick_like(k, a);
     if (a == TCT_NO_VALUE || b == TCT_NO_VALUE) return TCT_NO_VALUE;
-    if (k->o.tame && is_float(k, b)) b = unary(k, TCT_IR_TANH, b);
+    if (k->o.tame && is_float(k, b)) b = rg_unary(k, TCT_IR_TANH, b);
     if (b == TCT_NO_VALUE) return b;
     tct_ir_attr attr = {0};
-    for (int i = 0; i < node(k, a)->n_axes; i++)
-        if (tct_node_has_axis(node(k, b), node(k, a)->axes[i]) && chance(k, 60))
-            attr.axes[attr.n_axes++] = node(k, a)->axes[i];
-    return put(k, TCT_IR_DOT, (tct_value[]){a, b}, 2, &attr);
-}
-
-static tct_value make_rename(maker *k, tct_value x, tct_ir_attr attr) {
-    attr.n_to = 1;
-    attr.to[0] = fresh_axis(k, size_of(k, attr.axes[0]));
-    for (int a = 0; a < MAX_POOL; a++) // back into the pool, so that the result meets others
-        if (size_of(k, k->pool[a]) == size_of(k, attr.axes[0]) && chance(k, 60)) attr.to[0] = k->pool[a];
-    return put(k, TCT_IR_RENAME, &x, 1, &attr);
-}
-
-static tct_value make_slice(maker *k, tct_value x, tct_ir_attr attr) {
-    int64_t size = size_of(k, attr.axes[0]);
-    attr.step = 1 + below(k, 3);
-    attr.i = below(k, (int)size);
-    attr.n_to = 1;
-    attr.to[0] = fresh_axis(k, 1 + below(k, (int)((size - 1 - attr.i) / attr.step + 1)));
-    return put(k, TCT_IR_SLICE, &x, 1, &attr);
-}
-
-static tct_value make_pad(maker *k, tct_value x, tct_ir_attr attr) {
-    attr.i = below(k, 4);
-    attr.f = below(k, 3) - 1;
-    attr.n_to = 1;
-    attr.to[0] = fresh_axis(k, size_of(k, attr.axes[0]) + attr.i + below(k, 4));
-    return put(k, TCT_IR_PAD, &x, 1, &attr);
-}
-
-static tct_value make_concat(maker *k, tct_value x, tct_ir_attr attr) {
-    tct_value in[3] = {x, x, x};
-    int n = 1 + below(k, 3);
-    int64_t size = size_of(k, attr.axes[0]);
-    for (int i = 1; i < n; i++) {
-        attr.axes[i] = attr.axes[0];
-        if (chance(k, 50)) {
-            in[i] = make_slice(k, x, (tct_ir_attr){.n_axes = 1, .axes = {attr.axes[0]}});
-            if (in[i] == TCT_NO_VALUE) return in[i];
-            attr.axes[i] = node(k, in[i])->axes[0];
-            for (int a = 0; a < node(k, in[i])->n_axes; a++) // the one that x lacks
-                if (!tct_node_has_axis(node(k, x), node(k, in[i])->axes[a]))
-                    attr.axes[i] = node(k, in[i])->axes[a];
-        }
-        size += size_of(k, attr.axes[i]);
-    }
-    attr.n_axes = (uint8_t)n;
-    attr.n_to = 1;
-    attr.to[0] = fresh_axis(k, size);
-    return put(k, TCT_IR_CONCAT, in, (uint32_t)n, &attr);
-}
-
-static tct_value make_split(maker *k, tct_value x, tct_ir_attr attr) {
-    int64_t size = size_of(k, attr.axes[0]), factor = 1 + below(k, (int)size);
-    while (size % factor) factor--;
-    attr.n_to = 2;
-    attr.to[0] = fresh_axis(k, factor);
-    attr.to[1] = fresh_axis(k, size / factor);
-    return put(k, TCT_IR_SPLIT, &x, 1, &attr);
-}
-
-static tct_value make_merge(maker *k, tct_value x) {
-    tct_ir_attr attr = some_axes(k, node(k, x), true);
-    int64_t size = 1;
-    for (int a = 0; a < attr.n_axes; a++) size *= size_of(k, attr.axes[a]);
-    if (attr.n_axes > 1 && chance(k, 50)) {
-        tct_axis t = attr.axes[0];
-        attr.axes[0] = attr.axes[1];
-        attr.axes[1] = t;
-    }
-    attr.n_to = 1;
-    attr.to[0] = fresh_axis(k, size);
-    return put(k, TCT_IR_MERGE, &x, 1, &attr);
-}
-
-// Positions along an axis of this size, some of them outside.
-static tct_value make_index(maker *k, int64_t size) {
-    tct_value x = pick(k, 1u << TCT_I32, 0);
-    if (x == TCT_NO_VALUE)
-        x = put(k, TCT_IR_IOTA, NULL, 0,
-                &(tct_ir_attr){.dtype = TCT_I32, .n_axes = 1, .axes = {k->pool[below(k, MAX_POOL)]}});
-    x = binary(k, TCT_IR_MOD, x, constant(k, TCT_I32, (double)size + 2));
-    return binary(k, TCT_IR_SUB, x, constant(k, TCT_I32, 1));
-}
-
-static tct_value make_indexed(maker *k, tct_ir_op op, tct_value x, tct_ir_attr attr) {
-    tct_value index = make_index(k, size_of(k, attr.axes[0]));
-    tct_value picked = put(k, TCT_IR_GATHER, (tct_value[]){x, index}, 2, &attr);
-    if (op == TCT_IR_GATHER || picked == TCT_NO_VALUE) return picked;
-    if (node(k, x)->dtype != TCT_BOOL) picked = binary(k, TCT_IR_ADD, picked, picked);
-    return put(k, op, (tct_value[]){x, index, picked}, 3, &attr);
-}
-
-static tct_value make_movement(maker *k) {
-    tct_ir_op op = (tct_ir_op)(TCT_IR_RENAME + below(k, TCT_IR_PUT - TCT_IR_RENAME + 1));
-    tct_value x = pick(k, op == TCT_IR_SCATTER_ADD ? NUMBERS : ANY_DTYPE, op == TCT_IR_BROADCAST ? 0 : 1);
-    if (x == TCT_NO_VALUE) return x;
-    if (op == TCT_IR_BROADCAST)
-        return put(k, op, &x, 1, &(tct_ir_attr){.n_axes = 1, .axes = {k->pool[below(k, MAX_POOL)]}});
-    if (op == TCT_IR_MERGE) return make_merge(k, x);
-    tct_ir_attr attr = one_axis(k, x);
-    switch (op) {
-    case TCT_IR_RENAME:
-        return make_rename(k, x, attr);
-    case TCT_IR_SLICE:
-        return make_slice(k, x, attr);
-    case TCT_IR_PAD:
-        return make_pad(k, x, attr);
-    case TCT_IR_CONCAT:
-        return make_concat(k, x, attr);
-    case TCT_IR_SPLIT:
-        return make_split(k, x, attr);
-    case TCT_IR_FLIP:
-        return put(k, op, &x, 1, &attr);
-    default:
-        return make_indexed(k, op, x, attr);
-    }
+    for (int i = 0; i < rg_node(k, a)->n_axes; i++)
+        if (tct_node_has_axis(rg_node(k, b), rg_node(k, a)->axes[i]) && rg_chance(k, 60))
+            attr.axes[attr.n_axes++] = rg_node(k, a)->axes[i];
+    return rg_put(k, TCT_IR_DOT, (tct_value[]){a, b}, 2, &attr);
 }
 
 static tct_value make_leaf(maker *k) {
-    int t = below(k, TCT_N_DTYPES);
+    int t = rg_below(k, TCT_N_DTYPES);
     if (!dtype_allowed(k, t)) return TCT_NO_VALUE;
-    tct_ir_attr attr = {.dtype = (tct_dtype)t, .n_axes = 1, .axes = {k->pool[below(k, MAX_POOL)]}};
-    switch (below(k, 4)) {
+    tct_ir_attr attr = {.dtype = (tct_dtype)t, .n_axes = 1, .axes = {k->pool[rg_below(k, MAX_POOL)]}};
+    switch (rg_below(k, 4)) {
     case 0:
-        return put(k, TCT_IR_IOTA, NULL, 0, &attr);
+        return rg_put(k, TCT_IR_IOTA, NULL, 0, &attr);
     case 1:
-        return put(k, TCT_IR_SIZE, NULL, 0, &attr);
+        return rg_put(k, TCT_IR_SIZE, NULL, 0, &attr);
     case 2: {
-        tct_value key = constant(k, TCT_I64, below(k, 1000));
-        attr.i = below(k, 3);
+        tct_value key = rg_constant(k, TCT_I64, rg_below(k, 1000));
+        attr.i = rg_below(k, 3);
         attr.dtype = TCT_F32;
-        return dtype_allowed(k, TCT_F32) ? put(k, TCT_IR_RANDOM, &key, 1, &attr) : TCT_NO_VALUE;
+        return dtype_allowed(k, TCT_F32) ? rg_put(k, TCT_IR_RANDOM, &key, 1, &attr) : TCT_NO_VALUE;
     }
     default:
-        return constant(k, (tct_dtype)t, (below(k, 9) - 4) * 0.25);
+        return rg_constant(k, (tct_dtype)t, (rg_below(k, 9) - 4) * 0.25);
     }
 }
 
@@ -353,7 +220,7 @@ static tct_value make_input(maker *k, tct_dtype t, const tct_axis *axes, int n_a
     tct_ir_attr attr = {.dtype = t, .n_axes = (uint8_t)n_axes, .i = (int64_t)k->g->inputs.len};
     attr.name = tct_arena_printf(&k->m->arena, "x%d", (int)attr.i);
     if (n_axes) memcpy(attr.axes, axes, (size_t)n_axes * sizeof *axes);
-    return put(k, TCT_IR_INPUT, NULL, 0, &attr);
+    return rg_put(k, TCT_IR_INPUT, NULL, 0, &attr);
 }
 
 static void make_nodes(maker *k, int n_nodes);
@@ -376,25 +243,25 @@ static void end_body(maker *k, maker *inner) {
 // `x` as a tensor of the carry's dtype whose axes the carry has: sums over the others.
 static tct_value shrink_to(maker *k, tct_value x, tct_value carry) {
     tct_ir_attr attr = {0};
-    const tct_node *n = node(k, x);
+    const tct_node *n = rg_node(k, x);
     for (int a = 0; a < n->n_axes; a++)
-        if (!tct_node_has_axis(node(k, carry), n->axes[a])) attr.axes[attr.n_axes++] = n->axes[a];
-    return attr.n_axes ? put(k, TCT_IR_SUM, &x, 1, &attr) : x;
+        if (!tct_node_has_axis(rg_node(k, carry), n->axes[a])) attr.axes[attr.n_axes++] = n->axes[a];
+    return attr.n_axes ? rg_put(k, TCT_IR_SUM, &x, 1, &attr) : x;
 }
 
 // One carried value, one operand sliced along the axis, one whole.
 static tct_value make_scan(maker *k) {
-    tct_value sliced = pick(k, NUMBERS, 1), first = pick_like(k, sliced), whole = pick(k, ANY_DTYPE, 0);
+    tct_value sliced = rg_pick(k, NUMBERS, 1), first = pick_like(k, sliced), whole = rg_pick(k, ANY_DTYPE, 0);
     if (k->depth > 1 || sliced == TCT_NO_VALUE || first == TCT_NO_VALUE || whole == TCT_NO_VALUE)
         return TCT_NO_VALUE;
-    tct_ir_attr attr = one_axis(k, sliced);
+    tct_ir_attr attr = rg_one_axis(k, sliced);
     attr.i = 1;
-    attr.step = chance(k, 50) ? 1 : -1;
-    if (tct_node_has_axis(node(k, first), attr.axes[0])) return TCT_NO_VALUE;
+    attr.step = rg_chance(k, 50) ? 1 : -1;
+    if (tct_node_has_axis(rg_node(k, first), attr.axes[0])) return TCT_NO_VALUE;
     tct_value in[3] = {first, sliced, whole};
     maker inner = begin_body(k);
     for (int i = 0; i < 3; i++) {
-        const tct_node *o = node(k, in[i]);
+        const tct_node *o = rg_node(k, in[i]);
         tct_axis axes[TCT_IR_MAX_AXES];
         int n = 0;
         for (int a = 0; a < o->n_axes; a++)
@@ -402,47 +269,48 @@ static tct_value make_scan(maker *k) {
         make_input(&inner, (tct_dtype)o->dtype, axes, n);
     }
     make_nodes(&inner, 4);
-    tct_value next = binary(&inner, TCT_IR_ADD, inner.g->inputs.data[0],
-                            shrink_to(&inner, inner.g->inputs.data[1], inner.g->inputs.data[0]));
+    tct_value next = rg_binary(&inner, TCT_IR_ADD, inner.g->inputs.data[0],
+                               shrink_to(&inner, inner.g->inputs.data[1], inner.g->inputs.data[0]));
     if (next != TCT_NO_VALUE && inner.o.tame && is_float(&inner, next))
-        next = unary(&inner, TCT_IR_TANH, next);
-    tct_value collected = pick(&inner, ANY_DTYPE, 0);
+        next = rg_unary(&inner, TCT_IR_TANH, next);
+    tct_value collected = rg_pick(&inner, ANY_DTYPE, 0);
     tct_value result = TCT_NO_VALUE;
     if (next != TCT_NO_VALUE && collected != TCT_NO_VALUE &&
-        tct_node_elements(inner.g, node(&inner, collected)) * size_of(k, attr.axes[0]) <= k->o.max_elements) {
+        tct_node_elements(inner.g, rg_node(&inner, collected)) * rg_size_of(k, attr.axes[0]) <=
+            k->o.max_elements) {
         tct_ir_output(inner.g, "next", next, -1);
         tct_ir_output(inner.g, "row", collected, -1);
         attr.body = inner.g;
-        result = put(k, TCT_IR_SCAN, in, 3, &attr);
+        result = rg_put(k, TCT_IR_SCAN, in, 3, &attr);
     }
     end_body(k, &inner);
     if (result == TCT_NO_VALUE) return result;
-    put(k, TCT_IR_GET, &result, 1, &(tct_ir_attr){.i = 0});
-    return put(k, TCT_IR_GET, &result, 1, &(tct_ir_attr){.i = 1});
+    rg_put(k, TCT_IR_GET, &result, 1, &(tct_ir_attr){.i = 0});
+    return rg_put(k, TCT_IR_GET, &result, 1, &(tct_ir_attr){.i = 1});
 }
 
 static tct_value make_fused(maker *k) {
-    tct_value in[2] = {pick(k, NUMBERS, 0), TCT_NO_VALUE};
+    tct_value in[2] = {rg_pick(k, NUMBERS, 0), TCT_NO_VALUE};
     in[1] = pick_like(k, in[0]);
     if (in[1] == TCT_NO_VALUE) return TCT_NO_VALUE;
     maker inner = begin_body(k);
     inner.o.classes = 1u << TCT_CLASS_ELEMENTWISE | 1u << TCT_CLASS_REDUCTION;
     for (int i = 0; i < 2; i++) {
-        const tct_node *o = node(k, in[i]);
+        const tct_node *o = rg_node(k, in[i]);
         make_input(&inner, (tct_dtype)o->dtype, o->axes, o->n_axes);
     }
     make_nodes(&inner, 4);
     tct_ir_output(inner.g, "a", (tct_value)(inner.g->nodes.len - 1), -1);
-    tct_ir_output(inner.g, "b", pick(&inner, ANY_DTYPE, 0), -1);
-    tct_value result = put(k, TCT_IR_FUSED, in, 2, &(tct_ir_attr){.name = "loop", .body = inner.g});
+    tct_ir_output(inner.g, "b", rg_pick(&inner, ANY_DTYPE, 0), -1);
+    tct_value result = rg_put(k, TCT_IR_FUSED, in, 2, &(tct_ir_attr){.name = "loop", .body = inner.g});
     end_body(k, &inner);
-    put(k, TCT_IR_GET, &result, 1, &(tct_ir_attr){.i = 0});
-    return put(k, TCT_IR_GET, &result, 1, &(tct_ir_attr){.i = 1});
+    rg_put(k, TCT_IR_GET, &result, 1, &(tct_ir_attr){.i = 0});
+    return rg_put(k, TCT_IR_GET, &result, 1, &(tct_ir_attr){.i = 1});
 }
 
 static void make_one(maker *k) {
-    tct_ir_class cls = (tct_ir_class)below(k, TCT_CLASS_OPAQUE + 1);
-    if (chance(k, 30)) cls = TCT_CLASS_ELEMENTWISE;
+    tct_ir_class cls = (tct_ir_class)rg_below(k, TCT_CLASS_OPAQUE + 1);
+    if (rg_chance(k, 30)) cls = TCT_CLASS_ELEMENTWISE;
     if (cls != TCT_CLASS_LEAF && !(k->o.classes >> cls & 1)) return;
     switch (cls) {
     case TCT_CLASS_LEAF:
@@ -458,13 +326,13 @@ static void make_one(maker *k) {
         make_dot(k);
         return;
     case TCT_CLASS_MOVEMENT:
-        make_movement(k);
+        rg_make_movement(k);
         return;
     case TCT_CLASS_SCAN:
-        if (chance(k, 40)) make_scan(k);
+        if (rg_chance(k, 40)) make_scan(k);
         return;
     case TCT_CLASS_OPAQUE:
-        if (chance(k, 40)) make_fused(k);
+        if (rg_chance(k, 40)) make_fused(k);
         return;
     }
 }
@@ -475,10 +343,10 @@ static void make_nodes(maker *k, int n_nodes) {
 }
 
 static void make_inputs(maker *k) {
-    int n = 2 + below(k, 4);
+    int n = 2 + rg_below(k, 4);
     for (int i = 0; i < n || !k->g->inputs.len; i++) {
-        int t = below(k, TCT_N_DTYPES), n_axes = below(k, MAX_POOL);
-        if (t == TCT_BF16 && !chance(k, 20)) t = TCT_F32;
+        int t = rg_below(k, TCT_N_DTYPES), n_axes = rg_below(k, MAX_POOL);
+        if (t == TCT_BF16 && !rg_chance(k, 20)) t = TCT_F32;
         if (!dtype_allowed(k, t)) continue;
         tct_axis axes[MAX_POOL];
         memcpy(axes, k->pool, sizeof axes);
@@ -498,7 +366,7 @@ static int32_t find_alias(maker *k, tct_value v) {
         bool taken = false;
         for (size_t o = 0; o < k->g->outputs.len; o++)
             taken = taken || k->g->outputs.data[o].alias == (int32_t)i;
-        if (!taken && same_layout(node(k, v), node(k, k->g->inputs.data[i])) && chance(k, 50))
+        if (!taken && same_layout(rg_node(k, v), rg_node(k, k->g->inputs.data[i])) && rg_chance(k, 50))
             return (int32_t)i;
     }
     return -1;
@@ -514,7 +382,8 @@ static void make_outputs(maker *k) {
     }
     for (size_t v = 0; v < n; v++) {
         const tct_node *x = &k->g->nodes.data[v];
-        if (x->bundle || (v != last && (x->op == TCT_IR_INPUT || (used[v] ? !chance(k, 5) : !chance(k, 60)))))
+        if (x->bundle ||
+            (v != last && (x->op == TCT_IR_INPUT || (used[v] ? !rg_chance(k, 5) : !rg_chance(k, 60)))))
             continue;
         char name[16];
         snprintf(name, sizeof name, "y%zu", k->g->outputs.len);
@@ -532,7 +401,7 @@ tct_graph *tct_random_graph(tct_ir_module *m, const tct_random_graph_options *op
     if (!k.o.dtypes) k.o.dtypes = ANY_DTYPE;
     if (!k.o.max_elements) k.o.max_elements = 2000;
     for (int a = 0; a < MAX_POOL; a++) {
-        int64_t size = sizes[below(&k, (int)(sizeof sizes / sizeof *sizes))];
+        int64_t size = sizes[rg_below(&k, (int)(sizeof sizes / sizeof *sizes))];
         k.pool[a] = tct_axis_get(m, (const char[]){(char)('A' + a), 0}, k.o.sizes[a] ? k.o.sizes[a] : size);
     }
     make_inputs(&k);
