@@ -2,6 +2,7 @@
 #ifndef TESTS_SUPPORT_MACHINE_H
 #define TESTS_SUPPORT_MACHINE_H
 
+#include "runtime/dataset.h"
 #include "runtime/vm.h"
 
 // A program that grows. Everything lives in the arena.
