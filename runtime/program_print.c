@@ -1,66 +1,9 @@
 // Programs as text.
+#include "runtime/program_shape.h"
 #include "runtime/value.h"
 #include "runtime/vm.h"
 
 #include <inttypes.h>
-
-// How an instruction's numbers read: d, a, b, c name registers; others are tables, places and numbers.
-typedef struct shape {
-    const char *name, *operands;
-} shape;
-
-static const shape shapes[] = {
-    [TCT_I_CONST] = {"const", "dk"},
-    [TCT_I_MOVE] = {"move", "da"},
-    [TCT_I_IADD] = {"iadd", "dab"},
-    [TCT_I_ISUB] = {"isub", "dab"},
-    [TCT_I_IMUL] = {"imul", "dab"},
-    [TCT_I_IDIV] = {"idiv", "dab"},
-    [TCT_I_IMOD] = {"imod", "dab"},
-    [TCT_I_FADD] = {"fadd", "dab"},
-    [TCT_I_FSUB] = {"fsub", "dab"},
-    [TCT_I_FMUL] = {"fmul", "dab"},
-    [TCT_I_FDIV] = {"fdiv", "dab"},
-    [TCT_I_FMOD] = {"fmod", "dab"},
-    [TCT_I_FPOW] = {"fpow", "dab"},
-    [TCT_I_INEG] = {"ineg", "da"},
-    [TCT_I_FNEG] = {"fneg", "da"},
-    [TCT_I_NOT] = {"not", "da"},
-    [TCT_I_ILT] = {"ilt", "dab"},
-    [TCT_I_ILE] = {"ile", "dab"},
-    [TCT_I_IEQ] = {"ieq", "dab"},
-    [TCT_I_FLT] = {"flt", "dab"},
-    [TCT_I_FLE] = {"fle", "dab"},
-    [TCT_I_FEQ] = {"feq", "dab"},
-    [TCT_I_BEQ] = {"beq", "dab"},
-    [TCT_I_SEQ] = {"seq", "dab"},
-    [TCT_I_SADD] = {"sadd", "dab"},
-    [TCT_I_FLOAT] = {"float", "da"},
-    [TCT_I_INT] = {"int", "da"},
-    [TCT_I_MATH] = {"math", "dam"},
-    [TCT_I_MATH2] = {"math2", "dabn"},
-    [TCT_I_LIST] = {"list", "d"},
-    [TCT_I_GET] = {"get", "dab"},
-    [TCT_I_ITEM] = {"item", "da"},
-    [TCT_I_JUMP] = {"jump", "j"},
-    [TCT_I_JUMP_IF] = {"jump_if", "aJ"},
-    [TCT_I_JUMP_IFNOT] = {"jump_ifnot", "aJ"},
-    [TCT_I_CALL] = {"call", "B"},
-    [TCT_I_RUN] = {"run", "R"},
-    [TCT_I_EXTERN] = {"extern", "X"},
-    [TCT_I_MODEL] = {"model", "dM"},
-    [TCT_I_OPTIMIZER] = {"optimizer", "dO"},
-    [TCT_I_ZERO_GRAD] = {"zero_grad", "a"},
-    [TCT_I_STEP] = {"step", "a"},
-    [TCT_I_LOG] = {"log", "L"},
-    [TCT_I_SUMMARY] = {"summary", "L"},
-    [TCT_I_ASSERT] = {"assert", "ab"},
-    [TCT_I_STAGE] = {"stage", "S"},
-    [TCT_I_STAGE_END] = {"stage_end", "S"},
-    [TCT_I_PROGRESS] = {"progress", "ab"},
-    [TCT_I_SAFEPOINT] = {"safepoint", ""},
-    [TCT_I_END] = {"end", ""},
-};
 
 static const char *const builtin_names[] = {
 #define BUILTIN(id, name, ...) name,
@@ -207,9 +150,10 @@ static void print_operand(const tct_program *p, const tct_instr *at, char what, 
 
 static void print_instr(const tct_program *p, uint32_t i, tct_buf *out) {
     const tct_instr *at = &p->instrs[i];
-    tct_buf_printf(out, "%5u  %s", i, shapes[at->op].name);
-    for (const char *o = shapes[at->op].operands; *o; o++) {
-        tct_buf_puts(out, o == shapes[at->op].operands ? " " : ", ");
+    const tct_instr_shape *shape = tct_instr_shape_of(at->op);
+    tct_buf_printf(out, "%5u  %s", i, shape->name);
+    for (const char *o = shape->operands; *o; o++) {
+        tct_buf_puts(out, o == shape->operands ? " " : ", ");
         print_operand(p, at, *o, out);
     }
     tct_buf_putc(out, '\n');

@@ -249,7 +249,7 @@ static bool run_instructions(tct_vm *vm) {
         assert(vm->pc < vm->program->n_instrs);
         size_t messages = vm->d->messages.len;
         tct_span span = vm->program->instrs[vm->pc].span;
-        bool ok = execute(vm);
+        bool ok = tct_vm_check(vm, &vm->program->instrs[vm->pc]) && execute(vm);
         if (vm->d->messages.len > messages && !vm->stopped) place_messages(vm->d, messages, span);
         if (!ok) return false;
     }

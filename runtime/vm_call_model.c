@@ -51,8 +51,8 @@ bool tct_vm_call_GENERATE(tct_vm *vm, const tct_call *c) {
     int32_t pad = tct_tokenizer_special(tok, TCT_PAD);
     tct_generate_options o = {
         .max_new = tct_arg(vm, c, 5)->i,
-        .sampling = {tct_arg(vm, c, 6)->f, tct_arg(vm, c, 7)->i, tct_arg(vm, c, 8)->f,
-                     sampling_seed(vm, tct_arg(vm, c, 9)->i)},
+        .sampling = {tct_value_number(*tct_arg(vm, c, 6)), tct_arg(vm, c, 7)->i,
+                     tct_value_number(*tct_arg(vm, c, 8)), sampling_seed(vm, tct_arg(vm, c, 9)->i)},
         .pad = pad >= 0 ? pad : 0,
     };
     o.eos = tct_tokenizer_eos_ids(tok, &o.n_eos);
@@ -167,7 +167,7 @@ static void average_range(void *context, int64_t begin, int64_t end, int thread)
 
 bool tct_vm_call_EMA(tct_vm *vm, const tct_call *c) {
     const tct_model *dst = tct_arg(vm, c, 0)->model, *src = tct_arg(vm, c, 1)->model;
-    double decay = tct_arg(vm, c, 2)->f;
+    double decay = tct_value_number(*tct_arg(vm, c, 2));
     if (!(decay >= 0 && decay <= 1))
         return tct_error(vm->d, "E0817", TCT_NO_SPAN, "ema: decay is %g; it must lie in 0 to 1", decay);
     for (uint32_t i = 0; i < c->n_pairs; i++) {

@@ -59,6 +59,9 @@ void tct_vm_room_close(tct_vm *vm);
 tct_generate_room *tct_vm_generator(tct_vm *vm, uint32_t number);
 bool tct_vm_run_plan(tct_vm *vm, const tct_run *run);
 
+// vm_check.c. Whether the values that `at` reads are there; reports E0818.
+bool tct_vm_check(tct_vm *vm, const tct_instr *at);
+
 // vm_log.c
 bool tct_vm_log(tct_vm *vm, const tct_instr *at);
 bool tct_vm_summary(tct_vm *vm, const tct_instr *at);

@@ -416,7 +416,7 @@ static bool mutate(json_t *node, int *n, int kind) {
      : kind == 2 ? json_string("x")                                                                          \
      : kind == 3 ? json_array()                                                                              \
      : kind == 4 ? json_integer(1 << 30)                                                                     \
-                 : json_object())
+                 : json_pack("{s:n}", "nothing"))
     if (json_is_object(node)) {
         json_object_foreach_safe(node, tmp, key, child) {
             if ((*n)-- == 0) return json_object_set_new(node, key, OTHER) == 0;
