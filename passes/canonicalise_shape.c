@@ -94,10 +94,44 @@ static tct_value sum_of_dot(tct_canon *c, attributes attr, const tct_node *dot) 
     return tct_canon_make(c, TCT_IR_DOT, (tct_value[]){a, b}, 2, &contracted);
 }
 
+// v is true at index i (returned) along the axis, and nowhere else: a comparison with an iota.
+static tct_value position(const tct_canon *c, tct_value v, tct_axis along) {
+    const tct_node *n = node(c, v);
+    if (n->op != TCT_IR_EQ) return TCT_NO_VALUE;
+    for (int k = 0; k < 2; k++) {
+        const tct_node *iota = node(c, n->in[k]), *index = node(c, n->in[1 - k]);
+        bool counts = iota->op == TCT_IR_IOTA && iota->attr.axes[0] == along && iota->dtype == TCT_I32;
+        if (counts && !tct_node_has_axis(index, along)) return n->in[1 - k];
+    }
+    return TCT_NO_VALUE;
+}
+
+// The sum of something that is 0 but at one position: that, where the position is inside.
+static tct_value sum_of_one(tct_canon *c, attributes attr, const tct_node *choice) {
+    for (int k = 0; k < attr->n_axes; k++) {
+        tct_axis along = attr->axes[k];
+        double zero;
+        tct_value index = position(c, choice->in[0], along), x = choice->in[1], none = choice->in[2];
+        bool one = index != TCT_NO_VALUE && tct_canon_const(c, none, &zero) && zero == 0 &&
+                   !tct_node_has_axis(node(c, x), along) && size_of(c, along) > 0;
+        if (!one) continue;
+        tct_value size = tct_const_int(c->r.to, TCT_I32, size_of(c, along));
+        tct_value below = tct_canon_bin(c, TCT_IR_LT, index, size);
+        tct_value above = tct_canon_bin(c, TCT_IR_GE, index, tct_const_int(c->r.to, TCT_I32, 0));
+        tct_value inside = tct_canon_bin(c, TCT_IR_AND, above, below);
+        tct_value y = tct_canon_make(c, TCT_IR_WHERE, (tct_value[]){inside, x, none}, 3, NULL);
+        tct_axis rest[TCT_IR_MAX_AXES];
+        uint32_t n_rest = tct_axes_minus(rest, attr->axes, attr->n_axes, &along, 1);
+        return make_reduce(c, TCT_IR_SUM, y, rest, n_rest);
+    }
+    return TCT_NO_VALUE;
+}
+
 static tct_value shape_reduce(tct_canon *c, tct_ir_op op, tct_value v, attributes attr) {
     const tct_node *x = node(c, v);
     if (op == TCT_IR_ARGMAX) return TCT_NO_VALUE;
     if (sums_broadcast(c, op, attr, x)) return reduce_broadcast(c, op, attr, x);
+    if (op == TCT_IR_SUM && x->op == TCT_IR_WHERE) return sum_of_one(c, attr, x);
     if (!tct_canon_single(c, v)) return TCT_NO_VALUE;
     if (x->op == op) {
         tct_ir_attr both = x->attr;
@@ -287,6 +321,22 @@ static tct_value shape_gather(tct_canon *c, const tct_value *in, attributes attr
     return all ? make_rename(c, in[0], attr->axes[0], to) : TCT_NO_VALUE;
 }
 
+// Zeros but for one position of each row, which lies along axes of the base: a choice, point by point, that
+// joins what uses it. (Where several updates can meet, a real scatter is needed.)
+static tct_value shape_scatter(tct_canon *c, const tct_value *in, attributes attr) {
+    const tct_node *base = node(c, in[0]), *index = node(c, in[1]);
+    double zero;
+    tct_axis meet[TCT_IR_MAX_AXES];
+    if (!tct_canon_const(c, in[0], &zero) || zero != 0 ||
+        tct_axes_minus(meet, index->axes, index->n_axes, base->axes, base->n_axes))
+        return TCT_NO_VALUE;
+    tct_value none = tct_const_like(c->r.to, in[0], 0);
+    tct_ir_attr along = {.n_axes = 1, .axes = {attr->axes[0]}, .dtype = TCT_I32};
+    tct_value iota = tct_ir_emit(c->r.to, NULL, TCT_IR_IOTA, NULL, 0, &along);
+    tct_value here = tct_canon_bin(c, TCT_IR_EQ, iota, in[1]);
+    return tct_canon_make(c, TCT_IR_WHERE, (tct_value[]){here, in[2], none}, 3, NULL);
+}
+
 tct_value tct_canon_shape(tct_canon *c, tct_ir_op op, const tct_value *in, uint32_t n_in,
                           const tct_ir_attr *attr) {
     switch (op) {
@@ -316,6 +366,8 @@ tct_value tct_canon_shape(tct_canon *c, tct_ir_op op, const tct_value *in, uint3
         return shape_flip(c, in[0], attr);
     case TCT_IR_GATHER:
         return shape_gather(c, in, attr);
+    case TCT_IR_SCATTER_ADD:
+        return shape_scatter(c, in, attr);
     default:
         return TCT_NO_VALUE;
     }

@@ -111,13 +111,6 @@ static void dot_wants(const tct_graph *g, const tct_node *n, tct_wants *all) {
     }
 }
 
-static void reduction_wants(const tct_graph *g, const tct_node *n, tct_wants *theirs) {
-    tct_want inner = {
-        .inner = true, .n = n->attr.n_axes, .weight = (double)tct_node_elements(g, tct_node_of(g, n->in[0]))};
-    memcpy(inner.axes, n->attr.axes, n->attr.n_axes * sizeof *inner.axes);
-    tct_layout_want(g->module, theirs, &inner);
-}
-
 static void pin(tct_wants *all, tct_value v) { all[v].pinned = true; }
 
 static void node_wants(const tct_graph *g, tct_value v, tct_wants *all) {
@@ -160,7 +153,6 @@ static void node_wants(const tct_graph *g, tct_value v, tct_wants *all) {
         for (uint32_t k = 0; k < n->n_in; k++) pin(all, n->in[k]);
         return;
     default:
-        if (tct_ir_ops[n->op].cls == TCT_CLASS_REDUCTION) reduction_wants(g, n, &all[n->in[0]]);
         for (uint32_t k = 0; k < n->n_in; k++)
             if (n->op != TCT_IR_GATHER && n->op != TCT_IR_GET)
                 hand_on(g, mine, n, k, &all[n->in[k]], 0, NULL, 0);

@@ -102,6 +102,10 @@ RULE(vjp_sub) {
 }
 RULE(vjp_mul) {
     UNUSED;
+    if (n->in[0] == n->in[1]) { // a square
+        tct_tape_add(t, 0, tct_tape_scale(t, times(t, c, 2), tct_tape_operand(t, 0)));
+        return true;
+    }
     for (uint32_t k = 0; k < 2; k++)
         if (tct_tape_wants(t, k)) tct_tape_add(t, k, tct_tape_scale(t, c, tct_tape_operand(t, 1 - k)));
     return true;
