@@ -130,7 +130,7 @@ static LLVMValueRef emit_loop(const dots *d, unsigned columns, LLVMValueRef firs
 void gemm_emit_dots(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                     const tct_target *target) {
     assert(k->rows * k->columns <= MAX_SUMS);
-    dots d = {.g = gemm_begin(module, target, k->dtype, symbol, "ipipipiii"), .rows = k->rows};
+    dots d = {.g = gemm_begin(module, target, k->dtype, symbol, "ipipipiiipi"), .rows = k->rows};
     gemm_code *g = &d.g;
     LLVMValueRef tail = LLVMBuildSRem(g->b, param(&d, P_K), gemm_index(g, g->lanes), "");
     d.tail_mask = tct_llvm_prefix_mask(g->b, tail, g->lanes);

@@ -44,7 +44,7 @@ gemm_code gemm_begin(LLVMModuleRef module, const tct_target *target, tct_dtype d
     LLVMValueRef fn =
         LLVMAddFunction(module, symbol, LLVMFunctionType(LLVMVoidTypeInContext(c), types, n, 0));
     for (unsigned i = 0; i < n; i++)
-        if (params[i] == 'p') tct_llvm_attribute(fn, i + 1, "noalias");
+        if (params[i] == 'p' && i != GEMM_NEXT) tct_llvm_attribute(fn, i + 1, "noalias");
     tct_llvm_attribute(fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "nounwind");
     unsigned lanes = tct_target_lanes(target, dtype);
     LLVMTypeRef element = tct_target_type(c, dtype);

@@ -31,6 +31,9 @@ void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef mod
 void gemm_emit_dots(const gemm_kernel *k, const char *symbol, LLVMModuleRef module, const tct_target *target);
 void gemm_emit_pack(const gemm_kernel *k, const char *symbol, LLVMModuleRef module, const tct_target *target);
 
+// The micro-kernel's parameter that is fetched from and may be anything.
+enum { GEMM_NEXT = 9 };
+
 // What the three share: a function under construction.
 typedef struct gemm_code {
     LLVMBuilderRef b;

@@ -11,7 +11,7 @@ enum {
     FETCH_AHEAD = 24, // steps of k, for B from memory
 };
 
-enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE };
+enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE, P_NEXT, P_NEXT_STRIDE };
 
 typedef struct micro {
     gemm_code g;
@@ -21,7 +21,7 @@ typedef struct micro {
 
 // What a turn of the loop carries.
 typedef struct state {
-    LLVMValueRef sum[MAX_TILE], a[MAX_BASES], b, left;
+    LLVMValueRef sum[MAX_TILE], a[MAX_BASES], b, next, left;
 } state;
 
 static unsigned n_bases(const micro *m) {
@@ -56,9 +56,11 @@ static void store_vector(const micro *m, LLVMValueRef row, unsigned j, LLVMValue
         tct_llvm_store(g->b, x, at, g->bytes);
 }
 
-static void fetch(const gemm_code *g, LLVMValueRef at, bool to_write) {
+enum { INTO_L2 = 2, INTO_L1 = 3 };
+
+static void fetch(const gemm_code *g, LLVMValueRef at, bool to_write, int level) {
     LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context), pointer = LLVMTypeOf(at);
-    LLVMValueRef args[] = {at, LLVMConstInt(i32, to_write, 0), LLVMConstInt(i32, 3, 0),
+    LLVMValueRef args[] = {at, LLVMConstInt(i32, to_write, 0), LLVMConstInt(i32, (unsigned)level, 0),
                            LLVMConstInt(i32, 1, 0)};
     tct_llvm_intrinsic(g->b, "llvm.prefetch", &pointer, 1, args, 4);
 }
@@ -71,7 +73,7 @@ static void one_step(const micro *m, state *s, unsigned step) {
     if (m->k->far) {
         LLVMValueRef ahead = gemm_at(g, row, gemm_scaled(g, m->bs, FETCH_AHEAD));
         for (unsigned j = 0; j < columns; j++)
-            fetch(g, gemm_at(g, ahead, gemm_index(g, (int64_t)j * g->lanes)), false);
+            fetch(g, gemm_at(g, ahead, gemm_index(g, (int64_t)j * g->lanes)), false, INTO_L1);
     }
     for (unsigned i = 0; i < rows; i++) {
         LLVMValueRef a = gemm_load_splat(g, address_of_a(m, s, i, step));
@@ -87,6 +89,7 @@ static void each_value(const micro *m, state *s, LLVMValueRef **out, unsigned *n
     for (unsigned i = 0; i < m->k->rows * m->k->columns; i++) out[(*n)++] = &s->sum[i];
     for (unsigned i = 0; i < n_bases(m); i++) out[(*n)++] = &s->a[i];
     out[(*n)++] = &s->b;
+    out[(*n)++] = &s->next;
     out[(*n)++] = &s->left;
 }
 
@@ -97,7 +100,7 @@ static void loop(const micro *m, state *s, unsigned steps) {
                       after = gemm_block(g);
     LLVMBuildBr(g->b, head);
     LLVMPositionBuilderAtEnd(g->b, head);
-    LLVMValueRef *values[MAX_TILE + MAX_BASES + 2], phi[MAX_TILE + MAX_BASES + 2];
+    LLVMValueRef *values[MAX_TILE + MAX_BASES + 3], phi[MAX_TILE + MAX_BASES + 3];
     unsigned n;
     each_value(m, s, values, &n);
     for (unsigned i = 0; i < n; i++) {
@@ -112,6 +115,10 @@ static void loop(const micro *m, state *s, unsigned steps) {
     LLVMValueRef forward = m->k->by_row ? gemm_index(g, steps) : gemm_scaled(g, m->as, steps);
     for (unsigned i = 0; i < n_bases(m); i++) s->a[i] = gemm_at(g, s->a[i], forward);
     s->b = gemm_at(g, s->b, gemm_scaled(g, m->bs, steps));
+    if (steps == UNROLL) {
+        fetch(g, s->next, false, INTO_L2);
+        s->next = gemm_at(g, s->next, param(m, P_NEXT_STRIDE));
+    }
     s->left = LLVMBuildSub(g->b, s->left, gemm_index(g, steps), "");
     for (unsigned i = 0; i < n; i++) LLVMAddIncoming(phi[i], values[i], &body, 1);
     LLVMBuildBr(g->b, head);
@@ -134,7 +141,7 @@ static void store_tile(const micro *m, const state *s, bool accumulate) {
 void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                      const tct_target *target) {
     assert(k->rows * k->columns <= MAX_TILE);
-    micro m = {.g = gemm_begin(module, target, k->dtype, symbol, "ipipipiii"), .k = k};
+    micro m = {.g = gemm_begin(module, target, k->dtype, symbol, "ipipipiiipi"), .k = k};
     gemm_code *g = &m.g;
     m.as = param(&m, P_AS);
     m.bs = param(&m, P_BS);
@@ -146,9 +153,9 @@ void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef mod
     for (unsigned i = 0; i < k->rows; i++) {
         LLVMValueRef row = gemm_at(g, param(&m, P_C), gemm_scaled(g, param(&m, P_LDC), i));
         for (unsigned j = 0; j < k->columns; j++)
-            fetch(g, gemm_at(g, row, gemm_index(g, (int64_t)j * g->lanes)), true);
+            fetch(g, gemm_at(g, row, gemm_index(g, (int64_t)j * g->lanes)), true, INTO_L1);
     }
-    state s = {.b = param(&m, P_B), .left = param(&m, P_K)};
+    state s = {.b = param(&m, P_B), .next = param(&m, P_NEXT), .left = param(&m, P_K)};
     for (unsigned i = 0; i < k->rows * k->columns; i++) s.sum[i] = m.zero;
     for (unsigned i = 0; i < n_bases(&m); i++)
         s.a[i] = i ? gemm_at(g, param(&m, P_A), gemm_scaled(g, m.as, i * ROWS_A_BASE)) : param(&m, P_A);

@@ -8,8 +8,11 @@
 enum {
     K_BLOCK_BYTES = 1536,     // of one row of A or column of B: a panel of A stays in L1
     BOX_COLUMNS_BYTES = 1024, // of one row of C's box: the packed block of B stays in L2
-    BOX_ROWS = 512,
-    MIN_TASKS = 32, // when the work allows it
+    PRIVATE_ROWS = 128,       // of A, packed by each task
+    SHARED_ROWS = 1024,       // of A, packed once for all tasks,
+    SHARED_BYTES = 8 << 20,   // and what that may take
+    MIN_BOX_ROWS = 128,
+    MIN_TASKS = 16, // when the work allows it
     MAX_DOT_ROWS = 16,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
 };
@@ -127,11 +130,11 @@ static void sort_summed(planner *p) {
     }
 }
 
-// Cycles of a tile's step of k: multiply-adds, loads, and the latency of a chain of sums.
+// Cycles of a tile's step of k: multiply-adds, or the latency of a chain of sums; loads get in their way a
+// little.
 static double step_cycles(int64_t rows, int64_t vectors) {
-    double multiplies = (double)(rows * vectors) / 2, loads = (double)(rows + vectors) / 2, cycles = 4;
-    if (multiplies > cycles) cycles = multiplies;
-    return loads > cycles ? loads : cycles;
+    double multiplies = (double)(rows * vectors) / 2;
+    return (multiplies > 4 ? multiplies : 4) + 0.15 * (double)(rows + vectors);
 }
 
 static double tile_cycles(int64_t rows, int64_t vectors, int64_t k) {
@@ -173,52 +176,66 @@ static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_g
 
 static void choose_feeds(planner *p) {
     tct_gemm_args *g = p->g;
+    int64_t bytes = g->element_bytes;
+    bool plain_a = is_plain(&g->a_m) && is_plain(&g->a_k), plain_b = is_plain(&g->b_n) && is_plain(&g->b_k);
     g->feed_a = packed_feed(p, &g->a_m, &g->a_k);
-    if (is_plain(&g->a_m) && is_plain(&g->a_k) && (innermost(&g->a_k) == 1 || innermost(&g->a_m) == 1)) {
+    g->a_by_row = plain_a && innermost(&g->a_k) == 1;
+    // Packing pays when what is packed is used often: A once for each panel of B, and the other way round.
+    bool small_a = g->m * g->k * bytes <= SMALL_BYTES;
+    if (plain_a && (g->a_by_row || innermost(&g->a_m) == 1) &&
+        (small_a || (g->a_by_row && (g->n <= 2 * g->nr || g->batch > 1))))
         g->feed_a = TCT_GEMM_DIRECT;
-        g->a_by_row = innermost(&g->a_k) == 1;
-    }
+    g->shared_a = g->feed_a != TCT_GEMM_DIRECT && g->batch == 1;
     g->feed_b = packed_feed(p, &g->b_n, &g->b_k);
-    if (g->path == TCT_GEMM_DOTS) {
-        g->feed_b = TCT_GEMM_DIRECT;
-    } else if (is_plain(&g->b_n) && is_plain(&g->b_k) && innermost(&g->b_n) == 1) {
-        bool small = g->k * g->n * g->element_bytes <= SMALL_BYTES;
-        if (g->m <= 2 * g->mr || (small && g->m <= 16 * g->mr)) g->feed_b = TCT_GEMM_DIRECT;
+    if (plain_b && innermost(&g->b_n) == 1) {
+        bool small_b = g->k * g->n * bytes <= SMALL_BYTES;
+        if (g->m <= 2 * g->mr || (small_b && g->m <= 16 * g->mr)) g->feed_b = TCT_GEMM_DIRECT;
     }
 }
+
+// Halves a box's side, in whole tiles.
+static int64_t halved(int64_t size, int64_t unit) { return rounded(ceil_div(size, 2), unit); }
 
 // Boxes of C: as large as caches like, smaller until there are tasks to share out.
 static void choose_boxes(planner *p) {
     tct_gemm_args *g = p->g;
-    int64_t k_most = K_BLOCK_BYTES / g->element_bytes;
+    int64_t bytes = g->element_bytes, k_most = K_BLOCK_BYTES / bytes, m = g->m ? g->m : 1,
+            n = g->n ? g->n : 1;
     g->kc = g->k ? g->k : 1;
-    if (g->k > k_most * 4 / 3 && g->path == TCT_GEMM_TILES && g->m > g->mr)
-        g->kc = rounded(ceil_div(g->k, ceil_div(g->k, k_most)), 8);
-    int64_t columns = least(rounded(g->n, g->nr), rounded(BOX_COLUMNS_BYTES / g->element_bytes, g->nr));
-    int64_t rows = least(rounded(g->m, g->mr), rounded(BOX_ROWS, g->mr));
-    if (columns < g->nr) columns = g->nr;
-    if (rows < g->mr) rows = g->mr;
+    if (g->k > k_most * 4 / 3 && g->m > g->mr) g->kc = rounded(ceil_div(g->k, ceil_div(g->k, k_most)), 8);
+    g->ms = m;
+    g->ks = g->k ? g->k : 1;
+    if (g->shared_a) {
+        g->ms = least(rounded(m, g->mr), rounded(SHARED_ROWS, g->mr));
+        g->ks = rounded(SHARED_BYTES / bytes / g->ms, g->kc);
+    }
+    int64_t box_rows = g->shared_a || g->feed_a == TCT_GEMM_DIRECT ? SHARED_ROWS : PRIVATE_ROWS;
+    int64_t columns = least(rounded(n, g->nr), rounded(BOX_COLUMNS_BYTES / bytes, g->nr));
+    int64_t rows = least(rounded(least(m, g->ms), g->mr), rounded(box_rows, g->mr));
     for (;;) {
-        int64_t tasks = g->batch * ceil_div(g->m, rows) * ceil_div(g->n, columns);
+        int64_t tasks = g->batch * ceil_div(m, rows) * ceil_div(n, columns);
         double flops = 2.0 * (double)(rows * columns) * (double)g->k;
         if (tasks >= MIN_TASKS || flops < 2 * min_task_flops) break;
-        if (columns >= 4 * g->nr || (columns > g->nr && rows <= 4 * g->mr))
-            columns = rounded(columns / 2, g->nr);
-        else if (rows > 4 * g->mr)
-            rows = rounded(rows / 2, g->mr);
+        // Narrower boxes read A more often, lower ones B; neither often enough to be felt down to these
+        // sizes.
+        if (columns * bytes > BOX_COLUMNS_BYTES / 4 && columns > g->nr)
+            columns = halved(columns, g->nr);
+        else if (rows >= 2 * MIN_BOX_ROWS)
+            rows = halved(rows, g->mr);
         else
             break;
     }
-    g->nc = rounded(ceil_div(g->n ? g->n : 1, ceil_div(g->n ? g->n : 1, columns)), g->nr);
-    g->mc = rounded(ceil_div(g->m ? g->m : 1, ceil_div(g->m ? g->m : 1, rows)), g->mr);
+    g->nc = rounded(ceil_div(n, ceil_div(n, columns)), g->nr);
+    g->mc = rounded(ceil_div(least(m, g->ms), ceil_div(least(m, g->ms), rows)), g->mr);
 }
 
 // Boxes of dot products: rows of B, as many as make a task worth its while.
 static void choose_dot_boxes(planner *p) {
     tct_gemm_args *g = p->g;
     g->mr = g->m <= 8 ? g->m : ceil_div(g->m, ceil_div(g->m, 8));
-    g->kc = g->k;
+    g->kc = g->ks = g->k;
     g->mc = rounded(g->m, g->mr);
+    g->ms = g->m;
     int64_t columns = ceil_div((int64_t)min_task_flops, 2 * g->m * g->k);
     g->nc = g->nr = rounded(least(columns < 8 ? 8 : columns, g->n), 8);
 }

@@ -305,13 +305,15 @@ LLVMValueRef tct_loop_emit_op(LLVMBuilderRef b, tct_ir_op op, tct_dtype from, tc
     return to == TCT_BF16 && !exact ? round_bf16(b, lanes, r) : r;
 }
 
+// Four numbers come of one block: number `index` is word index % 4 of block index / 4.
 LLVMValueRef tct_loop_emit_random(LLVMBuilderRef b, unsigned lanes, LLVMValueRef key, int64_t stream,
-                                  LLVMValueRef counter) {
+                                  LLVMValueRef index) {
     LLVMContextRef c = tct_llvm_context(b);
     LLVMTypeRef t32 = tct_loop_register_type(c, TCT_I32, lanes), t64 = tct_loop_register_type(c, TCT_I64, lanes);
     LLVMValueRef half = int_const(t64, 32), low = int_const(t64, 0xFFFFFFFF);
+    LLVMValueRef block = LLVMBuildLShr(b, index, int_const(t64, 2), "");
     // Words are kept in 64 bits: that is how the products are made.
-    LLVMValueRef v[4] = {LLVMBuildAnd(b, counter, low, ""), LLVMBuildLShr(b, counter, half, ""),
+    LLVMValueRef v[4] = {LLVMBuildAnd(b, block, low, ""), LLVMBuildLShr(b, block, half, ""),
                          int_const(t64, (int64_t)((uint64_t)stream & 0xFFFFFFFFu)),
                          int_const(t64, (int64_t)((uint64_t)stream >> 32))};
     LLVMValueRef k0 = LLVMBuildAnd(b, key, low, ""), k1 = LLVMBuildLShr(b, key, half, "");
@@ -327,7 +329,10 @@ LLVMValueRef tct_loop_emit_random(LLVMBuilderRef b, unsigned lanes, LLVMValueRef
         k0 = LLVMBuildAnd(b, LLVMBuildAdd(b, k0, int_const(t64, 0x9E3779B9), ""), low, "");
         k1 = LLVMBuildAnd(b, LLVMBuildAdd(b, k1, int_const(t64, 0xBB67AE85), ""), low, "");
     }
-    LLVMValueRef word = LLVMBuildTrunc(b, LLVMBuildLShr(b, v[0], int_const(t64, 8), ""), t32, "");
+    LLVMValueRef which = LLVMBuildAnd(b, index, int_const(t64, 3), ""), word = v[0];
+    for (int k = 1; k < 4; k++)
+        word = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntEQ, which, int_const(t64, k), ""), v[k], word, "");
+    word = LLVMBuildTrunc(b, LLVMBuildLShr(b, word, int_const(t64, 8), ""), t32, "");
     LLVMTypeRef ft = tct_loop_register_type(c, TCT_F32, lanes);
     return LLVMBuildFMul(b, LLVMBuildSIToFP(b, word, ft, ""), real_const(ft, 0x1p-24), "");
 }

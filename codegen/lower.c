@@ -399,6 +399,7 @@ static void lower_loops(lowering *w) {
 
 // The index of a problem's axis within the linear index `group` (0: batch, 1: row, 2: column).
 static tct_lv tile_index(lowering *w, tct_axis a) {
+    if (size_of(w, a) == 1) return tct_loop_affine(w->l, 0, 0, NULL, NULL);
     const tct_gemm_plan *g = w->spec->gemm;
     const uint8_t *list[3] = {g->batch_axes, g->m_axes, g->n_axes};
     uint32_t n[3] = {g->n_batch, g->n_m, g->n_n};

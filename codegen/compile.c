@@ -1,0 +1,267 @@
+// The compiler: passes, plan, and machine code for kernels that no earlier graph had.
+#include "codegen/compile.h"
+
+#include "codegen/jit.h"
+#include "codegen/plan.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct kernel {
+    const char *symbol;
+    tct_unit unit;
+    tct_loop *loop;    // NULL: a kernel of products
+    uint64_t hash;
+    const char *text;
+    void *fn;          // NULL until it is compiled
+    bool compiled;
+} kernel;
+
+struct tct_kernel_set {
+    tct_arena arena;
+    TCT_VEC(kernel *) kernels;
+    uint32_t *table, table_size; // kernel + 1 by hash of its text; 0: free
+    uint32_t hits;
+};
+
+// What belongs to a plan for dumping.
+typedef struct planned {
+    tct_plan *plan;
+    bool resolved;
+    const char *text; // of its kernels, NULL: not kept
+} planned;
+
+struct tct_compiler {
+    tct_target target;
+    int threads;
+    tct_jit *jit;
+    tct_arena arena;
+    tct_kernel_set set;
+    TCT_VEC(planned) plans;
+    tct_compile_stats stats;
+};
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// --- Kernels ---
+
+static uint64_t hash_text(const char *s) {
+    uint64_t h = UINT64_C(0xCBF29CE484222325);
+    for (; *s; s++) h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001B3);
+    return h ^ h >> 32;
+}
+
+static kernel *find_or_add(tct_kernel_set *set, const char *text) {
+    if (2 * set->kernels.len >= set->table_size) {
+        uint32_t size = set->table_size ? 2 * set->table_size : 256;
+        uint32_t *table = TCT_NEW_ARRAY(&set->arena, uint32_t, size);
+        for (uint32_t k = 0; k < set->kernels.len; k++) {
+            uint64_t at = set->kernels.data[k]->hash & (size - 1);
+            while (table[at]) at = (at + 1) & (size - 1);
+            table[at] = k + 1;
+        }
+        set->table = table;
+        set->table_size = size;
+    }
+    uint64_t hash = hash_text(text), at = hash & (set->table_size - 1);
+    for (; set->table[at]; at = (at + 1) & (set->table_size - 1)) {
+        kernel *k = set->kernels.data[set->table[at] - 1];
+        if (k->hash == hash && strcmp(k->text, text) == 0) return k;
+    }
+    kernel *k = TCT_NEW(&set->arena, kernel);
+    k->hash = hash;
+    k->text = tct_arena_strdup(&set->arena, text);
+    TCT_PUSH(&set->kernels, k);
+    set->table[at] = (uint32_t)set->kernels.len;
+    return k;
+}
+
+static void emit_loop(const void *data, LLVMModuleRef module, const tct_target *target) {
+    const kernel *k = data;
+    tct_loop_emit(k->loop, k->symbol, module, target);
+}
+
+static void free_loop(tct_loop *loop) {
+    tct_arena *arena = loop->arena; // the loop lies in it
+    tct_arena_free(arena);
+    tct_heap_free(arena);
+}
+
+const char *tct_kernel_set_loop(tct_kernel_set *set, tct_loop *loop) {
+    tct_buf text = {0};
+    tct_loop_print(loop, &text);
+    kernel *k = find_or_add(set, text.data);
+    tct_buf_free(&text);
+    if (k->symbol) {
+        set->hits++;
+        free_loop(loop);
+        return k->symbol;
+    }
+    k->symbol = tct_arena_printf(&set->arena, "%s_%016" PRIx64, loop->tile ? "tile" : "loop", k->hash);
+    k->loop = loop;
+    k->unit = (tct_unit){k->symbol, emit_loop, k, (double)(loop->n_values + loop->cost) * loop->unroll / 16};
+    return k->symbol;
+}
+
+const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol) {
+    kernel *k = find_or_add(set, symbol);
+    if (k->symbol) {
+        set->hits++;
+    } else {
+        k->symbol = k->text;
+        k->unit = tct_gemm_unit(k->symbol);
+    }
+    return k->symbol;
+}
+
+static kernel *kernel_by_symbol(const tct_kernel_set *set, const char *symbol) {
+    for (size_t k = 0; k < set->kernels.len; k++)
+        if (set->kernels.data[k]->symbol == symbol) return set->kernels.data[k];
+    return NULL;
+}
+
+static void set_free(tct_kernel_set *set) {
+    for (size_t k = 0; k < set->kernels.len; k++)
+        if (set->kernels.data[k]->loop) free_loop(set->kernels.data[k]->loop);
+    TCT_VEC_FREE(&set->kernels);
+    tct_arena_free(&set->arena);
+}
+
+// --- The compiler ---
+
+tct_compiler *tct_compiler_new(tct_diag *d, const char *isa, int threads) {
+    tct_isa which = tct_isa_host();
+    if (isa && !tct_isa_parse(isa, &which)) {
+        tct_error(d, "E0902", TCT_NO_SPAN, "there is no instruction set called '%s'", isa);
+        tct_help(d, "base, avx2, avx512 and avx512bf16 are there");
+        return NULL;
+    }
+    tct_jit *jit = tct_jit_new(d);
+    if (!jit) return NULL;
+    tct_compiler *c = tct_alloc(sizeof *c);
+    c->target = tct_target_of(which);
+    c->jit = jit;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    c->threads = threads > 0 ? threads : cores > 0 ? (int)cores : 1;
+    return c;
+}
+
+void tct_compiler_free(tct_compiler *c) {
+    if (!c) return;
+    tct_jit_free(c->jit);
+    set_free(&c->set);
+    TCT_VEC_FREE(&c->plans);
+    tct_arena_free(&c->arena);
+    tct_heap_free(c);
+}
+
+static bool compile_new_kernels(tct_diag *d, tct_compiler *c) {
+    TCT_VEC(tct_unit) units = {0};
+    TCT_VEC(kernel *) fresh = {0};
+    for (size_t k = 0; k < c->set.kernels.len; k++) {
+        kernel *x = c->set.kernels.data[k];
+        if (x->compiled) continue;
+        TCT_PUSH(&units, x->unit);
+        TCT_PUSH(&fresh, x);
+    }
+    tct_objects objects = {0};
+    bool ok = units.len == 0 || (tct_units_compile(d, &c->target, units.data, units.len, c->threads, &objects) &&
+                                 tct_jit_add(d, c->jit, &objects));
+    for (size_t k = 0; k < fresh.len && ok; k++) {
+        fresh.data[k]->fn = tct_jit_lookup(d, c->jit, fresh.data[k]->symbol);
+        fresh.data[k]->compiled = ok = fresh.data[k]->fn != NULL;
+    }
+    TCT_VEC_FREE(&units);
+    TCT_VEC_FREE(&fresh);
+    return ok;
+}
+
+static void resolve(tct_compiler *c, tct_plan *plan) {
+    for (uint32_t k = 0; k < plan->n_kernels; k++) plan->kernels[k].fn = kernel_by_symbol(&c->set, plan->kernels[k].symbol)->fn;
+    for (uint32_t k = 0; k < plan->n_scans; k++) resolve(c, (tct_plan *)plan->scans[k].body);
+}
+
+bool tct_compiler_finish(tct_diag *d, tct_compiler *c) {
+    double start = now();
+    bool ok = compile_new_kernels(d, c);
+    for (size_t k = 0; k < c->plans.len && ok; k++) {
+        planned *p = &c->plans.data[k];
+        if (!p->resolved) resolve(c, p->plan);
+        p->resolved = true;
+    }
+    c->stats.code_seconds += now() - start;
+    return ok;
+}
+
+static uint32_t steps_of(const tct_plan *plan) {
+    uint32_t n = plan->n_steps;
+    for (uint32_t k = 0; k < plan->n_scans; k++) n += steps_of(plan->scans[k].body);
+    return n;
+}
+
+tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o) {
+    static const tct_compile_options none;
+    if (!o) o = &none;
+    double start = now();
+    g = tct_passes_run(d, g, o->passes ? o->passes : "default", o->trace);
+    if (!g) return NULL;
+    g = tct_pass_fuse(g);
+    double planning = now();
+    c->stats.pass_seconds += planning - start;
+    tct_buf text = {0};
+    tct_plan *plan = tct_plan_make(d, &c->arena, g, &c->target, &c->set, o->keep_text ? &text : NULL);
+    c->stats.plan_seconds += now() - planning;
+    if (plan) {
+        planned p = {plan, false, o->keep_text ? tct_arena_strdup(&c->arena, text.data ? text.data : "") : NULL};
+        TCT_PUSH(&c->plans, p);
+        c->stats.graphs++;
+        c->stats.steps += steps_of(plan);
+    }
+    tct_buf_free(&text);
+    if (!plan || o->defer) return plan;
+    return tct_compiler_finish(d, c) ? plan : NULL;
+}
+
+tct_compile_stats tct_compiler_stats(const tct_compiler *c) {
+    tct_compile_stats s = c->stats;
+    s.kernels = (uint32_t)c->set.kernels.len;
+    s.kernel_hits = c->set.hits;
+    return s;
+}
+
+// --- Dumps ---
+
+static void dump_units(const tct_compiler *c, const tct_plan *plan, tct_text_stage stage, bool *seen, tct_buf *out) {
+    for (uint32_t k = 0; k < plan->n_kernels; k++) {
+        for (size_t j = 0; j < c->set.kernels.len; j++) {
+            const kernel *x = c->set.kernels.data[j];
+            if (x->symbol != plan->kernels[k].symbol || seen[j]) continue;
+            seen[j] = true;
+            tct_diag d = {0};
+            tct_unit_text(&d, &c->target, &x->unit, stage, out);
+            tct_diag_free(&d);
+        }
+    }
+    for (uint32_t k = 0; k < plan->n_scans; k++) dump_units(c, plan->scans[k].body, stage, seen, out);
+}
+
+void tct_compiler_dump(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage, tct_buf *out) {
+    if (stage == TCT_DUMP_PLAN) {
+        tct_plan_print(plan, out);
+        return;
+    }
+    if (stage == TCT_DUMP_KERNEL) {
+        for (size_t k = 0; k < c->plans.len; k++)
+            if (c->plans.data[k].plan == plan && c->plans.data[k].text) tct_buf_puts(out, c->plans.data[k].text);
+        return;
+    }
+    bool *seen = tct_alloc(c->set.kernels.len + 1);
+    dump_units(c, plan, stage == TCT_DUMP_LLVM ? TCT_TEXT_LLVM : TCT_TEXT_ASM, seen, out);
+    tct_heap_free(seen);
+}

@@ -1,0 +1,94 @@
+// Internal to codegen/plan*.c: a plan in the making. Steps in the graph's order, on storages that have no place yet; then
+// an order of steps, then places.
+#ifndef TCT_CODEGEN_PLAN_BUILD_H
+#define TCT_CODEGEN_PLAN_BUILD_H
+
+#include "codegen/lower.h"
+#include "codegen/plan.h"
+
+// Memory of one value. Several may become one (`root`).
+typedef struct tct_storage {
+    uint8_t place, dtype; // tct_place
+    uint32_t index;
+    uint64_t bytes, offset;
+    uint32_t root;       // itself, or whose memory it is
+    uint32_t writer;     // first step that writes it, UINT32_MAX: the caller
+    bool scratch;        // lives within its one step
+    uint32_t first, last; // of its root: position in the order
+} tct_storage;
+
+// Where a value of the graph lies: strides in elements.
+typedef struct tct_located {
+    uint32_t storage;
+    int64_t offset, stride[TCT_IR_MAX_AXES];
+} tct_located;
+
+typedef struct tct_operand {
+    uint32_t storage;
+    int64_t offset; // bytes
+    bool read, written;
+} tct_operand;
+
+typedef struct tct_pstep {
+    tct_step_kind kind;
+    uint32_t n_operands;
+    tct_operand *operands;
+    const char *label;
+    tct_span span;
+    double flops, bytes;
+    tct_loop *loop;      // loop kernels, and the epilogue of a product; in an arena of its own on the heap
+    uint32_t scatter_base; // scatter: the operand that is its base, counted from 1; 0: no scatter
+    tct_gemm_plan *gemm; // products
+    tct_plan_scan *scan;
+    tct_plan_foreign *foreign;
+    uint32_t first_edge; // UINT32_MAX: none
+    uint32_t position;   // in the order
+} tct_pstep;
+
+// A step that must run before another one though that needs nothing of it: the other overwrites what it reads.
+typedef struct tct_edge {
+    uint32_t before, next; // next edge of the same later step, UINT32_MAX: none
+} tct_edge;
+
+typedef struct tct_planner {
+    tct_diag *d;
+    tct_arena *arena; // the plan's
+    tct_arena temporary;
+    const tct_graph *g;
+    const tct_target *target;
+    tct_kernel_set *set;
+    tct_buf *text;
+    TCT_VEC(tct_storage) storages;
+    TCT_VEC(tct_pstep) steps;
+    TCT_VEC(tct_edge) edges;
+    uint32_t *walk, walks; // marks of tct_plan_leads, by step
+    uint32_t walk_size;
+    tct_located *value;   // by node
+    bool *located;
+    uint32_t **bundle;    // by node: storages of its results
+    uint32_t *order;      // steps as they run
+    uint64_t arena_bytes;
+} tct_planner;
+
+static inline uint32_t tct_root(const tct_planner *p, uint32_t s) {
+    while (p->storages.data[s].root != s) s = p->storages.data[s].root;
+    return s;
+}
+
+uint32_t tct_new_storage(tct_planner *p, tct_dtype dtype, uint64_t bytes);
+tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands);
+// A step that copies `n` elements.
+uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype, int64_t n,
+                       const char *label);
+
+bool tct_plan_steps(tct_planner *p);   // codegen/plan_steps.c: the graph as steps
+void tct_plan_share(tct_planner *p);   // codegen/plan_share.c: outputs, donated inputs, scatter in place
+void tct_plan_order(tct_planner *p);   // codegen/plan_order.c: order, life times, operands overwritten
+void tct_plan_places(tct_planner *p);  // codegen/plan_memory.c: offsets in the arena
+tct_plan *tct_plan_write(tct_planner *p); // codegen/plan_write.c
+
+void tct_add_edge(tct_planner *p, uint32_t before, uint32_t after);
+// Whether step `to` must run after step `from`.
+bool tct_plan_leads(tct_planner *p, uint32_t from, uint32_t to);
+
+#endif
