@@ -166,7 +166,7 @@ static void close_with(tct_matcher *m, tct_token t) {
     TCT_PUSH(&m->out, t);
 }
 
-static void close_bracket(tct_matcher *m, const tct_token *t) {
+static void close_bracket(tct_matcher *m, const tct_token *t, const tct_token *following) {
     size_t inner = distance_to_open(m, t);
     if (inner != SIZE_MAX) {
         if (inner > 0) close_missing(m, inner, t);
@@ -174,7 +174,8 @@ static void close_bracket(tct_matcher *m, const tct_token *t) {
         return;
     }
     const tct_token *open = top(m);
-    if (open && open->kind != TCT_TOK_LBRACE && t->kind != TCT_TOK_RBRACE) {
+    bool extra = open && following->kind == closing(open->kind); // the right one comes at once
+    if (open && open->kind != TCT_TOK_LBRACE && t->kind != TCT_TOK_RBRACE && !extra) {
         tct_error(m->d, "E0108", span_of(m, t), "expected `%s`, found `%s`",
                   tct_token_spelling(closing(open->kind)), tct_token_spelling(t->kind));
         tct_note_at(m->d, span_of(m, open), "`%s` is opened here", tct_token_spelling(open->kind));
@@ -212,14 +213,15 @@ static void match_all(tct_matcher *m) {
     bool carry_newline = false; // of a token that was dropped
     for (size_t k = 0; k < m->n_in; k++) {
         tct_token t = m->in[k];
-        size_t missing = count_missing(m, &t, k + 1 < m->n_in ? &m->in[k + 1] : &m->in[k]);
+        const tct_token *following = &m->in[k + 1 < m->n_in ? k + 1 : k];
+        size_t missing = count_missing(m, &t, following);
         if (t.kind == TCT_TOK_LBRACE && unclosed_head(m)) missing = m->stack.len;
         if (missing) close_missing(m, missing, &t);
         t.newline = t.newline || carry_newline;
         carry_newline = false;
         if (is_closing(t.kind)) {
             size_t before = m->out.len;
-            close_bracket(m, &t);
+            close_bracket(m, &t, following);
             carry_newline = m->out.len == before && t.newline;
             continue;
         }

@@ -32,14 +32,17 @@ static const tct_habit habits[] = {
 };
 enum { N_HABITS = sizeof habits / sizeof habits[0] };
 
-// Characters that look like one of ours.
+// Characters that look like one of ours, and what is meant (END: left out).
 static const struct {
     utf8proc_int32_t c;
+    tct_token_kind meant;
     const char *ascii;
 } lookalikes[] = {
-    {0x2212, "-"},  {0x2013, "-"},  {0x2014, "-"},  {0x00D7, "*"},  {0x00B7, "*"},
-    {0x2264, "<="}, {0x2265, ">="}, {0x2260, "!="}, {0x2192, "->"}, {0x2026, ".."},
-    {0x201C, "\""}, {0x201D, "\""}, {0x00A0, " "},
+    {0x2212, TCT_TOK_MINUS, "-"}, {0x2013, TCT_TOK_MINUS, "-"}, {0x2014, TCT_TOK_MINUS, "-"},
+    {0x00D7, TCT_TOK_STAR, "*"},  {0x00B7, TCT_TOK_STAR, "*"},  {0x2264, TCT_TOK_LE, "<="},
+    {0x2265, TCT_TOK_GE, ">="},   {0x2260, TCT_TOK_NE, "!="},   {0x2192, TCT_TOK_ARROW, "->"},
+    {0x2026, TCT_TOK_DOTS, ".."}, {0x201C, TCT_TOK_END, "\""},  {0x201D, TCT_TOK_END, "\""},
+    {0x00A0, TCT_TOK_END, " "},
 };
 
 typedef struct tct_lexer {
@@ -48,7 +51,8 @@ typedef struct tct_lexer {
     tct_tokens *out;
     uint32_t file, pos, len;
     const char *text;
-    bool newline; // a line began since the last token
+    bool after_bad; // a character was left out: the next token's errors are its echo
+    bool newline;   // a line began since the last token
     bool habit_seen[N_HABITS];
     tct_buf doc;        // `///` lines since the last token
     const char **names; // interned, open addressing
@@ -135,6 +139,8 @@ static tct_token *add(tct_lexer *x, tct_token_kind kind, uint32_t begin, uint32_
     if (x->doc.len) t.doc = tct_arena_strndup(x->arena, x->doc.data, x->doc.len);
     x->doc.len = 0;
     x->newline = false;
+    t.broken = x->after_bad;
+    x->after_bad = false;
     TCT_PUSH(&x->out->list, t);
     return &x->out->list.data[x->out->list.len - 1];
 }
@@ -316,7 +322,7 @@ static void string(tct_lexer *x, char quote) {
         uint32_t end = x->pos;
         while (end > begin + 1 && (x->text[end - 1] == '\r' || x->text[end - 1] == ' ')) end--;
         tct_error(x->d, "E0102", span_of(x, begin, end), "the string has no end");
-        tct_help(x->d, "close it with %c on the same line; a line break in a string is written \\n", quote);
+        tct_help(x->d, "close it with \" on the same line; a line break in a string is written \\n");
     }
     tct_token *t = add(x, TCT_TOK_STRING, begin, x->pos);
     t->text = value.data ? tct_arena_strndup(x->arena, value.data, value.len) : "";
@@ -340,12 +346,17 @@ static void unexpected(tct_lexer *x) {
     uint32_t begin = x->pos, n;
     utf8proc_int32_t c = code_point(x, begin, &n);
     x->pos += n;
+    x->after_bad = true;
     if (c < 0) return; // reported by check_utf8
     for (size_t k = 0; k < sizeof lookalikes / sizeof lookalikes[0]; k++) {
         if (lookalikes[k].c != c) continue;
         tct_error(x->d, "E0101", span_of(x, begin, x->pos), "unexpected character `%.*s` (U+%04X)", (int)n,
                   x->text + begin, (unsigned)c);
         tct_help(x->d, "the language writes `%s`", lookalikes[k].ascii);
+        if (lookalikes[k].meant != TCT_TOK_END) {
+            add(x, lookalikes[k].meant, begin, x->pos);
+            x->after_bad = false;
+        }
         return;
     }
     while (x->pos < x->len && (unsigned char)x->text[x->pos] >= 0x80 && code_point(x, x->pos, &n) >= 0)

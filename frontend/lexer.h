@@ -84,7 +84,7 @@ typedef struct tct_token {
     uint32_t begin, end; // bytes of the source
     bool newline;        // first on its line
     bool inserted;       // a closing bracket that was missing: begin == end
-    bool broken;         // stands between an opening bracket and an inserted ) or ]
+    bool broken;         // errors here are the echo of one reported: of a missing ) or ], of a bad character
     bool starts;         // layout, set by the parser: begins an item, statement, member or value
     bool tight_before;   // layout: no space before (a call's parenthesis)
     bool tight_after;    // no space after (unary minus, the brace of a structure)

@@ -112,13 +112,28 @@ bool tct_check_height(tct_parser *p, uint32_t height, tct_span span) {
     return height <= TCT_MAX_NESTING || report_depth(p, span);
 }
 
+// Whether a line that begins with `t` goes on with the statement before.
+static bool continues_line(const tct_token *t) {
+    switch (t->kind) {
+    case TCT_TOK_ELSE:
+    case TCT_TOK_WITH:
+    case TCT_TOK_AND:
+    case TCT_TOK_OR:
+    case TCT_TOK_DIV:
+        return true;
+    default:
+        return t->kind >= TCT_TOK_ARROW && t->kind != TCT_TOK_MINUS && t->match == TCT_NO_TOKEN;
+    }
+}
+
 void tct_skip_entry(tct_parser *p, uint32_t open, uint32_t first) {
     uint32_t close = open == TCT_NO_TOKEN ? p->n - 1 : p->list[open].match;
-    while (p->pos < close && !(p->pos > first && tct_tok(p)->newline && tct_tok(p)->open == open)) {
-        // what stands in braces of its own is jumped over
-        uint32_t match = tct_tok(p)->match;
-        bool opens = match != TCT_NO_TOKEN && match > p->pos;
-        p->pos = opens && tct_tok(p)->open == open ? match + 1 : p->pos + 1;
+    while (p->pos < close) {
+        const tct_token *t = tct_tok(p);
+        if (p->pos > first && t->newline && t->open == open && !continues_line(t)) return;
+        // what stands in brackets of its own is jumped over
+        bool opens = t->match != TCT_NO_TOKEN && t->match > p->pos && t->open == open;
+        p->pos = opens ? t->match + 1 : p->pos + 1;
     }
     if (p->pos > close) p->pos = close;
 }
@@ -391,17 +406,15 @@ static bool parse_item(tct_parser *p, tct_item *item) {
     }
 }
 
-// Moves to the next line that begins an item.
+// Moves to the next line that begins at the left edge: an item, or what was meant as one.
 static void skip_item(tct_parser *p, uint32_t first) {
+    const char *text = tct_diag_source(p->d, p->ast->file)->text;
+    uint32_t begin;
     do {
         tct_skip_entry(p, TCT_NO_TOKEN, first);
         first = p->pos;
-        tct_token_kind k = tct_tok(p)->kind;
-        if (k == TCT_TOK_USE || k == TCT_TOK_GRAPH || k == TCT_TOK_FN || k == TCT_TOK_OPTIMIZER ||
-            k == TCT_TOK_EXTERN || k == TCT_TOK_PIPELINE || tct_is_word(tct_tok(p), "model") ||
-            tct_is_word(tct_tok(p), "config"))
-            return;
-    } while (!tct_is(p, TCT_TOK_END));
+        begin = tct_tok(p)->begin;
+    } while (!tct_is(p, TCT_TOK_END) && begin > 0 && text[begin - 1] != '\n');
 }
 
 typedef struct tct_order {

@@ -155,7 +155,7 @@ static tct_expr *parse_if(tct_parser *p) {
     e->then = value_block(p, "after the condition", true);
     if (!e->then) return NULL;
     if (!tct_is(p, TCT_TOK_ELSE)) {
-        tct_expected(p, "`else`: an if that is a value has both");
+        tct_expected(p, "`else` (an `if` that is a value has both)");
         return NULL;
     }
     p->pos++;

@@ -117,25 +117,25 @@ static tct_stmt *parse_if(tct_parser *p) {
     s->body = tct_parse_block(p, "after the condition", false);
     if (!s->body) return NULL;
     bool ok = s->value != NULL;
-    if (tct_accept(p, TCT_TOK_ELSE)) {
-        if (tct_is(p, TCT_TOK_IF)) {
-            uint32_t inner = p->pos;
-            if (!tct_enter(p)) return NULL;
-            tct_stmt *chain = parse_if(p);
-            tct_leave(p);
-            if (!chain) return NULL;
-            s->otherwise = TCT_NEW(&p->ast->arena, tct_block);
-            TCT_TREE_PUSH(p, s->otherwise->stmts, s->otherwise->n_stmts, chain);
-            s->otherwise->span = tct_span_from(p, inner);
-        } else {
-            s->otherwise = tct_parse_block(p, "after `else`", false);
-            ok = ok && s->otherwise;
-        }
-    } else if (tct_is_word(tct_tok(p), "elif") || tct_is_word(tct_tok(p), "elseif")) {
+    bool elif = tct_is_word(tct_tok(p), "elif") || tct_is_word(tct_tok(p), "elseif");
+    if (elif) {
+        ok = false;
         if (tct_syntax_error(p, "E0106", tct_token_span(p, tct_tok(p)), "`%s` is not a keyword",
                              tct_tok(p)->text))
             tct_help(p->d, "write `else if`");
-        return NULL;
+    }
+    if (elif || (tct_accept(p, TCT_TOK_ELSE) && tct_is(p, TCT_TOK_IF))) {
+        uint32_t inner = p->pos;
+        if (!tct_enter(p)) return NULL;
+        tct_stmt *chain = parse_if(p);
+        tct_leave(p);
+        if (!chain) return NULL;
+        s->otherwise = TCT_NEW(&p->ast->arena, tct_block);
+        TCT_TREE_PUSH(p, s->otherwise->stmts, s->otherwise->n_stmts, chain);
+        s->otherwise->span = tct_span_from(p, inner);
+    } else if (p->list[p->pos - 1].kind == TCT_TOK_ELSE) {
+        s->otherwise = tct_parse_block(p, "after `else`", false);
+        ok = ok && s->otherwise;
     }
     s->span = tct_span_from(p, first);
     return ok ? s : NULL;

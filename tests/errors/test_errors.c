@@ -1,0 +1,141 @@
+// Golden errors: every NAME.tct of this folder gives exactly the messages of NAME.txt. Set TERCET_UPDATE=1 to
+// rewrite those that differ. A case whose first lines are `// --set KEY=VALUE` is checked with these config
+// values. Every code of syntax, names, types, config and stages has a case, and every code has its section in
+// docs/errors.md.
+#include "base/file.h"
+#include "frontend/elab.h"
+#include "frontend/modules.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct {
+    const char *id, *summary;
+} codes[] = {
+#define CODE(id, summary) {#id, summary},
+#include "base/codes.def"
+#undef CODE
+};
+enum { N_CODES = sizeof codes / sizeof codes[0], MAX_SETS = 8, MAX_ERRORS = 20 };
+
+// The `// --set KEY=VALUE` lines at the top of a case.
+static size_t read_sets(tct_arena *a, const char *text, tct_setting *sets) {
+    static const char begin[] = "// --set ";
+    size_t n = 0;
+    for (; strncmp(text, begin, sizeof begin - 1) == 0 && n < MAX_SETS; n++) {
+        text += sizeof begin - 1;
+        size_t length = strcspn(text, "\n"), key = strcspn(text, "=");
+        assert_true(key < length);
+        sets[n].name = tct_arena_strndup(a, text, key);
+        sets[n].value = tct_arena_strndup(a, text + key + 1, length - key - 1);
+        text += length + 1;
+    }
+    return n;
+}
+
+// What `tercet check` says about the case; the codes that it reports are marked in `seen`.
+static tct_buf messages_of(const char *path, bool *seen) {
+    tct_diag d = {.max_errors = MAX_ERRORS};
+    char *text;
+    size_t len;
+    assert_true(tct_file_read(&d, path, &text, &len));
+    tct_setting sets[MAX_SETS];
+    size_t n_sets = read_sets(&d.arena, text, sets);
+    tct_package package = {0};
+    if (tct_package_load_text(&d, &package, path, text, len, "std"))
+        tct_check(&d, &package, sets, n_sets, false);
+    for (size_t m = 0; m < d.messages.len; m++)
+        for (int k = 0; k < N_CODES; k++)
+            if (strcmp(d.messages.data[m].code, codes[k].id) == 0) seen[k] = true;
+    tct_buf out = {0};
+    tct_buf_puts(&out, "");
+    tct_diag_render(&d, &out, false);
+    tct_package_free(&package);
+    tct_heap_free(text);
+    tct_diag_free(&d);
+    return out;
+}
+
+// True when the case gives what its .txt says, or was rewritten.
+static bool check_case(const char *path, bool *seen) {
+    tct_diag d = {0};
+    const char *golden = tct_arena_printf(&d.arena, "%.*s.txt", (int)strlen(path) - 4, path);
+    tct_buf got = messages_of(path, seen);
+    char *expected = NULL;
+    bool same = tct_file_read(&d, golden, &expected, NULL) && strcmp(expected, got.data) == 0;
+    if (!same && getenv("TERCET_UPDATE")) {
+        same = tct_file_write(&d, golden, got.data, got.len);
+        fprintf(stderr, "%s: rewritten\n", golden);
+    }
+    if (!same)
+        fprintf(stderr, "%s: expected\n%s\nfound\n%s\n", path, expected ? expected : "(no file)", got.data);
+    tct_heap_free(expected);
+    tct_buf_free(&got);
+    tct_diag_free(&d);
+    return same;
+}
+
+static void test_cases(void **state) {
+    (void)state;
+    tct_arena a = {0};
+    bool seen[N_CODES] = {0};
+    size_t n, differing = 0, missing = 0;
+    const char **names = tct_folder_files(&a, "tests/errors", &n);
+    for (size_t k = 0; k < n; k++)
+        differing += !check_case(tct_path_join(&a, "tests/errors", names[k]), seen);
+    for (int k = 0; k < N_CODES; k++) {
+        bool of_source = codes[k].id[1] == '0' && codes[k].id[2] >= '1' && codes[k].id[2] <= '5';
+        if (!of_source || seen[k]) continue;
+        fprintf(stderr, "%s (%s): no case in tests/errors\n", codes[k].id, codes[k].summary);
+        missing++;
+    }
+    tct_arena_free(&a);
+    assert_true(n > 0);
+    assert_int_equal(differing, 0);
+    assert_int_equal(missing, 0);
+}
+
+static void test_no_code_stands_for_two_errors(void **state) {
+    (void)state;
+    for (int k = 1; k < N_CODES; k++)
+        if (strcmp(codes[k - 1].id, codes[k].id) >= 0) fail_msg("%s: twice, or out of order", codes[k].id);
+}
+
+// A section `## E0104 …` for every code, and none for a code that isn't there.
+static void test_every_code_is_explained(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    char *text;
+    assert_true(tct_file_read(&d, "docs/errors.md", &text, NULL));
+    size_t missing = 0;
+    for (int k = 0; k < N_CODES; k++) {
+        const char *heading = tct_arena_printf(&d.arena, "\n## %s %s\n", codes[k].id, codes[k].summary);
+        if (strstr(text, heading)) continue;
+        fprintf(stderr, "docs/errors.md has no section `## %s %s`\n", codes[k].id, codes[k].summary);
+        missing++;
+    }
+    for (const char *at = text; (at = strstr(at, "\n## E")); at++) {
+        bool known = false;
+        for (int k = 0; k < N_CODES; k++) known = known || strncmp(at + 4, codes[k].id, 5) == 0;
+        if (!known) fail_msg("docs/errors.md explains %.5s, which base/codes.def lacks", at + 4);
+    }
+    tct_heap_free(text);
+    tct_diag_free(&d);
+    assert_int_equal(missing, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_no_code_stands_for_two_errors),
+        cmocka_unit_test(test_every_code_is_explained),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
