@@ -45,10 +45,12 @@ typedef enum tct_gemm_slot {
 typedef struct tct_gemm_args {
     int64_t element_bytes, path, accumulate;
     int64_t batch, m, n, k;
-    int64_t mr, nr;         // the register tile; of dot products, nr = nc
-    int64_t lanes;          // steps of k that a turning pack kernel does at once
-    int64_t kc;             // k's block: one pass of the micro-kernel
-    int64_t mc, nc;         // a task's box of C
+    int64_t mr, nr; // the register tile; of dot products, nr = nc
+    int64_t lanes;  // steps of k that a turning pack kernel does at once
+    int64_t kc;     // k's block: one pass of the micro-kernel
+    int64_t mc, nc; // a task's box of C
+    int64_t ms, ks; // what of A is packed at once, for all threads, when shared_a; else m and k
+    int64_t shared_a;
     int64_t feed_a, feed_b; // tct_gemm_feed
     int64_t a_by_row;       // direct A: k is contiguous (else m is)
     int64_t slot[TCT_GEMM_N_SLOTS];
@@ -58,10 +60,14 @@ typedef struct tct_gemm_args {
 enum { TCT_GEMM_N_ARGS = sizeof(tct_gemm_args) / sizeof(int64_t) };
 
 // mr × n of C (rows ldc apart) from k steps of A and B. A: a[i * as + k] or a[k * as + i], whichever the
-// kernel was made for; B: b[k * bs + j]. Strides in elements; accumulate: adds to C instead of overwriting
-// it.
+// kernel was made for; B: b[k * bs + j], of dot products b[j * bs + k]. Strides in elements; accumulate: adds
+// to C instead of overwriting it. On the way it fetches next, next + next_stride, … (elements; any addresses)
+// for what comes after.
 typedef void (*tct_gemm_micro_fn)(int64_t k, const void *a, int64_t as, const void *b, int64_t bs, void *c,
-                                  int64_t ldc, int64_t n, int64_t accumulate);
+                                  int64_t ldc, int64_t n, int64_t accumulate, const void *next,
+                                  int64_t next_stride);
+enum { TCT_GEMM_STEPS_A_FETCH = 4 }; // of k
+
 // Packs `w` ≤ width rows (or columns) by k steps: out[k * out_stride + i] = in[i, k]; the other of i and k is
 // contiguous, as the kernel was made for, and `stride` elements apart.
 typedef void (*tct_gemm_pack_fn)(void *out, int64_t out_stride, const void *in, int64_t stride, int64_t w,
@@ -69,7 +75,7 @@ typedef void (*tct_gemm_pack_fn)(void *out, int64_t out_stride, const void *in, 
 
 // Bytes of scratch that one thread needs, 64-aligned. An epilogue's own scratch lies after it.
 uint64_t tct_gemm_scratch(const tct_gemm_args *g);
-// Tasks that the product is cut into, from its shape alone.
+// Boxes that the product is cut into, from its shape alone.
 int64_t tct_gemm_tasks(const tct_gemm_args *g);
 
 // Runs a product. bufs: C, A, B, then what the epilogue uses. `kernels`: the step's. The pool's scratch must

@@ -50,7 +50,8 @@ static void pack_piece(const tct_gemm_side *s, char *out, const char *in, int64_
            k_stride * bytes, w, k - done, bytes);
 }
 
-void tct_gemm_pack_panel(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, char *out) {
+// Packs [w0, w1) × [k0, k1) of one panel, w1 - w0 ≤ width.
+static void pack_panel(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, char *out) {
     for (int64_t w = w0, w_run; w < w1; w += w_run) {
         int64_t at_w = tct_gemm_locate(s->w, w, &w_run);
         w_run = least(w_run, w1 - w);
@@ -61,4 +62,15 @@ void tct_gemm_pack_panel(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t
                        s->base + (at_w + at_k) * s->element_bytes, w_run, k_run);
         }
     }
+}
+
+void tct_gemm_pack_block(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, char *out) {
+    // Memory is read along its rows: a few steps of k across all panels where the panels' own axis is
+    // contiguous.
+    enum { STEPS = 16 };
+    int64_t steps = s->feed == TCT_GEMM_COPIED ? STEPS : k1 - k0;
+    for (int64_t k = k0; k < k1; k += steps)
+        for (int64_t w = w0; w < w1; w += s->width)
+            pack_panel(s, w, least(w + s->width, w1), k, least(k + steps, k1),
+                       out + ((w - w0) * (k1 - k0) + (k - k0) * s->width) * s->element_bytes);
 }

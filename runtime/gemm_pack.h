@@ -17,8 +17,8 @@ typedef struct tct_gemm_side {
     tct_gemm_pack_fn pack; // NULL when gathered
 } tct_gemm_side;
 
-// Packs [w0, w1) × [k0, k1) of the operand, w1 - w0 ≤ width: element (w, k) goes to out[(k - k0) · width + w
-// - w0].
-void tct_gemm_pack_panel(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, char *out);
+// Packs [w0, w1) × [k0, k1) of the operand as panels of `width`, one after the other: panel p holds element
+// (w, k) at (k - k0) · width + w - w0 - p · width. w0 is a multiple of the width.
+void tct_gemm_pack_block(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, char *out);
 
 #endif

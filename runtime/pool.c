@@ -36,6 +36,8 @@ struct tct_pool {
     worker *workers; // threads - 1
     void **scratch;  // one a thread
     uint64_t scratch_bytes;
+    void *shared;
+    uint64_t shared_bytes;
     // The run; written by the caller while the gate is shut and nobody inside.
     tct_task_fn task;
     void *ctx;
@@ -130,6 +132,7 @@ void tct_pool_free(tct_pool *p) {
     ring(p);
     for (int i = 0; i + 1 < p->threads; i++) pthread_join(p->workers[i].thread, NULL);
     for (int i = 0; i < p->threads; i++) free(p->scratch[i]);
+    free(p->shared);
     free(p->scratch);
     free(p->workers);
     free(p);
@@ -172,3 +175,13 @@ void tct_pool_reserve_scratch(tct_pool *p, uint64_t bytes) {
 }
 
 void *tct_pool_scratch(tct_pool *p, int thread) { return p->scratch[thread]; }
+
+void *tct_pool_shared(tct_pool *p, uint64_t bytes) {
+    if (bytes > p->shared_bytes) {
+        free(p->shared);
+        p->shared = tct_try_alloc(bytes, 64);
+        if (!p->shared) tct_out_of_memory(bytes);
+        p->shared_bytes = bytes;
+    }
+    return p->shared;
+}

@@ -1,4 +1,5 @@
-// A persistent pool of threads that runs numbered tasks. Which thread runs which task never shows in a result.
+// A persistent pool of threads that runs numbered tasks. Which thread runs which task never shows in a
+// result.
 #ifndef TCT_RUNTIME_POOL_H
 #define TCT_RUNTIME_POOL_H
 
@@ -11,12 +12,16 @@ tct_pool *tct_pool_new(int threads);
 void tct_pool_free(tct_pool *pool);
 int tct_pool_threads(const tct_pool *pool);
 
-// Runs task(ctx, begin, end, thread) over [0, n) cut into ranges, and returns when all are done. One caller at a time.
+// Runs task(ctx, begin, end, thread) over [0, n) cut into ranges, and returns when all are done. One caller
+// at a time.
 typedef void (*tct_task_fn)(void *ctx, int64_t begin, int64_t end, int thread);
 void tct_pool_run(tct_pool *pool, int64_t n, tct_task_fn task, void *ctx);
 
 // Scratch memory of one thread, at least `bytes`, 64-byte aligned; grows between runs, never during one.
 void tct_pool_reserve_scratch(tct_pool *pool, uint64_t bytes);
 void *tct_pool_scratch(tct_pool *pool, int thread);
+// Memory of at least `bytes` that all threads of a run share, 64-byte aligned, not cleared; for the caller,
+// between runs. The next call may move it.
+void *tct_pool_shared(tct_pool *pool, uint64_t bytes);
 
 #endif
