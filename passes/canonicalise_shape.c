@@ -94,6 +94,14 @@ static tct_value sum_of_dot(tct_canon *c, attributes attr, const tct_node *dot) 
     return tct_canon_make(c, TCT_IR_DOT, (tct_value[]){a, b}, 2, &contracted);
 }
 
+// 0 <= index < size of the axis.
+static tct_value is_inside(tct_canon *c, tct_value index, tct_axis along) {
+    tct_value size = tct_const_int(c->r.to, TCT_I32, size_of(c, along));
+    tct_value below = tct_canon_bin(c, TCT_IR_LT, index, size);
+    tct_value above = tct_canon_bin(c, TCT_IR_GE, index, tct_const_int(c->r.to, TCT_I32, 0));
+    return tct_canon_bin(c, TCT_IR_AND, above, below);
+}
+
 // v is true at index i (returned) along the axis, and nowhere else: a comparison with an iota.
 static tct_value position(const tct_canon *c, tct_value v, tct_axis along) {
     const tct_node *n = node(c, v);
@@ -115,10 +123,7 @@ static tct_value sum_of_one(tct_canon *c, attributes attr, const tct_node *choic
         bool one = index != TCT_NO_VALUE && tct_canon_const(c, none, &zero) && zero == 0 &&
                    !tct_node_has_axis(node(c, x), along) && size_of(c, along) > 0;
         if (!one) continue;
-        tct_value size = tct_const_int(c->r.to, TCT_I32, size_of(c, along));
-        tct_value below = tct_canon_bin(c, TCT_IR_LT, index, size);
-        tct_value above = tct_canon_bin(c, TCT_IR_GE, index, tct_const_int(c->r.to, TCT_I32, 0));
-        tct_value inside = tct_canon_bin(c, TCT_IR_AND, above, below);
+        tct_value inside = is_inside(c, index, along);
         tct_value y = tct_canon_make(c, TCT_IR_WHERE, (tct_value[]){inside, x, none}, 3, NULL);
         tct_axis rest[TCT_IR_MAX_AXES];
         uint32_t n_rest = tct_axes_minus(rest, attr->axes, attr->n_axes, &along, 1);
@@ -311,9 +316,73 @@ static tct_value shape_flip(tct_canon *c, tct_value v, attributes attr) {
     return TCT_NO_VALUE;
 }
 
-// Row k at place k.
+// Elementwise, along the axis, and not worth computing everywhere for the sake of what the index picks.
+static bool picks_few(const tct_canon *c, tct_value v, int64_t picked) {
+    const tct_node *n = node(c, v);
+    int64_t all = tct_node_elements(c->r.to, n);
+    return tct_ir_ops[n->op].cls == TCT_CLASS_ELEMENTWISE && picked > 0 && all > 0 &&
+           (tct_canon_single(c, v) ? picked <= all : picked <= all / 4);
+}
+
+enum { MAX_PICKED = 32 };
+
+// One gather on its way down: what was picked already, so that shared operands are picked once.
+typedef struct picker {
+    tct_canon *c;
+    tct_value index;
+    const tct_ir_attr *attr;
+    int64_t elements; // of what is picked
+    tct_value from[MAX_PICKED], there[MAX_PICKED];
+    int n;
+} picker;
+
+// v at the index, as the operation on what its operands are there.
+static tct_value pick(picker *p, tct_value v) {
+    const tct_node *n = node(p->c, v);
+    if (!tct_node_has_axis(n, p->attr->axes[0])) return v;
+    for (int k = 0; k < p->n; k++)
+        if (p->from[k] == v) return p->there[k];
+    tct_value there = TCT_NO_VALUE;
+    if (p->n < MAX_PICKED - 4 && picks_few(p->c, v, p->elements)) {
+        tct_ir_op op = (tct_ir_op)n->op;
+        tct_ir_attr own = n->attr;
+        uint32_t n_in = n->n_in;
+        tct_value in[3];
+        memcpy(in, n->in, n_in * sizeof *in);
+        for (uint32_t k = 0; k < n_in; k++) in[k] = pick(p, in[k]);
+        there = tct_canon_make(p->c, op, in, n_in, &own);
+    } else { // as it is: what didn't fit into this walk may go down in the next round
+        there = tct_ir_emit(p->c->r.to, NULL, TCT_IR_GATHER, (tct_value[]){v, p->index}, 2, p->attr);
+    }
+    if (p->n < MAX_PICKED) {
+        p->from[p->n] = v;
+        p->there[p->n++] = there;
+    }
+    return there;
+}
+
+// Elements of the gather's result, 0 when unknown.
+static int64_t picked_elements(const tct_canon *c, const tct_value *in, attributes attr) {
+    const tct_node *x = node(c, in[0]), *index = node(c, in[1]);
+    int64_t picked = tct_node_elements(c->r.to, index);
+    for (int k = 0; k < x->n_axes; k++)
+        if (x->axes[k] != attr->axes[0] && !tct_node_has_axis(index, x->axes[k]))
+            picked *= size_of(c, x->axes[k]);
+    return picked;
+}
+
+// Row k at place k; and what is picked from an elementwise operation is computed for that alone.
 static tct_value shape_gather(tct_canon *c, const tct_value *in, attributes attr) {
     const tct_node *index = node(c, in[1]);
+    int64_t picked = picked_elements(c, in, attr);
+    if (picks_few(c, in[0], picked) && size_of(c, attr->axes[0]) > 0) {
+        tct_dtype dtype = (tct_dtype)node(c, in[0])->dtype;
+        tct_value inside = is_inside(c, in[1], attr->axes[0]);
+        picker p = {.c = c, .index = in[1], .attr = attr, .elements = picked};
+        tct_value there = pick(&p, in[0]);
+        tct_value none = tct_const_int(c->r.to, dtype, 0);
+        return tct_canon_make(c, TCT_IR_WHERE, (tct_value[]){inside, there, none}, 3, NULL);
+    }
     if (index->op != TCT_IR_IOTA) return TCT_NO_VALUE;
     tct_axis to = index->attr.axes[0];
     int64_t size = size_of(c, to);

@@ -5,9 +5,9 @@
 // when the axes of a group lie next to each other in the same order on both sides, so that each group is one
 // stride, and when the last axis of its result is a free one. Its result may stand in any order, so that is
 // where layouts are chosen: of all orders, the one that costs least by tct_layout_cost over its own groups
-// and what the users would like (passes/layout_wants.c), the default one among equals. So the attention
-// output [B, H, T, D], consumed by dot over (H, D), becomes [B, T, H, D]. Elementwise operations follow their
-// operands, weighed by size; everything else takes the default order.
+// and what the users would like (passes/layout_wants.c); among equals the default one, then the one nearest
+// to the operands' own. So the attention output [B, H, T, D], consumed by dot over (H, D), becomes [B, T, H,
+// D]. Elementwise operations follow their operands, weighed by size; everything else takes the default order.
 #include "passes/layout.h"
 
 #include "passes/passes.h"
