@@ -62,6 +62,7 @@ typedef struct tct_val {
     tct_dtype dtype;    // REG, PARAM: of the tensor, or what a number becomes in a graph
     const tct_axis *param_axes;
     uint32_t n_param_axes;
+    const void *data; // of stage values: see stage_internal.h
     tct_span span;
 } tct_val;
 
@@ -87,7 +88,7 @@ typedef enum tct_builder_kind { TCT_BUILD_TOP, TCT_BUILD_SCAN, TCT_BUILD_RUN } t
 
 typedef struct tct_import {
     tct_val_kind kind; // TENSOR (value of the parent's graph), REG, PARAM
-    uint32_t a, b;     // value; register; register and parameter
+    uint32_t a, b;     // value; register and dtype; register and parameter
     tct_value input;
 } tct_import;
 
@@ -98,6 +99,7 @@ typedef struct tct_builder {
     tct_graph *graph;
     tct_axis scan_axis;
     TCT_VEC(tct_import) imports;
+    struct stage_run *run; // RUN: what feeds the inputs
 } tct_builder;
 
 typedef struct tct_config_cell {
@@ -244,6 +246,7 @@ bool tct_stage_is_tensor(tct_elab *e, const tct_expr *x);
 // Evaluates an expression that isn't: static, or with code for the machine.
 tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x);
 // A register or parameter as an input of the stage's graph.
-tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v);
+// (a number as a scalar of `dtype`).
+tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v, tct_dtype dtype);
 
 #endif

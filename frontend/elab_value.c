@@ -115,11 +115,10 @@ const char *tct_val_describe(tct_elab *e, const tct_val *v) {
     case V_PARAM:
         return describe_tensor(e, v->dtype, v->param_axes, v->n_param_axes);
     case V_REG:
-        return v->n_param_axes || v->is_tensor_reg
-                   ? describe_tensor(e, v->dtype, v->param_axes, v->n_param_axes)
-               : v->s ? v->s
-                      : "a number";
+        if (v->is_tensor_reg) return describe_tensor(e, v->dtype, v->param_axes, v->n_param_axes);
+        return v->s ? v->s : "a number";
     case V_STRUCT:
+        if (v->s) return v->s;
         return v->model ? tct_arena_printf(&e->arena, "the model %s", v->model->name.text) : "a structure";
     case V_AXIS:
         return tct_arena_printf(&e->arena, "the axis %s", tct_axis_local_name(e, v->axis));
@@ -141,7 +140,7 @@ bool tct_elab_dtype(tct_elab *e, const tct_val *v, tct_dtype *out) {
     (void)e;
     if (v->kind == V_TENSOR)
         *out = tct_node_of(v->builder->graph, v->value)->dtype;
-    else if (v->kind == V_PARAM || v->kind == V_REG)
+    else if (v->kind == V_PARAM || (v->kind == V_REG && v->is_tensor_reg))
         *out = v->dtype;
     else
         return false;
@@ -210,7 +209,7 @@ tct_value tct_elab_operand(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span sp
     case V_PARAM: {
         tct_builder *root = e->builder;
         while (root->parent) root = root->parent;
-        tct_value value = tct_stage_import(e, root, v);
+        tct_value value = tct_stage_import(e, root, v, dtype);
         return value == TCT_NO_VALUE ? value : import_into(e, e->builder, root, value);
     }
     case V_INT:

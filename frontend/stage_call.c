@@ -1,0 +1,253 @@
+// Calls of stage code: procedures, foreign functions, functions of numbers, model and optimizer constructors,
+// logging.
+#include "base/file.h"
+#include "frontend/stage_internal.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    tct_math fn;
+} math_table[] = {{"abs", TCT_MATH_ABS},   {"exp", TCT_MATH_EXP},     {"log", TCT_MATH_LOG},
+                  {"sqrt", TCT_MATH_SQRT}, {"floor", TCT_MATH_FLOOR}, {"round", TCT_MATH_ROUND},
+                  {"sin", TCT_MATH_SIN},   {"cos", TCT_MATH_COS},     {"tanh", TCT_MATH_TANH}};
+
+// exp, min, float … of numbers. NULL: `name` is none of these, or not so many arguments.
+static tct_val *scalar_function(tct_elab *e, const char *name, const tct_expr *x) {
+    int math = -1;
+    for (size_t i = 0; i < sizeof math_table / sizeof *math_table; i++)
+        if (strcmp(math_table[i].name, name) == 0) math = (int)math_table[i].fn;
+    bool two = strcmp(name, "min") == 0 || strcmp(name, "max") == 0;
+    bool to_float = strcmp(name, "float") == 0, to_int = strcmp(name, "int") == 0;
+    uint32_t want = two ? 2 : 1;
+    if ((math < 0 && !two && !to_float && !to_int) || x->n_args != want || x->args[0].name.text) return NULL;
+    tct_val *v[2] = {NULL, NULL};
+    bool all_static = true;
+    for (uint32_t i = 0; i < want; i++) {
+        v[i] = tct_stage_value(e, x->args[i].value);
+        if (v[i]->kind == V_ERROR) return v[i];
+        tct_kind k = tct_stage_kind(e, v[i]);
+        if (k != TCT_KIND_INT && k != TCT_KIND_FLOAT) {
+            tct_elab_error(e, "E0502", x->args[i].value->span, "%s works on numbers and tensors, found %s",
+                           name, tct_val_describe(e, v[i]));
+            return tct_val_error(e);
+        }
+        all_static &= v[i]->kind != V_REG;
+    }
+    if (all_static) return tct_elab_operation(e, name, x);
+    tct_kind kind = tct_stage_kind(e, v[0]);
+    if (to_float) {
+        uint32_t reg = tct_stage_load(e, v[0], TCT_KIND_FLOAT, x->span);
+        return tct_stage_reg_val(e, reg, x->span);
+    }
+    if (to_int && kind == TCT_KIND_INT) return v[0];
+    uint32_t a = tct_stage_load(e, v[0], TCT_KIND_FLOAT, x->span);
+    uint32_t b = two ? tct_stage_load(e, v[1], TCT_KIND_FLOAT, x->span) : 0;
+    tct_val *out = tct_stage_scalar_reg(e, to_int ? TCT_KIND_INT : TCT_KIND_FLOAT, NULL, x->span);
+    if (two)
+        tct_stage_emit(e, TCT_I_MATH2, out->reg, a, b,
+                       strcmp(name, "max") == 0 ? TCT_MATH2_MAX : TCT_MATH2_MIN, x->span);
+    else
+        tct_stage_emit(e, to_int ? TCT_I_INT : TCT_I_MATH, out->reg, a, (uint32_t)(math < 0 ? 0 : math), 0,
+                       x->span);
+    if (two && kind == TCT_KIND_INT && tct_stage_kind(e, v[1]) == TCT_KIND_INT) { // of two ints is an int
+        tct_val *i = tct_stage_scalar_reg(e, TCT_KIND_INT, NULL, x->span);
+        tct_stage_emit(e, TCT_I_INT, i->reg, out->reg, 0, 0, x->span);
+        return i;
+    }
+    return out;
+}
+
+// log(loss = x, …) and summary("rm", accuracy = x, …).
+static tct_val *log_call(tct_elab *e, const tct_expr *x, bool summary) {
+    const char *group = NULL;
+    uint32_t first = summary ? 1 : 0;
+    if (summary) {
+        tct_val *g =
+            x->n_args && !x->args[0].name.text ? tct_stage_value(e, x->args[0].value) : tct_val_error(e);
+        if (g->kind != V_STRING) {
+            tct_elab_error(e, "E0507", x->span,
+                           "summary(\"name\", value = …): the name comes first, as a static string");
+            return tct_val_error(e);
+        }
+        group = g->s;
+    }
+    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, x->n_args + 1);
+    uint32_t *regs = TCT_NEW_ARRAY(&e->arena, uint32_t, x->n_args + 1), n = 0;
+    for (uint32_t i = first; i < x->n_args; i++) {
+        const tct_arg *a = &x->args[i];
+        if (!a->name.text) {
+            tct_elab_error(e, "E0507", a->value->span, "what is logged has a name: %s(… loss = x)",
+                           summary ? "summary" : "log");
+            return tct_val_error(e);
+        }
+        tct_val *v = tct_stage_value(e, a->value);
+        tct_kind k = tct_stage_kind(e, v);
+        if (v->kind == V_ERROR) return v;
+        if (k != TCT_KIND_INT && k != TCT_KIND_FLOAT && k != TCT_KIND_BOOL && k != TCT_KIND_STRING) {
+            tct_elab_error(e, "E0507", a->value->span, "numbers and strings are logged, found %s",
+                           tct_val_describe(e, v));
+            return tct_val_error(e);
+        }
+        names[n] = a->name.text;
+        regs[n++] = tct_stage_load(e, v, k, a->value->span);
+    }
+    tct_log l = {.group = group, .n = n, .names = names, .regs = regs};
+    TCT_PUSH(&e->stage->logs, l);
+    tct_stage_emit(e, summary ? TCT_I_SUMMARY : TCT_I_LOG, 0, (uint32_t)e->stage->logs.len - 1, 0, 0,
+                   x->span);
+    return tct_val_new(e, V_NONE, x->span);
+}
+
+static tct_kind scalar_kind(const tct_type *t, tct_kind *element) {
+    *element = TCT_KIND_NONE;
+    if (!t) return TCT_KIND_NONE;
+    const char *n = t->name.text;
+    if (strcmp(n, "int") == 0) return TCT_KIND_INT;
+    if (strcmp(n, "float") == 0) return TCT_KIND_FLOAT;
+    if (strcmp(n, "bool") == 0) return TCT_KIND_BOOL;
+    if (strcmp(n, "string") == 0 || strcmp(n, "path") == 0) return TCT_KIND_STRING;
+    tct_kind inner;
+    if (strcmp(n, "list") == 0 && t->element) {
+        *element = scalar_kind(t->element, &inner);
+        return TCT_KIND_LIST;
+    }
+    return TCT_KIND_NONE;
+}
+
+static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
+    tct_actual *actuals = TCT_NEW_ARRAY(&e->arena, tct_actual, x->n_args + 1);
+    for (uint32_t i = 0; i < x->n_args; i++)
+        actuals[i] = (tct_actual){.name = x->args[i].name, .expr = x->args[i].value};
+    int32_t *which = TCT_NEW_ARRAY(&e->arena, int32_t, item->n_params + 1);
+    if (!tct_elab_match(e, item->name.text, item->params, item->n_params, actuals, x->n_args, x->span, which))
+        return tct_val_error(e);
+    uint32_t *args = TCT_NEW_ARRAY(&e->arena, uint32_t, item->n_params + 1);
+    for (uint32_t k = 0; k < item->n_params; k++) {
+        const tct_param *p = &item->params[k];
+        const tct_expr *a = which[k] < 0 ? p->value : x->args[which[k]].value;
+        tct_kind element, kind = scalar_kind(p->type, &element);
+        if (kind == TCT_KIND_NONE) {
+            tct_elab_error(e, "E0508", p->name.span, "%s of %s has a type that stage code can't pass",
+                           p->name.text, item->name.text);
+            return tct_val_error(e);
+        }
+        args[k] = tct_stage_load(e, tct_stage_value(e, a), kind, a->span);
+        if (args[k] == NO_REG) return tct_val_error(e);
+        tct_kind have = (tct_kind)tct_stage_type(e, args[k])->element;
+        if (kind == TCT_KIND_LIST && have != element) {
+            tct_elab_error(e, "E0502", a->span, "%s of %s is a list of another type", p->name.text,
+                           item->name.text);
+            return tct_val_error(e);
+        }
+    }
+    const tct_ast *file = tct_elab_item_file(e, item);
+    const char *library = tct_path_join(&e->arena, tct_path_dir(&e->arena, file->path),
+                                        item->library.text ? item->library.text : "");
+    tct_extern ext = {.name = item->name.text,
+                      .library = library,
+                      .symbol = item->name.text,
+                      .n_args = item->n_params,
+                      .args = args,
+                      .result = NO_REG};
+    tct_val *out = tct_val_new(e, V_NONE, x->span);
+    if (item->n_results) {
+        tct_kind element, kind = scalar_kind(item->results[0].type, &element);
+        if (kind == TCT_KIND_NONE || item->n_results > 1) {
+            tct_elab_error(e, "E0508", item->name.span, "%s gives a type that stage code can't take",
+                           item->name.text);
+            return tct_val_error(e);
+        }
+        out = kind == TCT_KIND_LIST ? tct_stage_list_reg(e, element, TCT_KIND_NONE, x->span)
+                                    : tct_stage_scalar_reg(e, kind, NULL, x->span);
+        ext.result = out->reg;
+    }
+    TCT_PUSH(&e->stage->externs, ext);
+    tct_stage_emit(e, TCT_I_EXTERN, ext.result, (uint32_t)e->stage->externs.len - 1, 0, 0, x->span);
+    return out;
+}
+
+// A procedure is expanded where it is called.
+static tct_val *fn_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
+    for (stage_fn *f = e->stage->fn; f; f = f->outer)
+        if (f->item == item) {
+            tct_elab_error(e, "E0319", x->span,
+                           "%s calls itself; procedures are expanded where they are called", item->name.text);
+            return tct_val_error(e);
+        }
+    tct_actual *actuals = TCT_NEW_ARRAY(&e->arena, tct_actual, x->n_args + 1);
+    for (uint32_t i = 0; i < x->n_args; i++)
+        actuals[i] = (tct_actual){.name = x->args[i].name, .expr = x->args[i].value};
+    int32_t *which = TCT_NEW_ARRAY(&e->arena, int32_t, item->n_params + 1);
+    if (!tct_elab_match(e, item->name.text, item->params, item->n_params, actuals, x->n_args, x->span, which))
+        return tct_val_error(e);
+    for (uint32_t i = 0; i < x->n_args; i++) {
+        actuals[i].val = tct_stage_value(e, actuals[i].expr);
+        if (actuals[i].val->kind == V_ERROR) return actuals[i].val;
+    }
+    stage_fn f = {.outer = e->stage->fn, .item = item};
+    stage_loop *loop = e->stage->loop;
+    const tct_ast *file = e->file;
+    tct_scope *s = tct_scope_push(e, true);
+    s->item = item;
+    s->call = x->span;
+    e->file = tct_elab_item_file(e, item);
+    e->stage->fn = &f;
+    e->stage->loop = NULL;
+    bool ok = true;
+    for (uint32_t k = 0; k < item->n_params; k++) {
+        const tct_param *p = &item->params[k];
+        tct_val *v = which[k] < 0 ? tct_stage_value(e, p->value) : actuals[which[k]].val;
+        tct_kind element, kind = scalar_kind(p->type, &element);
+        if (kind == TCT_KIND_FLOAT && v->kind == V_INT) v = tct_val_float(e, (double)v->i, v->span);
+        if (kind != TCT_KIND_NONE && kind != TCT_KIND_LIST && tct_stage_kind(e, v) != kind &&
+            !(kind == TCT_KIND_FLOAT && tct_stage_kind(e, v) == TCT_KIND_INT)) {
+            ok = tct_elab_error(e, "E0502", x->span, "%s of %s is %s, found %s", p->name.text,
+                                item->name.text, p->type->name.text, tct_val_describe(e, v));
+        }
+        tct_scope_bind(e, p->name.text, v, p->name.span, false);
+    }
+    if (ok) tct_stage_block(e, item->body);
+    for (size_t i = 0; i < f.exits.len; i++) tct_stage_patch(e, f.exits.data[i], tct_stage_here(e));
+    TCT_VEC_FREE(&f.exits);
+    e->stage->fn = f.outer;
+    e->stage->loop = loop;
+    e->file = file;
+    tct_scope_pop(e);
+    if (!ok) return tct_val_error(e);
+    return f.result ? f.result : tct_val_new(e, V_NONE, x->span);
+}
+
+tct_val *tct_stage_call(tct_elab *e, const tct_expr *x, bool statement) {
+    const tct_expr *callee = x->a;
+    if (callee->kind != TCT_EXPR_NAME) {
+        tct_elab_error(e, "E0203", callee->span, "a name is called");
+        return tct_val_error(e);
+    }
+    const char *name = callee->name.text;
+    bool logs = strcmp(name, "log") == 0 && (x->n_args == 0 || x->args[0].name.text);
+    if (logs || strcmp(name, "summary") == 0) {
+        if (!statement) {
+            tct_elab_error(e, "E0507", x->span, "%s gives no value", name);
+            return tct_val_error(e);
+        }
+        return log_call(e, x, !logs);
+    }
+    const tct_item *item = tct_elab_item(e, name);
+    if (item && item->kind == TCT_ITEM_MODEL) return tct_stage_new_model(e, item, x);
+    if (item && item->kind == TCT_ITEM_OPTIMIZER) return tct_stage_new_optimizer(e, item, x);
+    if (item && item->kind == TCT_ITEM_FN) return fn_call(e, item, x);
+    if (item && item->kind == TCT_ITEM_EXTERN) return extern_call(e, item, x);
+    if (item) {
+        tct_elab_error(e, "E0203", x->span, "%s can't be called here", name);
+        return tct_val_error(e);
+    }
+    tct_val *v = NULL;
+    if (!(tct_stage_is_builtin(name) && strcmp(name, "mean") == 0)) v = scalar_function(e, name, x);
+    if (v) return v;
+    if (tct_stage_is_builtin(name)) return tct_stage_builtin(e, name, x);
+    tct_elab_error(e, "E0201", callee->span, "there is no %s here", name);
+    const char *near = tct_elab_suggest(e, name);
+    if (near) tct_elab_help(e, "did you mean %s?", near);
+    return tct_val_error(e);
+}

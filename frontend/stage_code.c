@@ -1,0 +1,156 @@
+// Registers and instructions of a program under construction.
+#include "frontend/stage_internal.h"
+
+#include <string.h>
+
+uint32_t tct_stage_reg(tct_elab *e, tct_reg_type type) {
+    TCT_PUSH(&e->stage->regs, type);
+    return (uint32_t)e->stage->regs.len - 1;
+}
+
+const tct_reg_type *tct_stage_type(tct_elab *e, uint32_t reg) { return &e->stage->regs.data[reg]; }
+
+uint32_t tct_stage_emit(tct_elab *e, tct_opcode op, uint32_t dst, uint32_t a, uint32_t b, uint32_t c,
+                        tct_span span) {
+    tct_instr i = {.op = (uint16_t)op, .dst = dst, .a = a, .b = b, .c = c, .span = span};
+    TCT_PUSH(&e->stage->instrs, i);
+    return (uint32_t)e->stage->instrs.len - 1;
+}
+
+uint32_t tct_stage_here(tct_elab *e) { return (uint32_t)e->stage->instrs.len; }
+
+void tct_stage_patch(tct_elab *e, uint32_t instr, uint32_t target) {
+    tct_instr *i = &e->stage->instrs.data[instr];
+    if (i->op == TCT_I_JUMP)
+        i->a = target;
+    else
+        i->b = target;
+}
+
+static const char *kind_text(tct_kind k) {
+    switch (k) {
+    case TCT_KIND_INT:
+        return "an int";
+    case TCT_KIND_FLOAT:
+        return "a float";
+    case TCT_KIND_BOOL:
+        return "a bool";
+    case TCT_KIND_STRING:
+        return "a string";
+    case TCT_KIND_LIST:
+        return "a list";
+    case TCT_KIND_RECORDS:
+        return "records";
+    default:
+        return "a value of stage code";
+    }
+}
+
+tct_val *tct_stage_reg_val(tct_elab *e, uint32_t reg, tct_span span) {
+    const tct_reg_type *t = tct_stage_type(e, reg);
+    tct_val *v = tct_val_new(e, V_REG, span);
+    v->reg = reg;
+    v->s = kind_text((tct_kind)t->kind);
+    if (t->kind == TCT_KIND_TENSOR) {
+        v->is_tensor_reg = true;
+        v->dtype = (tct_dtype)t->dtype;
+        tct_axis *axes = TCT_NEW_ARRAY(&e->arena, tct_axis, t->n_axes + 1);
+        for (uint32_t i = 0; i < t->n_axes; i++) axes[i] = tct_axis_get(e->module, t->axis[i], t->size[i]);
+        v->param_axes = axes;
+        v->n_param_axes = t->n_axes;
+    }
+    return v;
+}
+
+tct_val *tct_stage_scalar_reg(tct_elab *e, tct_kind kind, const char *name, tct_span span) {
+    tct_reg_type t = {.kind = (uint8_t)kind, .name = name};
+    return tct_stage_reg_val(e, tct_stage_reg(e, t), span);
+}
+
+tct_val *tct_stage_list_reg(tct_elab *e, tct_kind element, tct_kind element2, tct_span span) {
+    tct_reg_type t = {.kind = TCT_KIND_LIST, .element = (uint8_t)element, .element2 = (uint8_t)element2};
+    return tct_stage_reg_val(e, tct_stage_reg(e, t), span);
+}
+
+tct_val *tct_stage_tensor_reg(tct_elab *e, tct_dtype dtype, const tct_axis *axes, uint32_t n, tct_span span) {
+    tct_reg_type t = {.kind = TCT_KIND_TENSOR, .dtype = (uint8_t)dtype, .n_axes = (uint8_t)n};
+    for (uint32_t i = 0; i < n; i++) {
+        t.axis[i] = tct_arena_strdup(&e->arena, tct_axis_of(e->module, axes[i])->name);
+        t.size[i] = tct_axis_of(e->module, axes[i])->size;
+    }
+    return tct_stage_reg_val(e, tct_stage_reg(e, t), span);
+}
+
+tct_kind tct_stage_kind(tct_elab *e, const tct_val *v) {
+    switch (v->kind) {
+    case V_INT:
+        return TCT_KIND_INT;
+    case V_FLOAT:
+        return TCT_KIND_FLOAT;
+    case V_BOOL:
+        return TCT_KIND_BOOL;
+    case V_STRING:
+        return TCT_KIND_STRING;
+    case V_LIST:
+        return TCT_KIND_LIST;
+    case V_REG:
+        return (tct_kind)tct_stage_type(e, v->reg)->kind;
+    default:
+        return TCT_KIND_NONE;
+    }
+}
+
+static uint32_t constant(tct_elab *e, const tct_val *v, tct_kind kind, tct_span span) {
+    tct_const c = {.kind = (uint8_t)kind, .i = v->i, .f = v->f, .s = v->s};
+    if (kind == TCT_KIND_FLOAT && v->kind == V_INT) c.f = (double)v->i;
+    uint32_t k = 0;
+    for (; k < e->stage->consts.len; k++) {
+        const tct_const *o = &e->stage->consts.data[k];
+        bool same = o->kind == c.kind && (kind == TCT_KIND_STRING  ? strcmp(o->s, c.s) == 0
+                                          : kind == TCT_KIND_FLOAT ? memcmp(&o->f, &c.f, sizeof c.f) == 0
+                                                                   : o->i == c.i);
+        if (same) break;
+    }
+    if (k == e->stage->consts.len) TCT_PUSH(&e->stage->consts, c);
+    uint32_t reg = tct_stage_scalar_reg(e, kind, NULL, span)->reg;
+    tct_stage_emit(e, TCT_I_CONST, reg, k, 0, 0, span);
+    return reg;
+}
+
+// A list written out, element by element.
+static uint32_t list(tct_elab *e, tct_val *v, tct_span span) {
+    tct_kind element = v->n_items ? tct_stage_kind(e, v->items[0]) : TCT_KIND_FLOAT;
+    for (uint32_t i = 0; i < v->n_items; i++)
+        if (tct_stage_kind(e, v->items[i]) == TCT_KIND_FLOAT && element == TCT_KIND_INT)
+            element = TCT_KIND_FLOAT;
+    tct_val *r = tct_stage_list_reg(e, element, TCT_KIND_NONE, span);
+    tct_stage_emit(e, TCT_I_LIST, r->reg, 0, 0, 0, span);
+    for (uint32_t i = 0; i < v->n_items; i++) {
+        uint32_t *args = TCT_NEW_ARRAY(&e->arena, uint32_t, 2);
+        args[0] = r->reg;
+        args[1] = tct_stage_load(e, v->items[i], element, span);
+        if (args[1] == NO_REG) return NO_REG;
+        tct_call c = {.builtin = TCT_BUILTIN_APPEND, .n_args = 2, .args = args};
+        TCT_PUSH(&e->stage->calls, c);
+        tct_stage_emit(e, TCT_I_CALL, 0, (uint32_t)e->stage->calls.len - 1, 0, 0, span);
+    }
+    return r->reg;
+}
+
+uint32_t tct_stage_load(tct_elab *e, tct_val *v, tct_kind kind, tct_span span) {
+    if (v->kind == V_ERROR) return NO_REG;
+    tct_kind have = tct_stage_kind(e, v);
+    if (kind == TCT_KIND_FLOAT && have == TCT_KIND_INT && v->kind == V_REG) {
+        uint32_t reg = tct_stage_scalar_reg(e, kind, NULL, span)->reg;
+        tct_stage_emit(e, TCT_I_FLOAT, reg, v->reg, 0, 0, span);
+        return reg;
+    }
+    bool fits = have == kind || (kind == TCT_KIND_FLOAT && have == TCT_KIND_INT);
+    if (!fits) {
+        tct_elab_error(e, "E0502", span, "%s is expected here, found %s", kind_text(kind),
+                       tct_val_describe(e, v));
+        return NO_REG;
+    }
+    if (v->kind == V_REG) return v->reg;
+    return v->kind == V_LIST ? list(e, v, span) : constant(e, v, kind, span);
+}

@@ -1,0 +1,139 @@
+// What the files of the stage elaborator share.
+#ifndef TCT_FRONTEND_STAGE_INTERNAL_H
+#define TCT_FRONTEND_STAGE_INTERNAL_H
+
+#include "frontend/elab_internal.h"
+#include "frontend/stage.h"
+
+enum { NO_REG = UINT32_MAX };
+
+typedef struct stage_optimizer {
+    const tct_item *item;
+    uint32_t reg, table;
+    tct_val **models; // model structures, in the order of the descriptor
+    uint32_t n_models;
+    const tct_arg *fixed; // hyper-parameters given when it was made, already evaluated in fixed_val
+    tct_val **fixed_val;
+    uint32_t n_fixed;
+} stage_optimizer;
+
+typedef struct stage_model { // of a model value: what its register holds
+    uint32_t table;
+    tct_val **leaves; // V_PARAM by number
+    uint32_t n_leaves;
+} stage_model;
+
+typedef struct stage_data {
+    const char *kind; // of datasets.def
+    int64_t batch, length, k;
+} stage_data;
+
+typedef struct stage_tokenizer {
+    tct_token_info info;
+} stage_tokenizer;
+
+typedef struct stage_loop {
+    struct stage_loop *outer;
+    TCT_VEC(uint32_t) breaks, continues; // jumps to be patched
+} stage_loop;
+
+typedef struct stage_fn { // a fn being expanded
+    struct stage_fn *outer;
+    const tct_item *item;
+    TCT_VEC(uint32_t) exits;
+    tct_val *result; // registers that return writes, NULL until the first return
+} stage_fn;
+
+typedef struct stage_run { // a graph and what feeds it
+    uint32_t n_inputs, cap;
+    tct_bind *inputs;
+} stage_run;
+
+struct tct_stage_state {
+    const tct_stage_hooks *hooks;
+    TCT_VEC(tct_reg_type) regs;
+    TCT_VEC(tct_instr) instrs;
+    TCT_VEC(tct_const) consts;
+    TCT_VEC(tct_call) calls;
+    TCT_VEC(tct_run) runs;
+    TCT_VEC(tct_graph *) graphs;
+    TCT_VEC(tct_model_desc) models;
+    TCT_VEC(tct_optimizer_desc) optimizers;
+    TCT_VEC(tct_generator) generators;
+    TCT_VEC(tct_log) logs;
+    TCT_VEC(tct_extern) externs;
+    TCT_VEC(tct_stage_desc) stages;
+    stage_loop *loop;
+    stage_fn *fn;
+    bool in_stage; // inside `stage`, not only in the pipeline
+    int loop_depth;
+    stage_run *run; // bindings of the graph being built
+    uint32_t n_graphs_named;
+};
+typedef struct tct_stage_state stage;
+
+// Code (stage_code.c)
+uint32_t tct_stage_reg(tct_elab *e, tct_reg_type type);
+uint32_t tct_stage_emit(tct_elab *e, tct_opcode op, uint32_t dst, uint32_t a, uint32_t b, uint32_t c,
+                        tct_span span);
+void tct_stage_patch(tct_elab *e, uint32_t instr, uint32_t target); // the jump's target
+uint32_t tct_stage_here(tct_elab *e);
+tct_val *tct_stage_scalar_reg(tct_elab *e, tct_kind kind, const char *name,
+                              tct_span span);                         // a fresh register
+tct_val *tct_stage_reg_val(tct_elab *e, uint32_t reg, tct_span span); // the value that a register holds
+tct_val *tct_stage_tensor_reg(tct_elab *e, tct_dtype dtype, const tct_axis *axes, uint32_t n, tct_span span);
+tct_val *tct_stage_list_reg(tct_elab *e, tct_kind element, tct_kind element2, tct_span span);
+// The value in a register of `kind`: constants are loaded, ints become floats where a float is wanted. NO_REG
+// after reporting E0502.
+uint32_t tct_stage_load(tct_elab *e, tct_val *v, tct_kind kind, tct_span span);
+tct_kind tct_stage_kind(tct_elab *e, const tct_val *v); // KIND_NONE for what is no scalar or list
+const tct_reg_type *tct_stage_type(tct_elab *e, uint32_t reg);
+
+// Graphs in stages (stage_graph.c)
+tct_builder *tct_stage_graph_begin(tct_elab *e, stage_run *run, tct_span span);
+// Ends the graph: v's tensors become outputs, in registers. 0-d results become numbers.
+tct_val *tct_stage_graph_end(tct_elab *e, tct_builder *b, stage_run *run, tct_val *v, tct_span span);
+// Emits the run of a finished graph with given output bindings; shares equal graphs.
+void tct_stage_graph_run(tct_elab *e, tct_graph *g, const stage_run *run, const tct_bind *outputs,
+                         tct_span span);
+tct_val *tct_stage_value(tct_elab *e, const tct_expr *x); // any expression of stage code
+void tct_stage_bind_input(tct_elab *e, stage_run *run, tct_bind bind);
+void tct_stage_enter_scope(tct_elab *e); // axes of one expression
+tct_value tct_stage_input(tct_elab *e, tct_builder *b, stage_run *run, const char *name, tct_dtype dtype,
+                          const tct_axis *axes, uint32_t n, tct_bind bind);
+
+// Models (stage_model.c)
+tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *call);
+tct_val *tct_stage_new_optimizer(tct_elab *e, const tct_item *item, const tct_expr *call);
+stage_model *tct_stage_model_of(const tct_val *v); // NULL: no model value
+uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, int64_t prompt,
+                             int64_t max_new, tct_span span);
+tct_val *tct_stage_model_like(tct_elab *e, const tct_val *model,
+                              uint32_t reg); // the same structure on another register
+
+// Calls (stage_call.c, stage_builtin.c)
+tct_val *tct_stage_call(tct_elab *e, const tct_expr *x, bool statement);
+bool tct_stage_is_builtin(const char *name);
+tct_val *tct_stage_builtin(tct_elab *e, const char *name, const tct_expr *x);
+// The structure of a batch of `data`: registers for its fields. batch sizes: 0 for n_rows of next.
+tct_val *tct_stage_batch(tct_elab *e, const stage_data *data, uint32_t *regs, uint32_t *n_regs,
+                         tct_span span);
+
+// A structure of tensors taken a few rows at a time, in a loop (stage_rows.c). `count`: how many parts, or
+// with by_size how many rows a part; `seed`: a register with the seed of the order, NULL: as they stand.
+typedef struct stage_rows {
+    tct_val *part;             // the structure that the loop's body sees
+    uint32_t index, end, step; // registers
+    uint32_t head, exit;       // places in the code
+} stage_rows;
+bool tct_stage_rows_begin(tct_elab *e, tct_val *batch, tct_val *count, tct_val *seed, bool by_size,
+                          tct_span span, stage_rows *out);
+// total += part inside the loop, from 0 before it.
+void tct_stage_rows_total(tct_elab *e, stage_rows *rows, tct_val *total, tct_val *part, tct_span span);
+void tct_stage_rows_next(tct_elab *e, stage_rows *rows, tct_span span); // the jump back alone
+void tct_stage_rows_end(tct_elab *e, stage_rows *rows, tct_span span);
+
+tct_val *tct_stage_minimize(tct_elab *e, const tct_expr *x); // stage_minimize.c
+bool tct_stage_block(tct_elab *e, const tct_block *b); // stage_stmt.c; false: what follows isn't reached
+
+#endif

@@ -1,0 +1,528 @@
+// Models, optimizers and generators of a program.
+#include "base/file.h"
+#include "frontend/stage_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct leaves {
+    TCT_VEC(tct_model_param) params;
+    TCT_VEC(tct_val *) vals;
+    uint32_t reg;
+    bool ok;
+} leaves;
+
+static bool initialiser(tct_elab *e, const tct_member *m, tct_scope *scope, tct_model_param *p) {
+    (void)scope; // the model's scope is the current one
+    const tct_expr *x = m->value;
+    p->init = TCT_INIT_CONSTANT;
+    if (!x) return true;
+    bool call = x->kind == TCT_EXPR_CALL && x->a->kind == TCT_EXPR_NAME;
+    if (call && (strcmp(x->a->name.text, "normal") == 0 || strcmp(x->a->name.text, "uniform") == 0)) {
+        if (x->n_args != 2)
+            return tct_elab_error(e, "E0313", x->span, "%s takes two numbers", x->a->name.text);
+        tct_val *a = tct_elab_static(e, x->args[0].value, V_FLOAT),
+                *b = tct_elab_static(e, x->args[1].value, V_FLOAT);
+        if (!a || !b) return false;
+        p->init = strcmp(x->a->name.text, "normal") == 0 ? TCT_INIT_NORMAL : TCT_INIT_UNIFORM;
+        p->init_a = a->f;
+        p->init_b = b->f;
+        return true;
+    }
+    tct_val *v = tct_elab_static(e, x, V_FLOAT);
+    if (v) p->init_a = v->f;
+    return v != NULL;
+}
+
+static bool file_dims(tct_elab *e, const tct_member *m, const tct_axis *axes, uint32_t n,
+                      tct_model_param *p) {
+    uint8_t *count = TCT_NEW_ARRAY(&e->arena, uint8_t, m->n_dims + 1);
+    const uint8_t **which = TCT_NEW_ARRAY(&e->arena, const uint8_t *, m->n_dims + 1);
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < m->n_dims; i++) {
+        uint8_t *group = TCT_NEW_ARRAY(&e->arena, uint8_t, m->dims[i].n_axes + 1);
+        for (uint32_t k = 0; k < m->dims[i].n_axes; k++) {
+            const tct_name *name = &m->dims[i].axes[k];
+            uint32_t at = 0;
+            while (at < n && strcmp(tct_axis_of(e->module, axes[at])->name, name->text) != 0) at++;
+            if (at == n)
+                return tct_elab_error(e, "E0305", name->span, "%s has no axis %s", m->name.text, name->text);
+            group[k] = (uint8_t)at;
+            used |= 1u << at;
+        }
+        count[i] = (uint8_t)m->dims[i].n_axes;
+        which[i] = group;
+    }
+    if (m->n_dims && used != (1u << n) - 1)
+        return tct_elab_error(e, "E0305", m->span, "the file's dimensions of %s leave out an axis",
+                              m->name.text);
+    p->n_dims = m->n_dims;
+    p->dim_n = count;
+    p->dim_axis = which;
+    return true;
+}
+
+static tct_val *stage_leaf(tct_elab *e, void *ctx, const char *path, const tct_member *m, tct_dtype dtype,
+                           const tct_axis *axes, uint32_t n, tct_scope *scope, const char *file_prefix) {
+    leaves *l = ctx;
+    tct_model_param p = {
+        .name = tct_arena_strdup(&e->arena, path), .dtype = (uint8_t)dtype, .n_axes = (uint8_t)n};
+    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, n + 1);
+    int64_t *sizes = TCT_NEW_ARRAY(&e->arena, int64_t, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        names[i] = tct_arena_strdup(&e->arena, tct_axis_of(e->module, axes[i])->name);
+        sizes[i] = tct_axis_of(e->module, axes[i])->size;
+        if (sizes[i] == 0) {
+            tct_elab_error(e, "E0302", m->span, "axis %s of %s has no size", names[i], path);
+            return tct_val_error(e);
+        }
+    }
+    p.axis = names;
+    p.size = sizes;
+    if (!initialiser(e, m, scope, &p) || !file_dims(e, m, axes, n, &p)) return tct_val_error(e);
+    const char *own = m->as.text ? m->as.text : m->name.text;
+    p.file_name = file_prefix[0] ? tct_arena_printf(&e->arena, "%s.%s", file_prefix, own) : own;
+    TCT_PUSH(&l->params, p);
+    tct_val *v = tct_val_new(e, V_PARAM, m->name.span);
+    v->reg = l->reg;
+    v->i = (int64_t)l->vals.len;
+    v->dtype = dtype;
+    tct_axis *kept = TCT_NEW_ARRAY(&e->arena, tct_axis, n + 1);
+    if (n) memcpy(kept, axes, n * sizeof *kept);
+    v->param_axes = kept;
+    v->n_param_axes = n;
+    TCT_PUSH(&l->vals, v);
+    return v;
+}
+
+stage_model *tct_stage_model_of(const tct_val *v) {
+    return v->kind == V_STRUCT && v->model && v->has_reg ? (stage_model *)(uintptr_t)v->data : NULL;
+}
+
+static const tct_member *find_member(const tct_item *item, tct_member_kind kind) {
+    for (uint32_t i = 0; i < item->n_members; i++)
+        if (item->members[i].kind == kind) return &item->members[i];
+    return NULL;
+}
+
+static const char *json_text(tct_elab *e, const tct_val *v) {
+    if (v->kind == V_INT) return tct_arena_printf(&e->arena, "%lld", (long long)v->i);
+    if (v->kind == V_BOOL) return v->i ? "true" : "false";
+    if (v->kind == V_FLOAT) {
+        const char *text = NULL;
+        for (int digits = 1; digits <= 17; digits++) { // the shortest that reads back as the same number
+            text = tct_arena_printf(&e->arena, "%.*g", digits, v->f);
+            if (strtod(text, NULL) == v->f) break;
+        }
+        return strpbrk(text, ".e") ? text : tct_arena_printf(&e->arena, "%s.0", text);
+    }
+    tct_buf b = {0};
+    tct_buf_putc(&b, '"');
+    for (const char *s = v->s; *s; s++) {
+        if (*s == '"' || *s == '\\') tct_buf_putc(&b, '\\');
+        if ((unsigned char)*s < 0x20)
+            tct_buf_printf(&b, "\\u%04x", *s);
+        else
+            tct_buf_putc(&b, *s);
+    }
+    tct_buf_putc(&b, '"');
+    char *text = tct_arena_strdup(&e->arena, b.data);
+    tct_buf_free(&b);
+    return text;
+}
+
+// The pairs of config.json in terms of a finished instance.
+static bool config_pairs(tct_elab *e, const tct_item *item, const tct_val *instance, tct_model_desc *d) {
+    const tct_member *hf = find_member(item, TCT_MEMBER_HUGGINGFACE);
+    if (!hf) return true;
+    tct_config_pair *pairs = TCT_NEW_ARRAY(&e->arena, tct_config_pair, hf->n_args + 1);
+    struct tct_stage_state *s = e->stage;
+    e->stage = NULL;
+    tct_scope_push(e, true);
+    for (uint32_t i = 0; i < instance->n_fields; i++)
+        tct_scope_bind(e, instance->fields[i].name, instance->fields[i].val, hf->span, false);
+    bool ok = true;
+    for (uint32_t i = 0; i < hf->n_args && ok; i++) {
+        tct_val *v = tct_elab_expr(e, hf->args[i].value);
+        ok = v->kind == V_INT || v->kind == V_FLOAT || v->kind == V_BOOL || v->kind == V_STRING;
+        if (!ok && v->kind != V_ERROR)
+            tct_elab_error(e, "E0311", hf->args[i].value->span, "a static value is expected here");
+        if (ok) pairs[i] = (tct_config_pair){hf->args[i].name.text, json_text(e, v)};
+    }
+    tct_scope_pop(e);
+    e->stage = s;
+    d->architecture = hf->as.text;
+    d->config = pairs;
+    d->n_config = hf->n_args;
+    return ok;
+}
+
+// Hyper-parameters that config.json of a folder gives: keys mapped to a bare name.
+static bool folder_arguments(tct_elab *e, const tct_item *item, const char *folder, tct_actual *args,
+                             uint32_t *n, tct_span span) {
+    const tct_member *hf = find_member(item, TCT_MEMBER_HUGGINGFACE);
+    if (!hf)
+        return tct_elab_error(e, "E0504", span,
+                              "%s has no huggingface member, so it can't be read from a folder",
+                              item->name.text);
+    for (uint32_t i = 0; i < hf->n_args; i++) {
+        const tct_expr *x = hf->args[i].value;
+        if (x->kind != TCT_EXPR_NAME) continue;
+        const tct_param *p = NULL;
+        for (uint32_t k = 0; k < item->n_params && !p; k++)
+            if (strcmp(item->params[k].name.text, x->name.text) == 0) p = &item->params[k];
+        const char *text = NULL;
+        if (!p) continue;
+        if (!e->stage->hooks->folder_value(e->stage->hooks->ctx, e->d, folder, hf->args[i].name.text, &text))
+            return false;
+        if (!text) continue;
+        bool given = false;
+        for (uint32_t k = 0; k < *n; k++)
+            given |= args[k].name.text && strcmp(args[k].name.text, p->name.text) == 0;
+        if (given) continue;
+        tct_val *v = tct_elab_literal(e, p->type ? p->type->name.text : "int", text, span);
+        if (!v)
+            return tct_elab_error(e, "E0504", span, "%s in config.json of %s is %s, %s is %s",
+                                  hf->args[i].name.text, folder, text, p->name.text, p->type->name.text);
+        args[*n].name = p->name;
+        args[(*n)++].val = v;
+    }
+    return true;
+}
+
+static tct_val *instance(tct_elab *e, const tct_item *item, const tct_actual *args, uint32_t n, uint32_t reg,
+                         leaves *l, tct_span span) {
+    l->reg = reg;
+    tct_val *v = tct_elab_model(e, item, args, n, "", "", false, stage_leaf, l, span);
+    if (v->kind == V_ERROR) return v;
+    stage_model *m = TCT_NEW(&e->arena, stage_model);
+    m->n_leaves = (uint32_t)l->vals.len;
+    m->leaves = TCT_NEW_ARRAY(&e->arena, tct_val *, l->vals.len + 1);
+    if (l->vals.len) memcpy(m->leaves, l->vals.data, l->vals.len * sizeof *m->leaves);
+    v->has_reg = true;
+    v->reg = reg;
+    v->data = m;
+    return v;
+}
+
+// File prefix of top-level parts: "transformer" for `as "transformer"`. The part's own prefix is given by
+// elab_model.
+tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *call) {
+    tct_actual *args = TCT_NEW_ARRAY(&e->arena, tct_actual, call->n_args + item->n_params + 64);
+    uint32_t n = 0;
+    tct_val *seed = NULL, *from = NULL;
+    for (uint32_t i = 0; i < call->n_args; i++) {
+        const tct_arg *a = &call->args[i];
+        tct_val *v = tct_stage_value(e, a->value);
+        if (v->kind == V_ERROR) return v;
+        if (a->name.text && strcmp(a->name.text, "seed") == 0)
+            seed = v;
+        else if (a->name.text && strcmp(a->name.text, "from") == 0)
+            from = v;
+        else {
+            args[n].name = a->name;
+            args[n].expr = a->value;
+            args[n++].val = v;
+        }
+    }
+    if (from && from->kind != V_STRING) {
+        tct_elab_error(e, "E0311", call->span, "the folder of a model must be known at compile time");
+        return tct_val_error(e);
+    }
+    if (from && !folder_arguments(e, item, from->s, args, &n, call->span)) return tct_val_error(e);
+    tct_reg_type t = {.kind = TCT_KIND_MODEL, .table = (uint32_t)e->stage->models.len};
+    uint32_t reg = tct_stage_reg(e, t);
+    leaves l = {0};
+    tct_val *v = instance(e, item, args, n, reg, &l, call->span);
+    tct_model_desc d = {.type = item->name.text, .n_params = (uint32_t)l.params.len};
+    tct_model_param *params = TCT_NEW_ARRAY(&e->arena, tct_model_param, l.params.len + 1);
+    if (l.params.len) memcpy(params, l.params.data, l.params.len * sizeof *params);
+    d.params = params;
+    TCT_VEC_FREE(&l.params);
+    TCT_VEC_FREE(&l.vals);
+    if (v->kind == V_ERROR || !config_pairs(e, item, v, &d)) return tct_val_error(e);
+    TCT_PUSH(&e->stage->models, d);
+    ((stage_model *)(uintptr_t)v->data)->table = t.table;
+    uint32_t seed_reg =
+        tct_stage_load(e, seed ? seed : tct_val_int(e, 0, call->span), TCT_KIND_INT, call->span);
+    uint32_t from_reg = from ? tct_stage_load(e, from, TCT_KIND_STRING, call->span) : NO_REG;
+    tct_stage_emit(e, TCT_I_MODEL, reg, t.table, seed_reg, from_reg, call->span);
+    return v;
+}
+
+static tct_val *moved(tct_elab *e, const tct_val *v, uint32_t reg, tct_val **leaf_out) {
+    tct_val *c = TCT_NEW(&e->arena, tct_val);
+    *c = *v;
+    if (v->kind == V_PARAM) {
+        c->reg = reg;
+        leaf_out[v->i] = c;
+    }
+    if (v->kind == V_LIST) {
+        c->items = TCT_NEW_ARRAY(&e->arena, tct_val *, v->n_items + 1);
+        for (uint32_t i = 0; i < v->n_items; i++) c->items[i] = moved(e, v->items[i], reg, leaf_out);
+    }
+    if (v->kind == V_STRUCT) {
+        c->fields = TCT_NEW_ARRAY(&e->arena, tct_field, v->n_fields + 1);
+        for (uint32_t i = 0; i < v->n_fields; i++)
+            c->fields[i] = (tct_field){v->fields[i].name, moved(e, v->fields[i].val, reg, leaf_out)};
+    }
+    return c;
+}
+
+tct_val *tct_stage_model_like(tct_elab *e, const tct_val *model, uint32_t reg) {
+    const stage_model *from = model->data;
+    stage_model *m = TCT_NEW(&e->arena, stage_model);
+    *m = *from;
+    m->leaves = TCT_NEW_ARRAY(&e->arena, tct_val *, from->n_leaves + 1);
+    tct_val *v = moved(e, model, reg, m->leaves);
+    v->reg = reg;
+    v->data = m;
+    return v;
+}
+
+tct_val *tct_stage_new_optimizer(tct_elab *e, const tct_item *item, const tct_expr *call) {
+    stage_optimizer *o = TCT_NEW(&e->arena, stage_optimizer);
+    o->item = item;
+    o->models = TCT_NEW_ARRAY(&e->arena, tct_val *, call->n_args + 1);
+    o->fixed_val = TCT_NEW_ARRAY(&e->arena, tct_val *, call->n_args + 1);
+    tct_arg *fixed = TCT_NEW_ARRAY(&e->arena, tct_arg, call->n_args + 1);
+    tct_optimizer_desc d = {.type = item->name.text};
+    uint32_t n_params = 0;
+    for (uint32_t i = 0; i < call->n_args; i++) {
+        const tct_arg *a = &call->args[i];
+        tct_val *v = tct_stage_value(e, a->value);
+        if (v->kind == V_ERROR) return v;
+        if (a->name.text) {
+            fixed[o->n_fixed] = *a;
+            o->fixed_val[o->n_fixed++] = v;
+            continue;
+        }
+        if (!tct_stage_model_of(v)) {
+            tct_elab_error(e, "E0505", a->value->span, "%s is made for models, found %s", item->name.text,
+                           tct_val_describe(e, v));
+            tct_elab_help(e, "%s(policy, beta2 = 0.95); rates are given where it is used: with opt(lr = …)",
+                          item->name.text);
+            return tct_val_error(e);
+        }
+        o->models[o->n_models++] = v;
+        n_params += tct_stage_model_of(v)->n_leaves;
+    }
+    o->fixed = fixed;
+    if (o->n_models == 0) {
+        tct_elab_error(e, "E0505", call->span, "%s needs the models that it is to train", item->name.text);
+        return tct_val_error(e);
+    }
+    uint32_t *models = TCT_NEW_ARRAY(&e->arena, uint32_t, o->n_models),
+             *pm = TCT_NEW_ARRAY(&e->arena, uint32_t, n_params + 1),
+             *pi = TCT_NEW_ARRAY(&e->arena, uint32_t, n_params + 1);
+    for (uint32_t m = 0; m < o->n_models; m++) {
+        models[m] = o->models[m]->reg;
+        for (uint32_t k = 0; k < tct_stage_model_of(o->models[m])->n_leaves; k++) {
+            pm[d.n_params] = m;
+            pi[d.n_params++] = k;
+        }
+    }
+    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, item->body->n_stmts + 1);
+    double *init = TCT_NEW_ARRAY(&e->arena, double, item->body->n_stmts + 1);
+    struct tct_stage_state *s = e->stage;
+    for (uint32_t i = 0; i < item->body->n_stmts; i++) {
+        const tct_stmt *st = item->body->stmts[i];
+        if (st->kind != TCT_STMT_STATE) continue;
+        e->stage = NULL;
+        tct_val *v = tct_elab_static(e, st->value, V_FLOAT);
+        e->stage = s;
+        if (!v) return tct_val_error(e);
+        names[d.n_states] = st->names[0].text;
+        init[d.n_states++] = v->f;
+    }
+    d.n_models = o->n_models;
+    d.models = models;
+    d.param_model = pm;
+    d.param_index = pi;
+    d.state_name = names;
+    d.state_init = init;
+    o->table = (uint32_t)s->optimizers.len;
+    TCT_PUSH(&s->optimizers, d);
+    tct_reg_type t = {.kind = TCT_KIND_OPTIMIZER, .table = o->table};
+    o->reg = tct_stage_reg(e, t);
+    tct_stage_emit(e, TCT_I_OPTIMIZER, o->reg, o->table, 0, 0, call->span);
+    tct_val *v = tct_val_new(e, V_OPAQUE, call->span);
+    v->s = "an optimizer";
+    v->reg = o->reg;
+    v->data = o;
+    return v;
+}
+
+// Generation: the decode graph of a model for one number of new tokens at a time.
+
+static tct_val *port_leaf(tct_elab *e, void *ctx, const char *path, const tct_member *m, tct_dtype dtype,
+                          const tct_axis *axes, uint32_t n, tct_scope *scope, const char *file_prefix) {
+    (void)ctx, (void)scope, (void)file_prefix;
+    return tct_val_tensor(e, tct_ir_input(e->builder->graph, path, dtype, axes, n), m->name.span);
+}
+
+static void collect_leaves(const tct_val *v, const tct_val **out, uint32_t *n) {
+    if (v->kind == V_TENSOR || v->kind == V_PARAM) out[(*n)++] = v;
+    for (uint32_t i = 0; v->kind == V_LIST && i < v->n_items; i++) collect_leaves(v->items[i], out, n);
+    for (uint32_t i = 0; v->kind == V_STRUCT && i < v->n_fields; i++)
+        collect_leaves(v->fields[i].val, out, n);
+}
+
+typedef struct decode_shape {
+    int64_t batch, tokens, positions; // B, N, S
+} decode_shape;
+
+static tct_val *substituted(tct_elab *e, const tct_val *v, tct_val *const *leaves_in) {
+    tct_val *c = TCT_NEW(&e->arena, tct_val);
+    *c = *v;
+    if (v->kind == V_PARAM) return leaves_in[v->i];
+    if (v->kind == V_LIST) {
+        c->items = TCT_NEW_ARRAY(&e->arena, tct_val *, v->n_items + 1);
+        for (uint32_t i = 0; i < v->n_items; i++) c->items[i] = substituted(e, v->items[i], leaves_in);
+    }
+    if (v->kind == V_STRUCT) {
+        c->fields = TCT_NEW_ARRAY(&e->arena, tct_field, v->n_fields + 1);
+        for (uint32_t i = 0; i < v->n_fields; i++)
+            c->fields[i] = (tct_field){v->fields[i].name, substituted(e, v->fields[i].val, leaves_in)};
+    }
+    return c;
+}
+
+static tct_graph *decode_graph(tct_elab *e, const tct_val *model, const tct_member *decode,
+                               decode_shape shape, tct_plan_port **cache_out, uint32_t *n_cache,
+                               int64_t *vocab, tct_span span) {
+    const tct_item *graph = tct_elab_item(e, decode->name.text),
+                   *cache_item = tct_elab_item(e, decode->type->name.text);
+    if (!graph || graph->kind != TCT_ITEM_GRAPH || graph->n_params != 5 || !cache_item ||
+        cache_item->kind != TCT_ITEM_MODEL) {
+        tct_elab_error(
+            e, "E0506", decode->span,
+            "decode names a graph (m, inout cache, token, start, last) and the model of its cache");
+        return NULL;
+    }
+    const stage_model *sm = model->data;
+    struct tct_stage_state *s = e->stage;
+    e->stage = NULL;
+    tct_builder b = {.kind = TCT_BUILD_TOP};
+    b.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, decode->name.text));
+    tct_builder *outer = e->builder;
+    e->builder = &b;
+    tct_scope_push(e, true);
+    tct_axis B = tct_axis_get(e->module, "B", shape.batch), N = tct_axis_get(e->module, "N", shape.tokens);
+    tct_axis S = tct_axis_get(e->module, "S", shape.positions);
+    tct_scope_bind_axis(e, "B", B, span);
+    tct_scope_bind_axis(e, "N", N, span);
+    tct_scope_bind_axis(e, "S", S, span);
+    tct_val **inputs = TCT_NEW_ARRAY(&e->arena, tct_val *, sm->n_leaves + 1);
+    for (uint32_t i = 0; i < sm->n_leaves; i++) {
+        const tct_val *l = sm->leaves[i];
+        const char *name = tct_arena_printf(&e->module->arena, "m.%u", i);
+        inputs[i] =
+            tct_val_tensor(e, tct_ir_input(b.graph, name, l->dtype, l->param_axes, l->n_param_axes), span);
+    }
+    tct_val *m = substituted(e, model, inputs);
+    m->has_reg = false;
+    m->data = NULL;
+    tct_actual *cache_args = TCT_NEW_ARRAY(&e->arena, tct_actual, decode->n_args + 1);
+    tct_scope_push(e, true);
+    for (uint32_t i = 0; i < m->n_fields; i++)
+        tct_scope_bind(e, m->fields[i].name, m->fields[i].val, span, false);
+    for (uint32_t i = 0; i < decode->n_args; i++) {
+        cache_args[i].name = decode->args[i].name;
+        cache_args[i].expr = decode->args[i].value;
+        cache_args[i].val = tct_elab_expr(e, decode->args[i].value);
+    }
+    tct_scope_pop(e);
+    tct_val *cache =
+        tct_elab_model(e, cache_item, cache_args, decode->n_args, "cache", "", false, port_leaf, NULL, span);
+    tct_graph *out = NULL;
+    if (cache->kind != V_ERROR) {
+        const tct_val **before = TCT_NEW_ARRAY(&e->arena, const tct_val *, b.graph->inputs.len + 1);
+        uint32_t n = 0;
+        collect_leaves(cache, before, &n);
+        tct_val *after = cache;
+        tct_axis token_axes[2] = {B, N};
+        tct_actual actuals[5] = {
+            {.val = m},
+            {.val = cache, .place = &after},
+            {.val = tct_val_tensor(e, tct_ir_input(b.graph, "token", TCT_I32, token_axes, 2), span)},
+            {.val = tct_val_tensor(e, tct_ir_input(b.graph, "start", TCT_I32, &B, 1), span)},
+            {.val = tct_val_tensor(e, tct_ir_input(b.graph, "last", TCT_I32, &B, 1), span)},
+        };
+        tct_val *logits = tct_elab_expand(e, graph, actuals, 5, NULL, 0, span);
+        if (logits->kind == V_TENSOR && tct_elab_node(e, logits->value)->n_axes == 2) {
+            const tct_val **done = TCT_NEW_ARRAY(&e->arena, const tct_val *, n + 1);
+            uint32_t n_done = 0;
+            collect_leaves(after, done, &n_done);
+            if (cache_out) *cache_out = TCT_NEW_ARRAY(&e->arena, tct_plan_port, n + 1);
+            for (uint32_t i = 0; i < n; i++) {
+                const tct_node *in = tct_elab_node(e, before[i]->value);
+                tct_ir_output(b.graph, in->attr.name, done[i]->value, (int32_t)in->attr.i);
+                if (!cache_out) continue;
+                tct_plan_port *p = &(*cache_out)[i];
+                *p = (tct_plan_port){
+                    .name = in->attr.name, .dtype = in->dtype, .n_axes = in->n_axes, .alias = -1};
+                const char **axis = TCT_NEW_ARRAY(&e->arena, const char *, in->n_axes + 1);
+                int64_t *size = TCT_NEW_ARRAY(&e->arena, int64_t, in->n_axes + 1);
+                p->bytes = tct_dtype_size((tct_dtype)in->dtype);
+                for (uint32_t k = 0; k < in->n_axes; k++) {
+                    axis[k] = tct_arena_strdup(&e->arena, tct_axis_of(e->module, in->axes[k])->name);
+                    size[k] = tct_axis_of(e->module, in->axes[k])->size;
+                    p->bytes *= (uint64_t)size[k];
+                }
+                p->axis = axis;
+                p->size = size;
+            }
+            const tct_node *l = tct_elab_node(e, logits->value);
+            *vocab = tct_axis_of(e->module, l->axes[l->axes[0] == B])->size;
+            if (l->axes[0] != B) { // [B, V] is what the machine reads
+                tct_ir_attr attr = {.dtype = (tct_dtype)l->dtype};
+                tct_axis v_axis = l->axes[0];
+                tct_value copy = tct_ir_emit(b.graph, NULL, TCT_IR_CAST, &logits->value, 1, &attr);
+                b.graph->nodes.data[copy].axes[0] = B;
+                b.graph->nodes.data[copy].axes[1] = v_axis;
+                logits = tct_val_tensor(e, copy, span);
+            }
+            tct_ir_output(b.graph, "logits", logits->value, -1);
+            *n_cache = n;
+            out = b.graph;
+        } else if (logits->kind != V_ERROR) {
+            tct_elab_error(e, "E0506", decode->span, "%s must return the logits f32[B, V]", graph->name.text);
+        }
+    }
+    tct_scope_pop(e);
+    e->builder = outer;
+    e->stage = s;
+    return out;
+}
+
+static uint32_t add_graph(tct_elab *e, tct_graph *g) {
+    stage *s = e->stage;
+    uint32_t k = 0;
+    while (k < s->graphs.len && !tct_ir_equal(s->graphs.data[k], g)) k++;
+    if (k == s->graphs.len) TCT_PUSH(&s->graphs, g);
+    return k;
+}
+
+uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, int64_t prompt,
+                             int64_t max_new, tct_span span) {
+    const tct_member *decode = find_member(model->model, TCT_MEMBER_DECODE);
+    if (!decode) {
+        tct_elab_error(e, "E0506", span, "%s can't generate: it has no decode member",
+                       model->model->name.text);
+        return NO_REG;
+    }
+    tct_generator g = {.batch = batch, .prompt = prompt, .max_new = max_new};
+    tct_plan_port *cache = NULL;
+    tct_graph *prefill = decode_graph(e, model, decode, (decode_shape){batch, prompt, prompt + max_new},
+                                      &cache, &g.n_cache, &g.vocab, span);
+    if (!prefill) return NO_REG;
+    tct_graph *step = decode_graph(e, model, decode, (decode_shape){batch, 1, prompt + max_new}, NULL,
+                                   &g.n_cache, &g.vocab, span);
+    if (!step) return NO_REG;
+    g.cache = cache;
+    g.prefill = add_graph(e, prefill);
+    g.step = add_graph(e, step);
+    TCT_PUSH(&e->stage->generators, g);
+    return (uint32_t)e->stage->generators.len - 1;
+}

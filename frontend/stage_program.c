@@ -1,0 +1,101 @@
+// A whole pipeline as a program.
+#include "frontend/stage_internal.h"
+
+#include <string.h>
+
+static const tct_item *find_pipeline(tct_elab *e, const char *name) {
+    const tct_item *found = NULL;
+    uint32_t n = 0;
+    TCT_VEC(const char *) names = {0};
+    for (size_t f = 0; f < e->package->files.len; f++)
+        for (uint32_t i = 0; i < e->package->files.data[f]->n_items; i++) {
+            const tct_item *it = e->package->files.data[f]->items[i];
+            if (it->kind != TCT_ITEM_PIPELINE) continue;
+            TCT_PUSH(&names, it->name.text);
+            if (!name || strcmp(it->name.text, name) == 0) {
+                found = it;
+                n++;
+            }
+        }
+    if (n > 1) {
+        tct_error(e->d, "E0514", found->name.span, "there are %u pipelines; say which", n);
+        tct_help(e->d, "--pipeline %s", names.data[0]);
+        found = NULL;
+    } else if (!found) {
+        tct_error(e->d, "E0514", TCT_NO_SPAN,
+                  name ? "there is no pipeline %s" : "there is no pipeline to run", name);
+        const char *near = name ? tct_nearest(name, names.data, names.len) : NULL;
+        if (near) tct_help(e->d, "did you mean %s?", near);
+    }
+    TCT_VEC_FREE(&names);
+    return found;
+}
+
+static const char *value_text(tct_elab *e, const tct_val *v) {
+    if (v->kind == V_STRING) return v->s;
+    if (v->kind == V_BOOL) return v->i ? "true" : "false";
+    if (v->kind == V_INT) return tct_arena_printf(&e->arena, "%lld", (long long)v->i);
+    return tct_arena_printf(&e->arena, "%.9g", v->f);
+}
+
+static void config_table(tct_elab *e, tct_program *p) {
+    tct_config_value *values = TCT_NEW_ARRAY(&e->arena, tct_config_value, e->config.len + 1);
+    for (size_t i = 0; i < e->config.len; i++) {
+        const tct_config_cell *c = &e->config.data[i];
+        values[i] = (tct_config_value){.name = c->name,
+                                       .type = c->entry->type ? c->entry->type->name.text : "",
+                                       .value = c->val->kind == V_ERROR ? "" : value_text(e, c->val),
+                                       .doc = c->entry->doc,
+                                       .is_default = !c->from_command_line};
+    }
+    p->config = values;
+    p->n_config = (uint32_t)e->config.len;
+}
+
+// Moves a growing array into the arena.
+#define TAKE(vec, field, count)                                                                              \
+    do {                                                                                                     \
+        size_t bytes = (vec)->len * sizeof *(vec)->data;                                                     \
+        void *kept = tct_arena_alloc(&e->arena, bytes);                                                      \
+        if (bytes) memcpy(kept, (vec)->data, bytes);                                                         \
+        (count) = (uint32_t)(vec)->len;                                                                      \
+        TCT_VEC_FREE(vec);                                                                                   \
+        (field) = kept;                                                                                      \
+    } while (0)
+
+tct_draft *tct_elab_program(tct_elab *e, tct_ir_module *module, const char *name,
+                            const tct_stage_hooks *hooks) {
+    const tct_item *item = find_pipeline(e, name);
+    if (!item || e->d->n_errors) return NULL;
+    stage s = {.hooks = hooks};
+    e->module = module;
+    e->stage = &s;
+    e->builder = NULL;
+    e->file = tct_elab_item_file(e, item);
+    size_t errors = e->d->n_errors;
+    tct_scope_push(e, true);
+    tct_stage_block(e, item->body);
+    tct_stage_emit(e, TCT_I_END, 0, 0, 0, 0, item->span);
+    tct_scope_pop(e);
+    tct_draft *d = TCT_NEW(&e->arena, tct_draft);
+    tct_program *p = &d->program;
+    p->name = item->name.text;
+    p->path = e->file->path;
+    config_table(e, p);
+    TAKE(&s.regs, p->regs, p->n_regs);
+    TAKE(&s.instrs, p->instrs, p->n_instrs);
+    TAKE(&s.consts, p->consts, p->n_consts);
+    TAKE(&s.calls, p->calls, p->n_calls);
+    TAKE(&s.runs, p->runs, p->n_runs);
+    TAKE(&s.models, p->models, p->n_models);
+    TAKE(&s.optimizers, p->optimizers, p->n_optimizers);
+    TAKE(&s.generators, p->generators, p->n_generators);
+    TAKE(&s.logs, p->logs, p->n_logs);
+    TAKE(&s.externs, p->externs, p->n_externs);
+    TAKE(&s.stages, p->stages, p->n_stages);
+    TAKE(&s.graphs, d->graphs, d->n_graphs);
+    p->n_plans = d->n_graphs;
+    e->stage = NULL;
+    e->file = NULL;
+    return e->d->n_errors == errors ? d : NULL;
+}
