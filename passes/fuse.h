@@ -64,5 +64,6 @@ void tct_fuse_merge(tct_fusion *f);    // passes/fuse_merge.c: groups
 tct_graph *tct_fuse_build(tct_fusion *f); // passes/fuse_build.c: the graph with fused nodes
 // Rewrites that make graphs easier to fuse; see passes/fuse_prepare.c.
 tct_graph *tct_fuse_prepare(tct_graph *g);
+tct_graph *tct_fuse_inline(tct_graph *g); // passes/fuse_inline.c
 
 #endif

@@ -145,6 +145,16 @@ static bool is_zero(const tct_graph *g, tct_value v) {
     return n->op == TCT_IR_CONST && (tct_dtype_is_float((tct_dtype)n->dtype) ? n->attr.f == 0 : n->attr.i == 0);
 }
 
+// The base lies in memory as the result does.
+static tct_value rewrite_scatter(tct_rewrite *r, const tct_node *n) {
+    tct_graph *g = r->to;
+    tct_value in[3] = {r->map[n->in[0]], r->map[n->in[1]], r->map[n->in[2]]};
+    const tct_node *index = tct_node_of(r->from, n->in[1]);
+    in[0] = tct_in_order(g, in[0], n->axes, n->n_axes, NULL);
+    in[1] = tct_in_order(g, in[1], index->axes, index->n_axes, NULL); // the order in which it is worked off
+    return in_order_of(g, tct_ir_emit(g, NULL, (tct_ir_op)n->op, in, 3, &n->attr), n);
+}
+
 // Only where the sum in another order is the same to everybody: the scattered zeros have no other user.
 static tct_value rewrite_add(tct_rewrite *r, const tct_node *n, const uint32_t *uses) {
     for (int k = 0; k < 2; k++) {
@@ -153,10 +163,70 @@ static tct_value rewrite_add(tct_rewrite *r, const tct_node *n, const uint32_t *
         if (s->op != TCT_IR_SCATTER_ADD || uses[v] != 1 || !is_zero(r->from, s->in[0]) || s->n_axes != n->n_axes ||
             !tct_same_order(base->axes, base->n_axes, n->axes, n->n_axes))
             continue;
-        tct_value in[3] = {r->map[x], r->map[s->in[1]], r->map[s->in[2]]};
-        return tct_ir_emit(r->to, NULL, TCT_IR_SCATTER_ADD, in, 3, &s->attr);
+        tct_node sum = *s; // axes as n has them, which is as x has them
+        sum.in = (tct_value[3]){x, s->in[1], s->in[2]};
+        sum.axes = n->axes;
+        return rewrite_scatter(r, &sum);
     }
     return TCT_NO_VALUE;
+}
+
+// --- Scans and calls ---
+
+static tct_value operand_in_order(tct_rewrite *r, const tct_node *n, uint32_t k, const tct_axis *along) {
+    const tct_node *in = tct_node_of(n->attr.body, n->attr.body->inputs.data[k]);
+    tct_axis axes[TCT_IR_MAX_AXES];
+    uint32_t count = 0;
+    if (along && tct_node_has_axis(tct_node_of(r->to, r->map[n->in[k]]), *along)) axes[count++] = *along;
+    for (int a = 0; a < in->n_axes; a++) axes[count++] = in->axes[a];
+    return tct_in_order(r->to, r->map[n->in[k]], axes, count, NULL);
+}
+
+// Carried values keep their layout from step to step.
+static tct_graph *steady_body(const tct_node *n) {
+    tct_graph *body = tct_graph_copy(n->attr.body, n->attr.body->name);
+    for (int64_t k = 0; k < n->attr.i; k++) {
+        const tct_node *in = tct_node_of(body, body->inputs.data[k]);
+        tct_axis axes[TCT_IR_MAX_AXES];
+        for (int a = 0; a < in->n_axes; a++) axes[a] = in->axes[a];
+        body->outputs.data[k].value = tct_in_order(body, body->outputs.data[k].value, axes, in->n_axes, NULL);
+    }
+    return body;
+}
+
+// Operands as the body wants them; what a scan runs along comes first.
+static tct_value rewrite_call(tct_rewrite *r, const tct_node *n) {
+    bool scan = n->op == TCT_IR_SCAN;
+    tct_value *in = TCT_NEW_ARRAY(&r->arena, tct_value, n->n_in);
+    for (uint32_t k = 0; k < n->n_in; k++) in[k] = operand_in_order(r, n, k, scan ? n->attr.axes : NULL);
+    tct_ir_attr attr = n->attr;
+    if (scan) attr.body = steady_body(n);
+    return tct_ir_emit(r->to, NULL, (tct_ir_op)n->op, in, n->n_in, &attr);
+}
+
+static tct_value rewrite_get(tct_rewrite *r, const tct_node *n) {
+    tct_value made = tct_ir_get(r->to, r->map[n->in[0]], (uint32_t)n->attr.i);
+    return tct_in_order(r->to, made, n->axes, n->n_axes, NULL);
+}
+
+static tct_value rewrite(tct_rewrite *r, tct_value v, const uint32_t *uses) {
+    const tct_node *n = tct_node_of(r->from, v);
+    switch (n->op) {
+    case TCT_IR_DOT:
+        return wants_rewrite(r->from, n) ? rewrite_dot(r, n) : TCT_NO_VALUE;
+    case TCT_IR_SCATTER_ADD:
+    case TCT_IR_PUT:
+        return rewrite_scatter(r, n);
+    case TCT_IR_ADD:
+        return rewrite_add(r, n, uses);
+    case TCT_IR_SCAN:
+    case TCT_IR_FOREIGN:
+        return rewrite_call(r, n);
+    case TCT_IR_GET:
+        return rewrite_get(r, n);
+    default:
+        return tct_ir_ops[n->op].cls == TCT_CLASS_REDUCTION ? rewrite_reduction(r, n) : TCT_NO_VALUE;
+    }
 }
 
 tct_graph *tct_fuse_prepare(tct_graph *g) {
@@ -165,16 +235,9 @@ tct_graph *tct_fuse_prepare(tct_graph *g) {
     r.changed = true;
     uint32_t *uses = tct_count_uses(&r.arena, g);
     for (tct_value v = 0; v < g->nodes.len; v++) {
-        const tct_node *n = tct_node_of(g, v);
-        if (!uses[v] || n->op == TCT_IR_INPUT) continue;
+        if (!uses[v] || tct_node_of(g, v)->op == TCT_IR_INPUT) continue;
         tct_rewrite_at(&r, v);
-        tct_value made = TCT_NO_VALUE;
-        if (n->op == TCT_IR_DOT && wants_rewrite(g, n))
-            made = rewrite_dot(&r, n);
-        else if (tct_ir_ops[n->op].cls == TCT_CLASS_REDUCTION)
-            made = rewrite_reduction(&r, n);
-        else if (n->op == TCT_IR_ADD)
-            made = rewrite_add(&r, n, uses);
+        tct_value made = rewrite(&r, v, uses);
         if (made == TCT_NO_VALUE)
             tct_rewrite_copy(&r, v);
         else
