@@ -56,6 +56,10 @@ static void print_bind(const tct_bind *b, const char *port, tct_buf *out) {
 }
 
 static void print_run(const tct_program *p, const tct_run *r, tct_buf *out) {
+    if (!p->plans) { // not compiled yet: what binds to what isn't known either
+        tct_buf_printf(out, "graph %u", r->plan);
+        return;
+    }
     const tct_plan *plan = p->plans[r->plan];
     tct_buf_printf(out, "%s(", plan->name);
     for (uint32_t i = 0; i < plan->n_inputs; i++) {
@@ -120,6 +124,9 @@ static void print_operand(const tct_program *p, const tct_instr *at, char what, 
         tct_buf_puts(out, ") -> (");
         print_regs(c->results, c->n_results, out);
         tct_buf_puts(out, ")");
+        if (c->builtin == TCT_BUILTIN_GENERATE) tct_buf_printf(out, " with generator %u", c->generator);
+        for (uint32_t i = 0; i < c->n_pairs; i++)
+            tct_buf_printf(out, "%s%u = %u", i ? ", " : " parameters ", c->pairs[2 * i], c->pairs[2 * i + 1]);
         return;
     }
     case 'R':
@@ -183,9 +190,33 @@ static void print_model(const tct_model_desc *m, tct_buf *out) {
         tct_buf_printf(out, "  %s = %s\n", m->config[i].key, m->config[i].json);
 }
 
+static void print_optimizer(const tct_optimizer_desc *o, tct_buf *out) {
+    tct_buf_printf(out, "optimizer %s of ", o->type);
+    print_regs(o->models, o->n_models, out);
+    if (o->accumulates) tct_buf_puts(out, ", adds gradients up");
+    tct_buf_putc(out, '\n');
+    for (uint32_t i = 0; i < o->n_states; i++) {
+        tct_buf_printf(out, "  state %s = ", o->state_name[i]);
+        tct_print_double(o->state_init[i], out);
+        tct_buf_putc(out, '\n');
+    }
+    for (uint32_t i = 0; i < o->n_params; i++)
+        tct_buf_printf(out, "  %u: parameter %u of r%u\n", i, o->param_index[i],
+                       o->models[o->param_model[i]]);
+}
+
+static void print_generator(const tct_generator *g, uint32_t number, tct_buf *out) {
+    tct_buf_printf(out,
+                   "generator %u: %" PRId64 " rows of %" PRId64 " and up to %" PRId64
+                   " more, vocabulary %" PRId64 ", graphs %u and %u, cache of %u tensors\n",
+                   number, g->batch, g->prompt, g->max_new, g->vocab, g->prefill, g->step, g->n_cache);
+}
+
 void tct_program_print(const tct_program *p, tct_buf *out) {
     tct_buf_printf(out, "program %s of %s, %016" PRIx64 "\n", p->name, p->path, p->hash);
     for (uint32_t i = 0; i < p->n_models; i++) print_model(&p->models[i], out);
+    for (uint32_t i = 0; i < p->n_optimizers; i++) print_optimizer(&p->optimizers[i], out);
+    for (uint32_t i = 0; i < p->n_generators; i++) print_generator(&p->generators[i], i, out);
     for (uint32_t i = 0; i < p->n_regs; i++) {
         tct_buf_printf(out, "r%u: ", i);
         print_type(p, &p->regs[i], out);
