@@ -166,7 +166,7 @@ static tct_val *dot_(op_call *c) {
 
 static tct_val *rename_(op_call *c) {
     tct_value x = tensor(c, 0);
-    const tct_expr *l, *r;
+    const tct_expr *l = NULL, *r = NULL;
     tct_axis from, to;
     if (x == TCT_NO_VALUE || !arrow(c, 1, &l, &r) || !tct_elab_axis(c->e, l, &from) ||
         !has(c, x, from, l->span) || !target_axis(c, r, size_of(c, from), &to))
@@ -182,7 +182,7 @@ static tct_val *rename_(op_call *c) {
 static tct_val *split_(op_call *c) {
     tct_elab *e = c->e;
     tct_value x = tensor(c, 0);
-    const tct_expr *l, *r;
+    const tct_expr *l = NULL, *r = NULL;
     tct_ir_attr attr = {.n_axes = 1};
     if (x == TCT_NO_VALUE || !arrow(c, 1, &l, &r) || !tct_elab_axis(e, l, &attr.axes[0]) ||
         !has(c, x, attr.axes[0], l->span))
@@ -243,7 +243,7 @@ static tct_val *split_(op_call *c) {
 
 static tct_val *merge_(op_call *c) {
     tct_value x = tensor(c, 0);
-    const tct_expr *l, *r;
+    const tct_expr *l = NULL, *r = NULL;
     tct_ir_attr attr = {.n_to = 1};
     uint32_t n;
     if (x == TCT_NO_VALUE || !arrow(c, 1, &l, &r) || !tct_elab_axes(c->e, l, attr.axes, &n)) return fail(c);
@@ -291,7 +291,7 @@ static tct_val *flip_(op_call *c) {
 static tct_val *slice_(op_call *c) {
     tct_elab *e = c->e;
     tct_value x = tensor(c, 0);
-    const tct_expr *l, *r;
+    const tct_expr *l = NULL, *r = NULL;
     tct_axis from, to;
     if (x == TCT_NO_VALUE || !arrow(c, 1, &l, &r) || !tct_elab_axis(e, l, &from) || !has(c, x, from, l->span))
         return fail(c);
@@ -376,7 +376,7 @@ static tct_val *shift_(op_call *c) {
 static tct_val *pad_(op_call *c) {
     tct_elab *e = c->e;
     tct_value x = tensor(c, 0);
-    const tct_expr *l, *r;
+    const tct_expr *l = NULL, *r = NULL;
     tct_axis from, to;
     double fill;
     if (x == TCT_NO_VALUE || !arrow(c, 1, &l, &r) || !tct_elab_axis(e, l, &from) || !has(c, x, from, l->span))
@@ -396,7 +396,7 @@ static tct_val *pad_(op_call *c) {
 
 static tct_val *concat_(op_call *c) {
     tct_elab *e = c->e;
-    const tct_expr *l, *r;
+    const tct_expr *l = NULL, *r = NULL;
     if (c->arg[0]->kind != TCT_EXPR_LIST || c->arg[0]->n_args == 0 || c->arg[0]->n_args > TCT_IR_MAX_AXES) {
         tct_elab_error(e, "E0306", c->arg[0]->span, "concat([a, b], T -> U) takes a list of 1 to %d tensors",
                        TCT_IR_MAX_AXES);

@@ -1,0 +1,103 @@
+#include "driver/compile_program.h"
+
+#include "base/file.h"
+#include "driver/driver.h"
+#include "passes/passes.h"
+#include "runtime/tokenizer.h"
+#include "runtime/vm.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <time.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool tokenizer_info(void *ctx, tct_diag *d, const char *path, tct_token_info *out) {
+    (void)ctx;
+    tct_tokenizer *t = tct_tokenizer_open(d, path);
+    if (!t) return false;
+    *out = (tct_token_info){tct_tokenizer_size(t), tct_tokenizer_special(t, TCT_BOS),
+                            tct_tokenizer_special(t, TCT_EOS), tct_tokenizer_special(t, TCT_PAD)};
+    tct_tokenizer_close(t);
+    return true;
+}
+
+static bool folder_value(void *ctx, tct_diag *d, const char *folder, const char *key, const char **out) {
+    (void)ctx;
+    const char *path = tct_path_join(&d->arena, folder, "config.json");
+    char *text;
+    size_t len;
+    if (!tct_file_read(d, path, &text, &len)) return false;
+    json_error_t error;
+    json_t *root = json_loadb(text, len, 0, &error);
+    tct_heap_free(text);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return tct_error(d, "E0714", TCT_NO_SPAN, "%s is no JSON object: %s", path, error.text);
+    }
+    const json_t *v = json_object_get(root, key);
+    *out = NULL;
+    if (json_is_integer(v))
+        *out = tct_arena_printf(&d->arena, "%lld", (long long)json_integer_value(v));
+    else if (json_is_real(v))
+        *out = tct_arena_printf(&d->arena, "%.17g", json_real_value(v));
+    else if (json_is_boolean(v))
+        *out = json_is_true(v) ? "true" : "false";
+    else if (json_is_string(v))
+        *out = tct_arena_strdup(&d->arena, json_string_value(v));
+    json_decref(root);
+    return true;
+}
+
+const tct_stage_hooks tct_driver_hooks = {NULL, tct_grad, tokenizer_info, folder_value};
+
+// A checkpoint belongs to one program: what it does, on which graphs.
+static uint64_t program_hash(const tct_draft *draft) {
+    tct_buf text = {0};
+    tct_program_print(&draft->program, &text);
+    for (uint32_t i = 0; i < draft->n_graphs; i++) tct_ir_print(draft->graphs[i], &text, NULL);
+    uint64_t hash = XXH3_64bits(text.data, text.len);
+    tct_buf_free(&text);
+    return hash;
+}
+
+static bool compile_graphs(tct_diag *d, tct_compiled *c) {
+    tct_draft *draft = c->draft;
+    const tct_plan **plans = TCT_NEW_ARRAY(&d->arena, const tct_plan *, draft->n_graphs + 1);
+    tct_compile_options options = {.defer = true};
+    for (uint32_t i = 0; i < draft->n_graphs; i++) {
+        plans[i] = tct_compile_graph(d, c->compiler, draft->graphs[i], &options);
+        if (!plans[i]) return false;
+    }
+    draft->program.plans = plans;
+    return tct_compiler_finish(d, c->compiler);
+}
+
+bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled *out) {
+    double start = now();
+    if (!tct_package_load(d, &out->package, r->file, tct_std_dir(&d->arena))) return false;
+    out->module = tct_ir_module_new();
+    out->elab = tct_elab_new(d, &out->package, r->sets, r->n_sets);
+    if (d->n_errors) return false;
+    out->draft = tct_elab_program(out->elab, out->module, r->pipeline, &tct_driver_hooks);
+    if (!out->draft) return false;
+    out->compiler = tct_compiler_new(d, r->isa, r->threads);
+    if (!out->compiler || !compile_graphs(d, out)) return false;
+    out->draft->program.hash = program_hash(out->draft);
+    out->seconds = now() - start;
+    return true;
+}
+
+void tct_compiled_free(tct_compiled *c) {
+    if (c->compiler) tct_compiler_free(c->compiler);
+    if (c->elab) tct_elab_free(c->elab);
+    if (c->module) tct_ir_module_free(c->module);
+    tct_package_free(&c->package);
+    *c = (tct_compiled){0};
+}

@@ -1,0 +1,34 @@
+// From a .tct file to a program that can run: what `run`, `dump` and `generate` share.
+#ifndef TCT_DRIVER_COMPILE_PROGRAM_H
+#define TCT_DRIVER_COMPILE_PROGRAM_H
+
+#include "codegen/compile.h"
+#include "frontend/stage.h"
+#include "runtime/program.h"
+
+// Everything that a compiled program needs while it runs. Zero-initialise; release with tct_compiled_free.
+typedef struct tct_compiled {
+    tct_package package;
+    tct_elab *elab;
+    tct_ir_module *module;
+    tct_compiler *compiler;
+    tct_draft *draft; // its program has its plans
+    double seconds;   // that all of it took
+} tct_compiled;
+
+typedef struct tct_compile_request {
+    const char *file, *pipeline; // pipeline NULL: the only one
+    const tct_setting *sets;
+    size_t n_sets;
+    int threads;
+    const char *isa; // NULL: the host's best
+} tct_compile_request;
+
+// Loads, elaborates, differentiates, fuses and compiles. false after reporting.
+bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled *out);
+void tct_compiled_free(tct_compiled *c);
+
+// The hooks that connect stage elaboration to autodiff, tokenizers and model folders.
+extern const tct_stage_hooks tct_driver_hooks;
+
+#endif
