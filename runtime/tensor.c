@@ -172,3 +172,12 @@ const char *tct_tensor_describe(tct_arena *a, const tct_tensor *t) {
     tct_buf_free(&b);
     return text;
 }
+
+void tct_tensor_fill(tct_tensor *t, double value) {
+    int64_t n = tct_tensor_elements(t);
+    if (value == 0) {
+        if (t->bytes) memset(t->data, 0, t->bytes);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) tct_tensor_set(t, i, value);
+}

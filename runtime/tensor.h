@@ -43,6 +43,7 @@ int64_t tct_tensor_elements(const tct_tensor *t);
 // Element i of the packed data as double, whatever the dtype. 0 ≤ i < elements.
 double tct_tensor_get(const tct_tensor *t, int64_t i);
 void tct_tensor_set(tct_tensor *t, int64_t i, double value);
+void tct_tensor_fill(tct_tensor *t, double value); // every element
 // "f32[B=4, T=64]"; axes without a name show their size alone. In the arena.
 const char *tct_tensor_describe(tct_arena *a, const tct_tensor *t);
 

@@ -1,5 +1,7 @@
 #include "runtime/value.h"
 
+#include "runtime/model.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
@@ -63,7 +65,7 @@ static void free_tensors(tct_tensor *t, size_t n) {
 }
 
 static void free_model(tct_model *m) {
-    free_tensors(m->params, m->desc->n_params);
+    tct_params_free(m->desc, m->params);
     free(m);
 }
 

@@ -1,5 +1,6 @@
 // Built-ins on models: generate, save, clone, assign, ema.
 #include "base/file.h"
+#include "runtime/model.h"
 #include "runtime/rng.h"
 #include "runtime/vm_model.h"
 
@@ -111,8 +112,8 @@ bool tct_vm_call_SAVE(tct_vm *vm, const tct_call *c) {
                          name);
     tct_arena scratch = {0};
     const char *folder = tct_path_join(&scratch, vm->options->out, name);
-    bool ok = tct_vm_save_model(vm, tct_arg(vm, c, 0)->model, folder,
-                                c->n_args > 2 ? tct_arg(vm, c, 2)->tokenizer->tokenizer : NULL);
+    const tct_model *m = tct_arg(vm, c, 0)->model;
+    bool ok = tct_params_save(vm->d, m->desc, folder, m->params, tct_arg(vm, c, 2)->tokenizer->tokenizer);
     tct_arena_free(&scratch);
     return ok;
 }

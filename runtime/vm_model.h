@@ -1,4 +1,4 @@
-// Models and optimizers of the stage machine: made, read, written, copied.
+// Models and optimizers of the stage machine: made and read.
 #ifndef TCT_RUNTIME_VM_MODEL_H
 #define TCT_RUNTIME_VM_MODEL_H
 
@@ -12,9 +12,6 @@ bool tct_vm_blank_model(tct_vm *vm, uint32_t number, tct_value *out);
 // With parameters from a Hugging Face folder; config.json must agree with the descriptor. Reports E0701,
 // E0704, E0705, E0714.
 bool tct_vm_load_model(tct_vm *vm, uint32_t number, const char *folder, tct_value *out);
-// Writes a Hugging Face folder. `tokenizer` may be NULL. Reports E0702.
-bool tct_vm_save_model(tct_vm *vm, const tct_model *m, const char *folder, const tct_tokenizer *tokenizer);
-
 // Fresh state for the models in the registers that its descriptor names.
 bool tct_vm_new_optimizer(tct_vm *vm, uint32_t number, tct_value *out);
 // The same for these models, which the optimizer holds as well.

@@ -1,7 +1,7 @@
 // Models to and from Hugging Face folders. A tensor in a file may have its axes in another order than in
 // memory, and several of them merged into one.
 #include "runtime/hf.h"
-#include "runtime/vm_model.h"
+#include "runtime/model.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -110,20 +110,13 @@ static void warn_unused(tct_diag *d, const tct_hf_model *hf, const tct_model_des
                 n == 1 ? "" : " the first of them");
 }
 
-bool tct_vm_load_model(tct_vm *vm, uint32_t number, const char *folder, tct_value *out) {
-    tct_diag *d = vm->d;
-    const tct_model_desc *desc = &vm->program->models[number];
+bool tct_params_load(tct_diag *d, const tct_model_desc *desc, const char *folder, tct_tensor *params) {
     tct_hf_model *hf = tct_hf_open(d, folder);
     if (!hf) return false;
-    bool ok = check_config(d, hf, desc) && tct_vm_blank_model(vm, number, out);
-    if (ok) {
-        for (uint32_t i = 0; i < desc->n_params; i++)
-            ok &= load_param(d, hf, &desc->params[i], &out->model->params[i]);
-        if (ok)
-            warn_unused(d, hf, desc);
-        else
-            tct_value_drop(out);
-    }
+    bool ok = check_config(d, hf, desc);
+    if (ok)
+        for (uint32_t i = 0; i < desc->n_params; i++) ok &= load_param(d, hf, &desc->params[i], &params[i]);
+    if (ok) warn_unused(d, hf, desc);
     tct_hf_close(hf);
     return ok;
 }
@@ -147,17 +140,18 @@ static bool file_tensor(tct_diag *d, const tct_model_param *p, const tct_tensor 
     return true;
 }
 
-bool tct_vm_save_model(tct_vm *vm, const tct_model *m, const char *folder, const tct_tokenizer *tokenizer) {
-    uint32_t n = m->desc->n_params;
+bool tct_params_save(tct_diag *d, const tct_model_desc *desc, const char *folder, const tct_tensor *params,
+                     const tct_tokenizer *tokenizer) {
+    uint32_t n = desc->n_params;
     tct_named_tensor *named = tct_alloc((n + 1) * sizeof *named);
     tct_tensor *tensors = tct_alloc((n + 1) * sizeof *tensors);
     bool ok = true;
     for (uint32_t i = 0; ok && i < n; i++) {
-        ok = file_tensor(vm->d, &m->desc->params[i], &m->params[i], &tensors[i]);
-        named[i] = (tct_named_tensor){file_name(&m->desc->params[i]), &tensors[i]};
+        ok = file_tensor(d, &desc->params[i], &params[i], &tensors[i]);
+        named[i] = (tct_named_tensor){file_name(&desc->params[i]), &tensors[i]};
     }
-    json_t *config = config_of(m->desc);
-    ok = ok && tct_hf_save(vm->d, folder, config, named, n, tokenizer, NULL);
+    json_t *config = config_of(desc);
+    ok = ok && tct_hf_save(d, folder, config, named, n, tokenizer, NULL);
     json_decref(config);
     for (uint32_t i = 0; i < n; i++) tct_tensor_free(&tensors[i]);
     free(tensors);
