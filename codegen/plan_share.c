@@ -108,14 +108,22 @@ static void copy_output(tct_planner *p, uint32_t k, uint32_t s) {
     (void)ok;
 }
 
+static bool is_caller_s(const tct_planner *p, uint32_t s) { return p->storages.data[s].place == TCT_PLACE_INPUT; }
+
 static void place_outputs(tct_planner *p) {
     size_t n = p->g->outputs.len;
     bool *copied = TCT_NEW_ARRAY(&p->temporary, bool, n);
+    // Inputs that are outputs as they came: saved before anything takes their memory over.
+    for (uint32_t k = 0; k < n; k++) {
+        const tct_output *o = &p->g->outputs.data[k];
+        uint32_t s = p->value[o->value].storage;
+        if (is_caller_s(p, s) && o->alias != (int32_t)storage(p, s)->index) copy_output(p, k, s);
+    }
     for (uint32_t k = 0; k < n; k++) {
         const tct_output *o = &p->g->outputs.data[k];
         uint32_t s = p->value[o->value].storage;
         const tct_storage *at = storage(p, s);
-        if (at->place == TCT_PLACE_INPUT && o->alias == (int32_t)at->index && at->root == s) continue;
+        if (is_caller_s(p, s)) continue;
         bool fresh = at->place == TCT_PLACE_ARENA && at->root == s;
         if (fresh && o->alias >= 0) {
             copied[k] = !take_over(p, at->writer, s, tct_root(p, input_storage(p, (uint32_t)o->alias)));
