@@ -161,9 +161,7 @@ static void node_wants(const tct_graph *g, tct_value v, tct_wants *all) {
 
 tct_wants *tct_layout_wants(tct_arena *arena, const tct_graph *g) {
     tct_wants *all = TCT_NEW_ARRAY(arena, tct_wants, g->nodes.len);
-    uint32_t *uses = tct_count_uses(arena, g);
     for (size_t k = 0; k < g->outputs.len; k++) pin(all, g->outputs.data[k].value);
-    for (size_t v = g->nodes.len; v-- > 0;)
-        if (uses[v]) node_wants(g, (tct_value)v, all);
+    for (size_t v = g->nodes.len; v-- > 0;) node_wants(g, (tct_value)v, all);
     return all;
 }
