@@ -44,9 +44,13 @@ static bool in_block(const tct_formatter *f) {
     return !b || b->block;
 }
 
+// Where lines inside the innermost bracket begin. A parameter list that goes on in the next line stands
+// further right than the block that follows it.
 static uint32_t content_indent(const tct_formatter *f) {
     const tct_open_bracket *b = innermost(f);
-    return b ? b->base + INDENT : 0;
+    if (!b) return 0;
+    bool head = f->stack.len == 1 && !b->block && !b->opened_up;
+    return b->base + (head ? 2 * INDENT : INDENT);
 }
 
 static bool is_closing(tct_token_kind k) {

@@ -6,6 +6,7 @@
 #include "frontend/elab.h"
 #include "frontend/modules.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,11 +132,43 @@ static void test_every_code_is_explained(void **state) {
     assert_int_equal(missing, 0);
 }
 
+// Every "E…" in the program's own source is in base/codes.def.
+static void test_every_code_used_is_listed(void **state) {
+    (void)state;
+    static const char *const folders[] = {"base", "runtime", "ir", "passes", "codegen", "frontend", "driver"};
+    tct_diag d = {0};
+    size_t unlisted = 0;
+    for (size_t f = 0; f < sizeof folders / sizeof folders[0]; f++) {
+        DIR *folder = opendir(folders[f]);
+        assert_non_null(folder);
+        for (const struct dirent *entry; (entry = readdir(folder));) {
+            size_t length = strlen(entry->d_name);
+            if (length < 2 || strcmp(entry->d_name + length - 2, ".c") != 0) continue;
+            const char *path = tct_path_join(&d.arena, folders[f], entry->d_name);
+            char *text;
+            assert_true(tct_file_read(&d, path, &text, NULL));
+            for (const char *at = text; (at = strstr(at, "\"E")); at++) {
+                if (strspn(at + 2, "0123456789") != 4 || at[6] != '"') continue;
+                bool listed = false;
+                for (int k = 0; k < N_CODES; k++) listed = listed || strncmp(at + 1, codes[k].id, 5) == 0;
+                if (listed) continue;
+                fprintf(stderr, "%s: %.5s is not in base/codes.def\n", path, at + 1);
+                unlisted++;
+            }
+            tct_heap_free(text);
+        }
+        closedir(folder);
+    }
+    tct_diag_free(&d);
+    assert_int_equal(unlisted, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_no_code_stands_for_two_errors),
         cmocka_unit_test(test_every_code_is_explained),
+        cmocka_unit_test(test_every_code_used_is_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

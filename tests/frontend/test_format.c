@@ -64,8 +64,9 @@ static void test_layout(void **state) {
 
 static void test_line_breaks_inside_parentheses_stay(void **state) {
     (void)state;
-    becomes("graph f(a: f32,\n  b: f32)\n -> f32 {\n  return g(\na,\n      b)\n}",
-            "graph f(a: f32,\n    b: f32)\n    -> f32 {\n    return g(\n        a,\n        b\n    )\n}\n");
+    becomes(
+        "graph f(a: f32,\n  b: f32)\n -> f32 {\n  return g(\na,\n      b)\n}",
+        "graph f(a: f32,\n        b: f32)\n    -> f32 {\n    return g(\n        a,\n        b\n    )\n}\n");
     becomes("graph f() -> f32 {\n let a = b\n* c\n return a\n}",
             "graph f() -> f32 {\n    let a = b\n        * c\n    return a\n}\n");
 }
