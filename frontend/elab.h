@@ -9,6 +9,7 @@
 // A static value given from outside: a size ("B"), a hyper-parameter ("m.layers"), a static argument
 // ("shift_mean") or a config value ("ppo.lr"). `value` is source text of a literal: "64", "1e-5", "true", or
 // any text for strings and paths.
+// A graph's scalar tensor parameter with value NULL takes its default and becomes no input.
 typedef struct tct_setting {
     const char *name, *value;
 } tct_setting;
@@ -30,14 +31,23 @@ bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets,
 tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const tct_setting *settings,
                           size_t n);
 
+// The model parameter that is input `input` of the graph built last, NULL when that input is no model's. In
+// the elaborator's arena.
+struct tct_model_param;
+const struct tct_model_param *tct_elab_input_param(const tct_elab *e, uint32_t input);
+
 // The parameters of a graph as eval needs them: a tensor by name with its declared axes.
 typedef struct tct_graph_param {
     const char *name;
-    bool is_static, is_model, has_default, rest;
+    const char *type; // "f32", "int", "axis", "Gpt2"
+    // is_static: int, float, bool or string, or an axis (is_axis). has_value: a scalar tensor whose default
+    // is the number `value`; other defaults are expressions.
+    bool is_static, is_axis, is_model, has_default, has_value, rest;
+    double value;
     tct_dtype dtype;
     uint32_t n_axes;
     const char *const *axes;
-    const char *model; // type name
+    const tct_item *model; // is_model: its item
 } tct_graph_param;
 // In the elaborator's arena. NULL (and E0201 with the nearest name) when there is no such graph.
 const tct_graph_param *tct_elab_params(tct_elab *e, const char *graph, size_t *n);

@@ -1,5 +1,6 @@
 // Whole graphs with inputs for their parameters, for eval, dump and check.
 #include "frontend/elab_internal.h"
+#include "runtime/program.h"
 
 #include <string.h>
 
@@ -18,6 +19,7 @@ tct_elab *tct_elab_new(tct_diag *d, const tct_package *package, const tct_settin
 
 void tct_elab_free(tct_elab *e) {
     TCT_VEC_FREE(&e->config);
+    TCT_VEC_FREE(&e->input_params);
     tct_arena_free(&e->arena);
     tct_heap_free(e);
 }
@@ -47,6 +49,13 @@ static const char *setting(tct_elab *e, const char *name) {
     return NULL;
 }
 
+// Left out, so that the default is taken.
+static bool left_out(tct_elab *e, const tct_param *p) {
+    for (size_t i = 0; p->value && i < e->n_settings; i++)
+        if (!e->settings[i].value && strcmp(e->settings[i].name, p->name.text) == 0) return true;
+    return false;
+}
+
 static bool axis_from_settings(tct_elab *e, const char *name, tct_span span) {
     tct_scope *f = tct_scope_function(e);
     for (size_t i = 0; i < f->symbols.len; i++)
@@ -64,7 +73,11 @@ static bool axis_from_settings(tct_elab *e, const char *name, tct_span span) {
 static tct_val *input_leaf(tct_elab *e, void *ctx, const char *path, const tct_member *member,
                            tct_dtype dtype, const tct_axis *axes, uint32_t n, tct_scope *scope,
                            const char *file_prefix) {
-    (void)ctx, (void)scope, (void)file_prefix;
+    (void)ctx, (void)scope;
+    tct_model_param *p = TCT_NEW(&e->arena, tct_model_param);
+    if (!tct_elab_model_param(e, path, member, dtype, axes, n, file_prefix, p)) return tct_val_error(e);
+    while (e->input_params.len < e->builder->graph->inputs.len) TCT_PUSH(&e->input_params, NULL);
+    TCT_PUSH(&e->input_params, p);
     return tct_val_tensor(e, tct_ir_input(e->builder->graph, path, dtype, axes, n), member->name.span);
 }
 
@@ -269,6 +282,7 @@ static void add_outputs(tct_elab *e, const char *name, tct_val *v, const tct_val
 
 static tct_graph *build(tct_elab *e, const tct_item *item) {
     tct_builder top = {.kind = TCT_BUILD_TOP};
+    e->input_params.len = 0;
     top.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, item->name.text));
     size_t errors = e->d->n_errors;
     e->builder = &top;
@@ -300,6 +314,7 @@ static tct_graph *build(tct_elab *e, const tct_item *item) {
             actuals[n++].expr = x;
             continue;
         }
+        if (left_out(e, p)) continue;
         tct_val *v = p->type ? argument(e, item, p, before) : tct_val_error(e);
         ok &= v->kind != V_ERROR;
         before[i] = v;
@@ -344,6 +359,33 @@ tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const
     return g;
 }
 
+const tct_model_param *tct_elab_input_param(const tct_elab *e, uint32_t input) {
+    return input < e->input_params.len ? e->input_params.data[input] : NULL;
+}
+
+static bool is_number(const tct_expr *x) {
+    switch (x->kind) {
+    case TCT_EXPR_INT:
+    case TCT_EXPR_FLOAT:
+    case TCT_EXPR_BOOL:
+        return true;
+    case TCT_EXPR_UNARY:
+        return is_number(x->a);
+    case TCT_EXPR_BINARY:
+        return is_number(x->a) && is_number(x->b);
+    default:
+        return false;
+    }
+}
+
+// The default of a scalar tensor where that is a number by itself, as -0.5 or 1.0 / 3.0.
+static bool default_number(tct_elab *e, const tct_param *p, double *out) {
+    if (!p->value || p->type->n_axes || p->type->rest || !is_number(p->value)) return false;
+    tct_val *v = tct_elab_expr(e, p->value);
+    *out = v->kind == V_FLOAT ? v->f : (double)v->i;
+    return v->kind == V_FLOAT || v->kind == V_INT || v->kind == V_BOOL;
+}
+
 const tct_graph_param *tct_elab_params(tct_elab *e, const char *graph, size_t *n) {
     const tct_item *item = find_graph(e, graph);
     if (!item) return NULL;
@@ -353,10 +395,13 @@ const tct_graph_param *tct_elab_params(tct_elab *e, const char *graph, size_t *n
         tct_graph_param *o = &out[i];
         o->name = p->name.text;
         o->has_default = p->value != NULL;
-        o->is_static = is_static_type(p->type) || is_axis_kind(p->type);
+        o->type = p->type->name.text;
+        o->is_axis = is_axis_kind(p->type);
+        o->is_static = is_static_type(p->type) || o->is_axis;
         o->rest = p->type->rest;
         o->is_model = !o->is_static && !tensor_type(p->type, &o->dtype);
-        if (o->is_model) o->model = p->type->name.text;
+        if (o->is_model) o->model = tct_elab_item(e, o->type);
+        if (!o->is_static && !o->is_model) o->has_value = default_number(e, p, &o->value);
         const char **axes = TCT_NEW_ARRAY(&e->arena, const char *, p->type->n_axes + 1);
         for (uint32_t k = 0; k < p->type->n_axes; k++) axes[k] = p->type->axes[k].name.text;
         o->axes = axes;

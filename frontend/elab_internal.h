@@ -123,6 +123,8 @@ struct tct_elab {
     const tct_setting *settings; // of the graph being built
     size_t n_settings;
     bool *setting_used;
+    TCT_VEC(const struct tct_model_param *)
+    input_params;      // of the graph being built, by input; NULL: no model's
     uint32_t depth;    // of calls
     uint32_t n_random; // stream numbers given out in this graph
     tct_val *returned; // set by return; ends the block
@@ -233,6 +235,11 @@ typedef tct_val *(*tct_leaf_fn)(tct_elab *e, void *ctx, const char *path, const 
 tct_val *tct_elab_model(tct_elab *e, const tct_item *item, const tct_actual *args, uint32_t n_args,
                         const char *path, const char *file_prefix, bool representative, tct_leaf_fn leaf,
                         void *ctx, tct_span span);
+// The descriptor of one parameter (model_param.c), with size 0 for axes whose size isn't known. For leaves.
+struct tct_model_param;
+bool tct_elab_model_param(tct_elab *e, const char *path, const tct_member *m, tct_dtype dtype,
+                          const tct_axis *axes, uint32_t n, const char *file_prefix,
+                          struct tct_model_param *out);
 
 // Config (config.c)
 void tct_elab_config(tct_elab *e, const tct_setting *sets, size_t n);

@@ -12,76 +12,18 @@ typedef struct leaves {
     bool ok;
 } leaves;
 
-static bool initialiser(tct_elab *e, const tct_member *m, tct_scope *scope, tct_model_param *p) {
-    (void)scope; // the model's scope is the current one
-    const tct_expr *x = m->value;
-    p->init = TCT_INIT_CONSTANT;
-    if (!x) return true;
-    bool call = x->kind == TCT_EXPR_CALL && x->a->kind == TCT_EXPR_NAME;
-    if (call && (strcmp(x->a->name.text, "normal") == 0 || strcmp(x->a->name.text, "uniform") == 0)) {
-        if (x->n_args != 2)
-            return tct_elab_error(e, "E0313", x->span, "%s takes two numbers", x->a->name.text);
-        tct_val *a = tct_elab_static(e, x->args[0].value, V_FLOAT),
-                *b = tct_elab_static(e, x->args[1].value, V_FLOAT);
-        if (!a || !b) return false;
-        p->init = strcmp(x->a->name.text, "normal") == 0 ? TCT_INIT_NORMAL : TCT_INIT_UNIFORM;
-        p->init_a = a->f;
-        p->init_b = b->f;
-        return true;
-    }
-    tct_val *v = tct_elab_static(e, x, V_FLOAT);
-    if (v) p->init_a = v->f;
-    return v != NULL;
-}
-
-static bool file_dims(tct_elab *e, const tct_member *m, const tct_axis *axes, uint32_t n,
-                      tct_model_param *p) {
-    uint8_t *count = TCT_NEW_ARRAY(&e->arena, uint8_t, m->n_dims + 1);
-    const uint8_t **which = TCT_NEW_ARRAY(&e->arena, const uint8_t *, m->n_dims + 1);
-    uint32_t used = 0;
-    for (uint32_t i = 0; i < m->n_dims; i++) {
-        uint8_t *group = TCT_NEW_ARRAY(&e->arena, uint8_t, m->dims[i].n_axes + 1);
-        for (uint32_t k = 0; k < m->dims[i].n_axes; k++) {
-            const tct_name *name = &m->dims[i].axes[k];
-            uint32_t at = 0;
-            while (at < n && strcmp(tct_axis_of(e->module, axes[at])->name, name->text) != 0) at++;
-            if (at == n)
-                return tct_elab_error(e, "E0305", name->span, "%s has no axis %s", m->name.text, name->text);
-            group[k] = (uint8_t)at;
-            used |= 1u << at;
-        }
-        count[i] = (uint8_t)m->dims[i].n_axes;
-        which[i] = group;
-    }
-    if (m->n_dims && used != (1u << n) - 1)
-        return tct_elab_error(e, "E0305", m->span, "the file's dimensions of %s leave out an axis",
-                              m->name.text);
-    p->n_dims = m->n_dims;
-    p->dim_n = count;
-    p->dim_axis = which;
-    return true;
-}
-
 static tct_val *stage_leaf(tct_elab *e, void *ctx, const char *path, const tct_member *m, tct_dtype dtype,
                            const tct_axis *axes, uint32_t n, tct_scope *scope, const char *file_prefix) {
+    (void)scope;
     leaves *l = ctx;
-    tct_model_param p = {
-        .name = tct_arena_strdup(&e->arena, path), .dtype = (uint8_t)dtype, .n_axes = (uint8_t)n};
-    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, n + 1);
-    int64_t *sizes = TCT_NEW_ARRAY(&e->arena, int64_t, n + 1);
-    for (uint32_t i = 0; i < n; i++) {
-        names[i] = tct_arena_strdup(&e->arena, tct_axis_of(e->module, axes[i])->name);
-        sizes[i] = tct_axis_of(e->module, axes[i])->size;
-        if (sizes[i] == 0) {
-            tct_elab_error(e, "E0302", m->span, "axis %s of %s has no size", names[i], path);
+    for (uint32_t i = 0; i < n; i++)
+        if (tct_axis_of(e->module, axes[i])->size == 0) {
+            tct_elab_error(e, "E0302", m->span, "axis %s of %s has no size",
+                           tct_axis_of(e->module, axes[i])->name, path);
             return tct_val_error(e);
         }
-    }
-    p.axis = names;
-    p.size = sizes;
-    if (!initialiser(e, m, scope, &p) || !file_dims(e, m, axes, n, &p)) return tct_val_error(e);
-    const char *own = m->as.text ? m->as.text : m->name.text;
-    p.file_name = file_prefix[0] ? tct_arena_printf(&e->arena, "%s.%s", file_prefix, own) : own;
+    tct_model_param p;
+    if (!tct_elab_model_param(e, path, m, dtype, axes, n, file_prefix, &p)) return tct_val_error(e);
     TCT_PUSH(&l->params, p);
     tct_val *v = tct_val_new(e, V_PARAM, m->name.span);
     v->reg = l->reg;

@@ -1,0 +1,72 @@
+// One parameter of a model as the runtime describes it: initialiser, and its place in a Hugging Face folder.
+#include "frontend/elab_internal.h"
+#include "runtime/program.h"
+
+#include <string.h>
+
+static bool initialiser(tct_elab *e, const tct_member *m, tct_model_param *p) {
+    const tct_expr *x = m->value;
+    p->init = TCT_INIT_CONSTANT;
+    if (!x) return true;
+    bool call = x->kind == TCT_EXPR_CALL && x->a->kind == TCT_EXPR_NAME;
+    if (call && (strcmp(x->a->name.text, "normal") == 0 || strcmp(x->a->name.text, "uniform") == 0)) {
+        if (x->n_args != 2)
+            return tct_elab_error(e, "E0313", x->span, "%s takes two numbers", x->a->name.text);
+        tct_val *a = tct_elab_static(e, x->args[0].value, V_FLOAT),
+                *b = tct_elab_static(e, x->args[1].value, V_FLOAT);
+        if (!a || !b) return false;
+        p->init = strcmp(x->a->name.text, "normal") == 0 ? TCT_INIT_NORMAL : TCT_INIT_UNIFORM;
+        p->init_a = a->f;
+        p->init_b = b->f;
+        return true;
+    }
+    tct_val *v = tct_elab_static(e, x, V_FLOAT);
+    if (v) p->init_a = v->f;
+    return v != NULL;
+}
+
+static bool file_dims(tct_elab *e, const tct_member *m, const tct_axis *axes, uint32_t n,
+                      tct_model_param *p) {
+    uint8_t *count = TCT_NEW_ARRAY(&e->arena, uint8_t, m->n_dims + 1);
+    const uint8_t **which = TCT_NEW_ARRAY(&e->arena, const uint8_t *, m->n_dims + 1);
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < m->n_dims; i++) {
+        uint8_t *group = TCT_NEW_ARRAY(&e->arena, uint8_t, m->dims[i].n_axes + 1);
+        for (uint32_t k = 0; k < m->dims[i].n_axes; k++) {
+            const tct_name *name = &m->dims[i].axes[k];
+            uint32_t at = 0;
+            while (at < n && strcmp(tct_axis_of(e->module, axes[at])->name, name->text) != 0) at++;
+            if (at == n)
+                return tct_elab_error(e, "E0305", name->span, "%s has no axis %s", m->name.text, name->text);
+            group[k] = (uint8_t)at;
+            used |= 1u << at;
+        }
+        count[i] = (uint8_t)m->dims[i].n_axes;
+        which[i] = group;
+    }
+    if (m->n_dims && used != (1u << n) - 1)
+        return tct_elab_error(e, "E0305", m->span, "the file's dimensions of %s leave out an axis",
+                              m->name.text);
+    p->n_dims = m->n_dims;
+    p->dim_n = count;
+    p->dim_axis = which;
+    return true;
+}
+
+bool tct_elab_model_param(tct_elab *e, const char *path, const tct_member *m, tct_dtype dtype,
+                          const tct_axis *axes, uint32_t n, const char *file_prefix, tct_model_param *out) {
+    *out = (tct_model_param){
+        .name = tct_arena_strdup(&e->arena, path), .dtype = (uint8_t)dtype, .n_axes = (uint8_t)n};
+    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, n + 1);
+    int64_t *sizes = TCT_NEW_ARRAY(&e->arena, int64_t, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        names[i] = tct_arena_strdup(&e->arena, tct_axis_of(e->module, axes[i])->name);
+        sizes[i] = tct_axis_of(e->module, axes[i])->size;
+    }
+    out->axis = names;
+    out->size = sizes;
+    const char *own = m->as.text ? m->as.text : m->name.text;
+    out->file_name = file_prefix[0] ? tct_arena_printf(&e->arena, "%s.%s", file_prefix, own)
+                                    : tct_arena_strdup(&e->arena, own);
+    return initialiser(e, m, out) && file_dims(e, m, axes, n, out);
+}
