@@ -6,14 +6,17 @@
 #include <string.h>
 
 enum {
-    K_BLOCK_BYTES = 1536,     // of one row of A or column of B: a panel of A stays in L1
-    BOX_COLUMNS_BYTES = 1024, // of one row of C's box: the packed block of B stays in L2
-    PRIVATE_ROWS = 128,       // of A, packed by each task
-    SHARED_ROWS = 1024,       // of A, packed once for all tasks,
-    SHARED_BYTES = 8 << 20,   // and what that may take
+    K_BLOCK_BYTES = 1536,    // of one row of A or column of B: a panel of A stays in L1
+    BOX_COLUMNS_BYTES = 512, // of one row of C's box: the packed block of B stays in L2
+    PRIVATE_ROWS = 128,      // of A, packed by each task
+    SHARED_ROWS = 1024,      // of A, packed once for all tasks,
+    SHARED_BYTES = 8 << 20,  // and what that may take
     MIN_BOX_ROWS = 128,
-    MIN_TASKS = 16, // when the work allows it
+    MIN_TASKS = 16, // when the work allows it; lower boxes pack B more often, so rows are split
+    FEW_TASKS = 8,  // when there are fewer than these
     MAX_DOT_ROWS = 16,
+    DIRECT_BYTES = 1 << 20, // of A, for reading it in place
+    PAGE = 4096,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
 };
 static const double min_task_flops = 1 << 20;
@@ -181,9 +184,12 @@ static void choose_feeds(planner *p) {
     g->feed_a = packed_feed(p, &g->a_m, &g->a_k);
     g->a_by_row = plain_a && innermost(&g->a_k) == 1;
     // Packing pays when what is packed is used often: A once for each panel of B, and the other way round.
-    bool small_a = g->m * g->k * bytes <= SMALL_BYTES;
+    // Rows of A that are contiguous in k can be read in place, unless they are a multiple of a page apart:
+    // caches then have few places for them.
+    bool small_a = g->m * g->k * bytes <= SMALL_BYTES, paged = innermost(&g->a_m) * bytes % PAGE == 0;
+    bool in_l2 = g->m * g->k * bytes <= DIRECT_BYTES;
     if (plain_a && (g->a_by_row || innermost(&g->a_m) == 1) &&
-        (small_a || (g->a_by_row && (g->n <= 2 * g->nr || g->batch > 1))))
+        (small_a || (g->a_by_row && ((in_l2 && !paged) || g->n <= 2 * g->nr || g->batch > 1))))
         g->feed_a = TCT_GEMM_DIRECT;
     g->shared_a = g->feed_a != TCT_GEMM_DIRECT && g->batch == 1;
     g->feed_b = packed_feed(p, &g->b_n, &g->b_k);
@@ -220,7 +226,7 @@ static void choose_boxes(planner *p) {
         // sizes.
         if (columns * bytes > BOX_COLUMNS_BYTES / 4 && columns > g->nr)
             columns = halved(columns, g->nr);
-        else if (rows >= 2 * MIN_BOX_ROWS)
+        else if (rows >= 2 * MIN_BOX_ROWS && tasks < FEW_TASKS)
             rows = halved(rows, g->mr);
         else
             break;

@@ -21,9 +21,10 @@ typedef struct bench {
     tct_peak_fn peak[2]; // f32, f64
 } bench;
 
-static double now(void) {
+// Seconds. One thread is timed by its own clock, which stands still while somebody else has the core.
+static double now(const bench *b) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(tct_pool_threads(b->pool) == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
@@ -56,29 +57,53 @@ static void run_peak(void *ctx, int64_t begin, int64_t end, int thread) {
     for (int64_t i = begin; i < end; i++) (*(tct_peak_fn *)ctx)(PEAK_TURNS, sink);
 }
 
-// GFLOP/s of the peak loop over a slice of time.
-static double measure_peak(bench *b, tct_dtype dtype, double seconds) {
-    tct_peak_fn fn = b->peak[dtype == TCT_F64];
-    int64_t tasks = 16 * tct_pool_threads(b->pool), runs = 0;
-    double start = now(), elapsed;
-    do {
-        tct_pool_run(b->pool, tasks, run_peak, &fn);
-        runs++;
-    } while ((elapsed = now() - start) < seconds);
-    double flops = (double)(runs * tasks) * PEAK_TURNS * tct_peak_flops(&b->target, dtype);
-    return flops / elapsed * 1e-9;
+// Seconds that one of `runs` calls takes, once warm. The clocks are too coarse for one call alone.
+static double seconds_of(bench *b, void (*call)(void *), void *ctx, int64_t runs) {
+    double start = now(b);
+    for (int64_t i = 0; i < runs; i++) call(ctx);
+    return (now(b) - start) / (double)runs;
+}
+
+// As many calls as fill a slice of time.
+static int64_t calls_in(bench *b, void (*call)(void *), void *ctx, double seconds) {
+    int64_t runs = 1;
+    for (double each; (each = seconds_of(b, call, ctx, runs)) * (double)runs < seconds / 4;) runs *= 2;
+    double each = seconds_of(b, call, ctx, runs);
+    int64_t fitting = (int64_t)(seconds / each);
+    return fitting < 1 ? 1 : fitting;
+}
+
+typedef struct peak_call {
+    bench *b;
+    tct_peak_fn fn;
+    int64_t tasks;
+} peak_call;
+
+static void call_peak(void *ctx) {
+    peak_call *c = ctx;
+    tct_pool_run(c->b->pool, c->tasks, run_peak, &c->fn);
 }
 
 static double slice(const bench *b) { return (b->o->seconds > 0 ? b->o->seconds : default_seconds) / ROUNDS; }
+
+static peak_call peak_of(bench *b, tct_dtype dtype) {
+    return (peak_call){b, b->peak[dtype == TCT_F64], (int64_t)8 * tct_pool_threads(b->pool)};
+}
+
+static double peak_flops(const peak_call *c, tct_dtype dtype) {
+    return (double)c->tasks * PEAK_TURNS * tct_peak_flops(&c->b->target, dtype);
+}
 
 bool tct_bench_peak(tct_diag *d, const tct_bench_options *o, FILE *out) {
     bench b;
     bool ok = open_bench(d, o, &b);
     for (int i = 0; ok && i < 2; i++) {
         tct_dtype dtype = i ? TCT_F64 : TCT_F32;
+        peak_call call = peak_of(&b, dtype);
+        int64_t runs = calls_in(&b, call_peak, &call, slice(&b));
         double best = 0;
         for (int round = 0; round < ROUNDS; round++) {
-            double rate = measure_peak(&b, dtype, slice(&b));
+            double rate = peak_flops(&call, dtype) / seconds_of(&b, call_peak, &call, runs) * 1e-9;
             if (rate > best) best = rate;
         }
         fprintf(out,
@@ -134,19 +159,29 @@ typedef struct figure {
     double gflops, peak;
 } figure;
 
+typedef struct gemm_call {
+    bench *b;
+    const tct_gemm_plan *plan;
+    const tct_plan_kernel *kernels;
+    void *const *bufs;
+} gemm_call;
+
+static void call_gemm(void *ctx) {
+    const gemm_call *c = ctx;
+    tct_gemm_run(c->b->pool, &c->plan->args, c->kernels, c->bufs, NULL);
+}
+
 // Turns of product and peak loop; the best of each.
-static figure measure(bench *b, const tct_gemm_plan *plan, const tct_plan_kernel *kernels,
-                      void *const *bufs) {
+static figure measure(bench *b, gemm_call *product) {
     figure best = {0, 0};
+    peak_call peak = peak_of(b, TCT_F32);
+    int64_t peak_runs = calls_in(b, call_peak, &peak, slice(b) / 2);
+    int64_t runs = calls_in(b, call_gemm, product, slice(b) / 2);
     for (int round = 0; round < ROUNDS; round++) {
-        double peak = measure_peak(b, TCT_F32, slice(b) / 2), start = now(), last = start, elapsed;
-        if (peak > best.peak) best.peak = peak;
-        do { // single runs: a neighbour's slice of the core then spoils one of them, not the figure
-            tct_gemm_run(b->pool, &plan->args, kernels, bufs, NULL);
-            elapsed = now() - last;
-            last += elapsed;
-            if (plan->flops / elapsed * 1e-9 > best.gflops) best.gflops = plan->flops / elapsed * 1e-9;
-        } while (last - start < slice(b));
+        double limit = peak_flops(&peak, TCT_F32) / seconds_of(b, call_peak, &peak, peak_runs) * 1e-9;
+        double rate = product->plan->flops / seconds_of(b, call_gemm, product, runs) * 1e-9;
+        if (limit > best.peak) best.peak = limit;
+        if (rate > best.gflops) best.gflops = rate;
     }
     return best;
 }
@@ -171,7 +206,8 @@ static bool bench_shape(tct_diag *d, bench *b, const tct_bench_shape *s, FILE *o
         float *a = numbers(s->batch * s->m * s->k), *bb = numbers(s->batch * s->n * s->k);
         float *c = numbers(s->batch * s->m * s->n);
         void *bufs[] = {c, plan.swapped ? bb : a, plan.swapped ? a : bb};
-        figure f = measure(b, &plan, kernels, bufs);
+        gemm_call product = {b, &plan, kernels, bufs};
+        figure f = measure(b, &product);
         fprintf(out,
                 b->o->json ? "{\"bench\": \"gemm\", \"m\": %" PRId64 ", \"n\": %" PRId64 ", \"k\": %" PRId64
                              ", \"batch\": %" PRId64
@@ -211,4 +247,18 @@ bool tct_bench_gemm(tct_diag *d, const tct_bench_options *o, const tct_bench_sha
     }
     close_bench(&b);
     return ok;
+}
+
+bool tct_bench_peak_gflops(tct_diag *d, const tct_bench_options *o, double *out) {
+    bench b;
+    if (!open_bench(d, o, &b)) return false;
+    peak_call c = peak_of(&b, TCT_F32);
+    *out = 0;
+    int64_t runs = calls_in(&b, call_peak, &c, slice(&b));
+    for (int i = 0; i < ROUNDS; i++) {
+        double gflops = peak_flops(&c, TCT_F32) / seconds_of(&b, call_peak, &c, runs) * 1e-9;
+        if (gflops > *out) *out = gflops;
+    }
+    close_bench(&b);
+    return true;
 }

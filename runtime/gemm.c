@@ -25,13 +25,19 @@ typedef struct box {
     int64_t batch, m0, m1, n0, n1;
     char *c;
     tct_gemm_side a, b;
-    char *packed_a, *packed_b, *tile, *epilogue_scratch;
+    char *packed_a, *packed_b[2], *tile, *epilogue_scratch;
 } box;
 
-// What the kernels fetch while they compute: `rows` rows of `lines` cache lines, in slices of `turns` rows.
+// The block of B that comes next: while kernels work on the present one, they fetch it, and what has come is
+// packed, so that packing waits for no memory. `rows` rows of `lines` cache lines are fetched, `turns` rows
+// of one line a call.
 typedef struct ahead {
+    const tct_gemm_side *b; // NULL: nothing to do
+    int64_t n0, n1, k0, k1;
     const char *base;
-    int64_t row_bytes, rows, lines, turns, next;
+    int64_t row_bytes, rows, lines, turns, calls;
+    int64_t packed; // steps of k
+    char *out;
 } ahead;
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -51,7 +57,7 @@ static uint64_t tile_bytes(const tct_gemm_args *g) {
 }
 
 uint64_t tct_gemm_scratch(const tct_gemm_args *g) {
-    return packed_a_bytes(g) + packed_b_bytes(g) + tile_bytes(g);
+    return packed_a_bytes(g) + 2 * packed_b_bytes(g) + tile_bytes(g);
 }
 
 int64_t tct_gemm_tasks(const tct_gemm_args *g) {
@@ -110,14 +116,14 @@ static operand a_panel(const box *x, int64_t m, int64_t k, int64_t k_end) {
     return (operand){j->shared_a + at * g->element_bytes, g->mr};
 }
 
-static operand b_panel(const box *x, int64_t n, int64_t k, int64_t k_end) {
+static operand b_panel(const box *x, const char *packed, int64_t n, int64_t k, int64_t k_end) {
     const tct_gemm_args *g = x->job->g;
     if (g->feed_b == TCT_GEMM_DIRECT) {
         int64_t at = n * tct_gemm_stride(&g->b_n) + k * tct_gemm_stride(&g->b_k);
         return (operand){x->b.base + at * g->element_bytes,
                          tct_gemm_stride(g->path == TCT_GEMM_DOTS ? &g->b_n : &g->b_k)};
     }
-    return (operand){x->packed_b + (n - x->n0) * (k_end - k) * g->element_bytes, g->nr};
+    return (operand){packed + (n - x->n0) * (k_end - k) * g->element_bytes, g->nr};
 }
 
 static void multiply_tile(const box *x, int64_t m, int64_t rows, int64_t n, int64_t columns, int64_t k,
@@ -126,11 +132,11 @@ static void multiply_tile(const box *x, int64_t m, int64_t rows, int64_t n, int6
     tct_gemm_micro_fn micro = micro_of(x->job, rows, columns);
     const char *next = a.at;
     int64_t next_stride = 0;
-    if (f->next < f->lines * blocks(f->rows, f->turns)) {
-        int64_t slices = blocks(f->rows, f->turns), line = f->next / slices, slice = f->next % slices;
+    if (f->b && f->calls < f->lines * blocks(f->rows, f->turns)) {
+        int64_t line = f->calls % f->lines, slice = f->calls / f->lines;
         next = f->base + slice * f->turns * f->row_bytes + line * LINE;
         next_stride = f->row_bytes / g->element_bytes;
-        f->next++;
+        f->calls++;
     }
     int64_t m_run, n_run, at = tct_gemm_locate(&g->c_m, m, &m_run) + tct_gemm_locate(&g->c_n, n, &n_run);
     if (rows <= m_run && columns <= n_run && (columns == 1 || tct_gemm_stride(&g->c_n) == 1)) {
@@ -147,43 +153,70 @@ static void finish_rows(const box *x, int64_t m, int64_t rows) {
     if (j->tile) j->tile(j->bufs, j->tile_args, x->batch, m, m + rows, x->n0, x->n1, x->epilogue_scratch);
 }
 
-// The part of B that is packed after [k, k_end) of this box: its next block of k, or the first of the next
-// box.
-static ahead block_ahead(const box *x, const box *then, int64_t k, int64_t k_end) {
+// What comes after [k, k_end) of this box: its next block of k, or the first of the next box.
+static ahead block_ahead(const box *x, const box *then, int64_t k, int64_t k_end, char *out) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
-    ahead f = {.turns = (k_end - k) / TCT_GEMM_STEPS_A_FETCH};
-    bool further = k_end < j->k1;
+    bool further = k_end < j->k1, along_n = g->feed_b == TCT_GEMM_COPIED;
     const box *of = further ? x : then;
+    ahead f = {.turns = (k_end - k) / TCT_GEMM_STEPS_A_FETCH, .out = out};
     if (g->feed_b == TCT_GEMM_DIRECT || g->b_n.n > 1 || g->b_k.n > 1 || !of || f.turns == 0) return f;
-    int64_t k_next = further ? k_end : j->k0, steps = least(g->kc, j->k1 - k_next), columns = of->n1 - of->n0;
-    bool along_n = g->feed_b == TCT_GEMM_COPIED;
     int64_t n_stride = tct_gemm_stride(&g->b_n), k_stride = tct_gemm_stride(&g->b_k);
-    f.base = of->b.base + (of->n0 * n_stride + k_next * k_stride) * g->element_bytes;
+    f.b = &of->b;
+    f.n0 = of->n0;
+    f.n1 = of->n1;
+    f.k0 = further ? k_end : j->k0;
+    f.k1 = least(f.k0 + g->kc, j->k1);
+    f.base = of->b.base + (f.n0 * n_stride + f.k0 * k_stride) * g->element_bytes;
     f.row_bytes = (along_n ? k_stride : n_stride) * g->element_bytes;
-    f.rows = along_n ? steps : columns;
-    f.lines = blocks((along_n ? columns : steps) * g->element_bytes, LINE);
+    f.rows = along_n ? f.k1 - f.k0 : f.n1 - f.n0;
+    f.lines = blocks((along_n ? f.n1 - f.n0 : f.k1 - f.k0) * g->element_bytes, LINE);
     return f;
 }
 
-static void run_box(const box *x, const box *then) {
+// Packs what has been fetched, in steps that suit the pack kernels.
+static void pack_fetched(ahead *f) {
+    enum { STEPS = 16 };
+    if (!f->b) return;
+    int64_t slices = blocks(f->rows, f->turns), fetched;
+    if (f->b->feed == TCT_GEMM_COPIED)
+        fetched = f->calls / f->lines * f->turns;
+    else
+        fetched = f->calls >= f->lines * slices ? f->k1 - f->k0
+                                                : (slices == 1 ? f->calls * LINE / f->b->element_bytes : 0);
+    int64_t to = least(fetched / STEPS * STEPS, f->k1 - f->k0);
+    if (to < f->packed + STEPS) return;
+    tct_gemm_pack_block(f->b, f->n0, f->n1, f->k0, f->k1, f->k0 + f->packed, f->k0 + to, f->out);
+    f->packed = to;
+}
+
+// `ready`: steps of k of the first block of B that are packed already; returns the same for the block after
+// the box.
+static int64_t run_box(box *x, const box *then, int64_t ready) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
     for (int64_t k = j->k0; k < j->k1; k += g->kc) {
         int64_t k_end = least(k + g->kc, j->k1);
-        if (g->feed_b != TCT_GEMM_DIRECT) tct_gemm_pack_block(&x->b, x->n0, x->n1, k, k_end, x->packed_b);
+        char *packed = x->packed_b[0];
+        if (g->feed_b != TCT_GEMM_DIRECT && ready < k_end - k)
+            tct_gemm_pack_block(&x->b, x->n0, x->n1, k, k_end, k + ready, k_end, packed);
         if (g->feed_a != TCT_GEMM_DIRECT && !g->shared_a)
-            tct_gemm_pack_block(&x->a, x->m0, x->m1, k, k_end, x->packed_a);
-        ahead f = block_ahead(x, then, k, k_end);
+            tct_gemm_pack_block(&x->a, x->m0, x->m1, k, k_end, k, k_end, x->packed_a);
+        ahead f = block_ahead(x, then, k, k_end, x->packed_b[1]);
         for (int64_t m = x->m0; m < x->m1; m += g->mr) {
             int64_t rows = least(g->mr, x->m1 - m);
             operand a = a_panel(x, m, k, k_end);
             for (int64_t n = x->n0; n < x->n1; n += g->nr)
-                multiply_tile(x, m, rows, n, least(g->nr, x->n1 - n), k_end - k, a, b_panel(x, n, k, k_end),
-                              k > 0 || g->accumulate, &f);
+                multiply_tile(x, m, rows, n, least(g->nr, x->n1 - n), k_end - k, a,
+                              b_panel(x, packed, n, k, k_end), k > 0 || g->accumulate, &f);
+            pack_fetched(&f);
             if (k_end == g->k) finish_rows(x, m, rows);
         }
+        ready = f.packed;
+        x->packed_b[0] = x->packed_b[1];
+        x->packed_b[1] = packed;
     }
+    return ready;
 }
 
 // Without a k, C is zero (or stays) and only the epilogue is left to do.
@@ -237,9 +270,9 @@ static box box_of(const job *j, int64_t task, char *scratch) {
              .n1 = least((column + 1) * g->nc, g->n),
              .a = side_a(j, batch),
              .b = side_b(j, batch),
-             .packed_b = scratch,
-             .packed_a = scratch + packed_b_bytes(g),
-             .tile = scratch + packed_b_bytes(g) + packed_a_bytes(g),
+             .packed_b = {scratch, scratch + packed_b_bytes(g)},
+             .packed_a = scratch + 2 * packed_b_bytes(g),
+             .tile = scratch + 2 * packed_b_bytes(g) + packed_a_bytes(g),
              .epilogue_scratch = scratch + tct_gemm_scratch(g)};
     x.c = (char *)j->bufs[0] + tct_gemm_locate(&g->batch_c, batch, &run) * g->element_bytes;
     return x;
@@ -249,12 +282,17 @@ static void run_boxes(void *ctx, int64_t begin, int64_t end, int thread) {
     const job *j = ctx;
     char *scratch = tct_pool_scratch(j->pool, thread);
     box x = box_of(j, begin, scratch), then;
-    for (int64_t t = begin; t < end; t++, x = then) {
-        if (t + 1 < end) then = box_of(j, t + 1, scratch);
+    int64_t ready = 0;
+    for (int64_t t = begin; t < end; t++) {
+        bool last = t + 1 == end;
+        if (!last) then = box_of(j, t + 1, scratch);
         if (j->g->k == 0)
             run_empty_box(&x);
         else
-            run_box(&x, t + 1 < end ? &then : NULL);
+            ready = run_box(&x, last ? NULL : &then, ready);
+        if (last) return;
+        memcpy(then.packed_b, x.packed_b, sizeof x.packed_b);
+        x = then;
     }
 }
 
@@ -269,7 +307,7 @@ static void pack_a(void *ctx, int64_t begin, int64_t end, int thread) {
         int64_t k = j->k0 + t / tasks_a_block * g->kc, k_end = least(k + g->kc, j->k1);
         int64_t m = j->m0 + t % tasks_a_block * rows_a_task, m_end = least(m + rows_a_task, j->m1);
         int64_t at = (k - j->k0) * rounded(j->m1 - j->m0, g->mr) + (m - j->m0) * (k_end - k);
-        tct_gemm_pack_block(&a, m, m_end, k, k_end, j->shared_a + at * g->element_bytes);
+        tct_gemm_pack_block(&a, m, m_end, k, k_end, k, k_end, j->shared_a + at * g->element_bytes);
     }
 }
 

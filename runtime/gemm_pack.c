@@ -64,13 +64,14 @@ static void pack_panel(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k
     }
 }
 
-void tct_gemm_pack_block(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, char *out) {
+void tct_gemm_pack_block(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, int64_t from,
+                         int64_t to, char *out) {
     // Memory is read along its rows: a few steps of k across all panels where the panels' own axis is
     // contiguous.
     enum { STEPS = 16 };
-    int64_t steps = s->feed == TCT_GEMM_COPIED ? STEPS : k1 - k0;
-    for (int64_t k = k0; k < k1; k += steps)
+    int64_t steps = s->feed == TCT_GEMM_COPIED ? STEPS : to - from;
+    for (int64_t k = from; k < to; k += steps)
         for (int64_t w = w0; w < w1; w += s->width)
-            pack_panel(s, w, least(w + s->width, w1), k, least(k + steps, k1),
+            pack_panel(s, w, least(w + s->width, w1), k, least(k + steps, to),
                        out + ((w - w0) * (k1 - k0) + (k - k0) * s->width) * s->element_bytes);
 }

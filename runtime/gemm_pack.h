@@ -18,7 +18,9 @@ typedef struct tct_gemm_side {
 } tct_gemm_side;
 
 // Packs [w0, w1) × [k0, k1) of the operand as panels of `width`, one after the other: panel p holds element
-// (w, k) at (k - k0) · width + w - w0 - p · width. w0 is a multiple of the width.
-void tct_gemm_pack_block(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, char *out);
+// (w, k) at (k - k0) · width + w - w0 - p · width. w0 is a multiple of the width. Of the steps of k only
+// those in [from, to): a block may be packed bit by bit.
+void tct_gemm_pack_block(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t k0, int64_t k1, int64_t from,
+                         int64_t to, char *out);
 
 #endif
