@@ -31,10 +31,15 @@ bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets,
 tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const tct_setting *settings,
                           size_t n);
 
-// The model parameter that is input `input` of the graph built last, NULL when that input is no model's. In
-// the elaborator's arena.
-struct tct_model_param;
-const struct tct_model_param *tct_elab_input_param(const tct_elab *e, uint32_t input);
+// A model among the parameters of the graph built last: its tensors are the inputs from first_input on, in
+// the order of desc->params, whose axes have size 0 where it isn't known. In the elaborator's arena.
+struct tct_model_desc;
+typedef struct tct_graph_model {
+    const char *name; // of the graph's parameter
+    uint32_t first_input;
+    const struct tct_model_desc *desc;
+} tct_graph_model;
+const tct_graph_model *tct_elab_graph_models(const tct_elab *e, size_t *n);
 
 // The parameters of a graph as eval needs them: a tensor by name with its declared axes.
 typedef struct tct_graph_param {

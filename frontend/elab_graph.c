@@ -19,7 +19,7 @@ tct_elab *tct_elab_new(tct_diag *d, const tct_package *package, const tct_settin
 
 void tct_elab_free(tct_elab *e) {
     TCT_VEC_FREE(&e->config);
-    TCT_VEC_FREE(&e->input_params);
+    TCT_VEC_FREE(&e->graph_models);
     tct_arena_free(&e->arena);
     tct_heap_free(e);
 }
@@ -70,14 +70,18 @@ static bool axis_from_settings(tct_elab *e, const char *name, tct_span span) {
     return tct_scope_bind_axis(e, name, tct_axis_get(e->module, name, size), span);
 }
 
+typedef struct leaves {
+    TCT_VEC(tct_model_param) params;
+} leaves;
+
 static tct_val *input_leaf(tct_elab *e, void *ctx, const char *path, const tct_member *member,
                            tct_dtype dtype, const tct_axis *axes, uint32_t n, tct_scope *scope,
                            const char *file_prefix) {
-    (void)ctx, (void)scope;
-    tct_model_param *p = TCT_NEW(&e->arena, tct_model_param);
-    if (!tct_elab_model_param(e, path, member, dtype, axes, n, file_prefix, p)) return tct_val_error(e);
-    while (e->input_params.len < e->builder->graph->inputs.len) TCT_PUSH(&e->input_params, NULL);
-    TCT_PUSH(&e->input_params, p);
+    (void)scope;
+    leaves *l = ctx;
+    tct_model_param p;
+    if (!tct_elab_model_param(e, path, member, dtype, axes, n, file_prefix, &p)) return tct_val_error(e);
+    TCT_PUSH(&l->params, p);
     return tct_val_tensor(e, tct_ir_input(e->builder->graph, path, dtype, axes, n), member->name.span);
 }
 
@@ -116,7 +120,18 @@ static tct_val *model_param(tct_elab *e, const tct_param *p, const tct_item *mod
     }
     if (n == 0 && decoder) n = decoder_arguments(e, decoder, decoding, model, args);
     const char *path = tct_arena_strdup(&e->module->arena, p->name.text);
-    return tct_elab_model(e, model, args, n, path, "", true, input_leaf, NULL, p->name.span);
+    tct_graph_model entry = {.name = path, .first_input = (uint32_t)e->builder->graph->inputs.len};
+    leaves l = {0};
+    tct_val *v = tct_elab_model(e, model, args, n, path, "", true, input_leaf, &l, p->name.span);
+    tct_model_desc *desc = TCT_NEW(&e->arena, tct_model_desc);
+    tct_model_param *params = TCT_NEW_ARRAY(&e->arena, tct_model_param, l.params.len + 1);
+    if (l.params.len) memcpy(params, l.params.data, l.params.len * sizeof *params);
+    *desc = (tct_model_desc){.type = model->name.text, .n_params = (uint32_t)l.params.len, .params = params};
+    TCT_VEC_FREE(&l.params);
+    if (v->kind == V_ERROR || !tct_elab_model_config(e, model, v, desc)) return tct_val_error(e);
+    entry.desc = desc;
+    TCT_PUSH(&e->graph_models, entry);
+    return v;
 }
 
 static tct_val *static_param(tct_elab *e, const tct_param *p) {
@@ -282,7 +297,7 @@ static void add_outputs(tct_elab *e, const char *name, tct_val *v, const tct_val
 
 static tct_graph *build(tct_elab *e, const tct_item *item) {
     tct_builder top = {.kind = TCT_BUILD_TOP};
-    e->input_params.len = 0;
+    e->graph_models.len = 0;
     top.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, item->name.text));
     size_t errors = e->d->n_errors;
     e->builder = &top;
@@ -359,8 +374,9 @@ tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const
     return g;
 }
 
-const tct_model_param *tct_elab_input_param(const tct_elab *e, uint32_t input) {
-    return input < e->input_params.len ? e->input_params.data[input] : NULL;
+const tct_graph_model *tct_elab_graph_models(const tct_elab *e, size_t *n) {
+    *n = e->graph_models.len;
+    return e->graph_models.data;
 }
 
 static bool is_number(const tct_expr *x) {

@@ -123,12 +123,11 @@ struct tct_elab {
     const tct_setting *settings; // of the graph being built
     size_t n_settings;
     bool *setting_used;
-    TCT_VEC(const struct tct_model_param *)
-    input_params;      // of the graph being built, by input; NULL: no model's
-    uint32_t depth;    // of calls
-    uint32_t n_random; // stream numbers given out in this graph
-    tct_val *returned; // set by return; ends the block
-    tct_val **yielded; // set by yield
+    TCT_VEC(tct_graph_model) graph_models; // of the graph built last
+    uint32_t depth;                        // of calls
+    uint32_t n_random;                     // stream numbers given out in this graph
+    tct_val *returned;                     // set by return; ends the block
+    tct_val **yielded;                     // set by yield
     uint32_t n_yielded;
     const tct_name *yield_names;
     bool muted;                    // the message reported last was a repetition
@@ -235,11 +234,16 @@ typedef tct_val *(*tct_leaf_fn)(tct_elab *e, void *ctx, const char *path, const 
 tct_val *tct_elab_model(tct_elab *e, const tct_item *item, const tct_actual *args, uint32_t n_args,
                         const char *path, const char *file_prefix, bool representative, tct_leaf_fn leaf,
                         void *ctx, tct_span span);
-// The descriptor of one parameter (model_param.c), with size 0 for axes whose size isn't known. For leaves.
+// Descriptors (model_desc.c). Of one parameter, for leaves; axes whose size isn't known have size 0.
 struct tct_model_param;
 bool tct_elab_model_param(tct_elab *e, const char *path, const tct_member *m, tct_dtype dtype,
                           const tct_axis *axes, uint32_t n, const char *file_prefix,
                           struct tct_model_param *out);
+// Architecture and the pairs of config.json in terms of an instance whose hyper-parameters are known.
+struct tct_model_desc;
+bool tct_elab_model_config(tct_elab *e, const tct_item *item, const tct_val *instance,
+                           struct tct_model_desc *out);
+const tct_member *tct_model_member(const tct_item *item, tct_member_kind kind); // the first; NULL: none
 
 // Config (config.c)
 void tct_elab_config(tct_elab *e, const tct_setting *sets, size_t n);

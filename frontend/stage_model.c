@@ -2,7 +2,6 @@
 #include "base/file.h"
 #include "frontend/stage_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct leaves {
@@ -41,68 +40,10 @@ stage_model *tct_stage_model_of(const tct_val *v) {
     return v->kind == V_STRUCT && v->model && v->has_reg ? (stage_model *)(uintptr_t)v->data : NULL;
 }
 
-static const tct_member *find_member(const tct_item *item, tct_member_kind kind) {
-    for (uint32_t i = 0; i < item->n_members; i++)
-        if (item->members[i].kind == kind) return &item->members[i];
-    return NULL;
-}
-
-static const char *json_text(tct_elab *e, const tct_val *v) {
-    if (v->kind == V_INT) return tct_arena_printf(&e->arena, "%lld", (long long)v->i);
-    if (v->kind == V_BOOL) return v->i ? "true" : "false";
-    if (v->kind == V_FLOAT) {
-        const char *text = NULL;
-        for (int digits = 1; digits <= 17; digits++) { // the shortest that reads back as the same number
-            text = tct_arena_printf(&e->arena, "%.*g", digits, v->f);
-            if (strtod(text, NULL) == v->f) break;
-        }
-        return strpbrk(text, ".e") ? text : tct_arena_printf(&e->arena, "%s.0", text);
-    }
-    tct_buf b = {0};
-    tct_buf_putc(&b, '"');
-    for (const char *s = v->s; *s; s++) {
-        if (*s == '"' || *s == '\\') tct_buf_putc(&b, '\\');
-        if ((unsigned char)*s < 0x20)
-            tct_buf_printf(&b, "\\u%04x", *s);
-        else
-            tct_buf_putc(&b, *s);
-    }
-    tct_buf_putc(&b, '"');
-    char *text = tct_arena_strdup(&e->arena, b.data);
-    tct_buf_free(&b);
-    return text;
-}
-
-// The pairs of config.json in terms of a finished instance.
-static bool config_pairs(tct_elab *e, const tct_item *item, const tct_val *instance, tct_model_desc *d) {
-    const tct_member *hf = find_member(item, TCT_MEMBER_HUGGINGFACE);
-    if (!hf) return true;
-    tct_config_pair *pairs = TCT_NEW_ARRAY(&e->arena, tct_config_pair, hf->n_args + 1);
-    struct tct_stage_state *s = e->stage;
-    e->stage = NULL;
-    tct_scope_push(e, true);
-    for (uint32_t i = 0; i < instance->n_fields; i++)
-        tct_scope_bind(e, instance->fields[i].name, instance->fields[i].val, hf->span, false);
-    bool ok = true;
-    for (uint32_t i = 0; i < hf->n_args && ok; i++) {
-        tct_val *v = tct_elab_expr(e, hf->args[i].value);
-        ok = v->kind == V_INT || v->kind == V_FLOAT || v->kind == V_BOOL || v->kind == V_STRING;
-        if (!ok && v->kind != V_ERROR)
-            tct_elab_error(e, "E0311", hf->args[i].value->span, "a static value is expected here");
-        if (ok) pairs[i] = (tct_config_pair){hf->args[i].name.text, json_text(e, v)};
-    }
-    tct_scope_pop(e);
-    e->stage = s;
-    d->architecture = hf->as.text;
-    d->config = pairs;
-    d->n_config = hf->n_args;
-    return ok;
-}
-
 // Hyper-parameters that config.json of a folder gives: keys mapped to a bare name.
 static bool folder_arguments(tct_elab *e, const tct_item *item, const char *folder, tct_actual *args,
                              uint32_t *n, tct_span span) {
-    const tct_member *hf = find_member(item, TCT_MEMBER_HUGGINGFACE);
+    const tct_member *hf = tct_model_member(item, TCT_MEMBER_HUGGINGFACE);
     if (!hf)
         return tct_elab_error(e, "E0504", span,
                               "%s has no huggingface member, so it can't be read from a folder",
@@ -182,7 +123,7 @@ tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *
     d.params = params;
     TCT_VEC_FREE(&l.params);
     TCT_VEC_FREE(&l.vals);
-    if (v->kind == V_ERROR || !config_pairs(e, item, v, &d)) return tct_val_error(e);
+    if (v->kind == V_ERROR || !tct_elab_model_config(e, item, v, &d)) return tct_val_error(e);
     TCT_PUSH(&e->stage->models, d);
     ((stage_model *)(uintptr_t)v->data)->table = t.table;
     uint32_t seed_reg =
@@ -448,7 +389,7 @@ static uint32_t add_graph(tct_elab *e, tct_graph *g) {
 
 uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, int64_t prompt,
                              int64_t max_new, tct_span span) {
-    const tct_member *decode = find_member(model->model, TCT_MEMBER_DECODE);
+    const tct_member *decode = tct_model_member(model->model, TCT_MEMBER_DECODE);
     if (!decode) {
         tct_elab_error(e, "E0506", span, "%s can't generate: it has no decode member",
                        model->model->name.text);

@@ -1,7 +1,9 @@
-// One parameter of a model as the runtime describes it: initialiser, and its place in a Hugging Face folder.
+// Models as the runtime describes them: each parameter with its initialiser and its place in a Hugging Face
+// folder, and the pairs of config.json.
 #include "frontend/elab_internal.h"
 #include "runtime/program.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool initialiser(tct_elab *e, const tct_member *m, tct_model_param *p) {
@@ -69,4 +71,62 @@ bool tct_elab_model_param(tct_elab *e, const char *path, const tct_member *m, tc
     out->file_name = file_prefix[0] ? tct_arena_printf(&e->arena, "%s.%s", file_prefix, own)
                                     : tct_arena_strdup(&e->arena, own);
     return initialiser(e, m, out) && file_dims(e, m, axes, n, out);
+}
+
+const tct_member *tct_model_member(const tct_item *item, tct_member_kind kind) {
+    for (uint32_t i = 0; i < item->n_members; i++)
+        if (item->members[i].kind == kind) return &item->members[i];
+    return NULL;
+}
+
+static const char *json_text(tct_elab *e, const tct_val *v) {
+    if (v->kind == V_INT) return tct_arena_printf(&e->arena, "%lld", (long long)v->i);
+    if (v->kind == V_BOOL) return v->i ? "true" : "false";
+    if (v->kind == V_FLOAT) {
+        const char *text = NULL;
+        for (int digits = 1; digits <= 17; digits++) { // the shortest that reads back as the same number
+            text = tct_arena_printf(&e->arena, "%.*g", digits, v->f);
+            if (strtod(text, NULL) == v->f) break;
+        }
+        return strpbrk(text, ".e") ? text : tct_arena_printf(&e->arena, "%s.0", text);
+    }
+    tct_buf b = {0};
+    tct_buf_putc(&b, '"');
+    for (const char *s = v->s; *s; s++) {
+        if (*s == '"' || *s == '\\') tct_buf_putc(&b, '\\');
+        if ((unsigned char)*s < 0x20)
+            tct_buf_printf(&b, "\\u%04x", *s);
+        else
+            tct_buf_putc(&b, *s);
+    }
+    tct_buf_putc(&b, '"');
+    char *text = tct_arena_strdup(&e->arena, b.data);
+    tct_buf_free(&b);
+    return text;
+}
+
+// The pairs of config.json in terms of a finished instance.
+bool tct_elab_model_config(tct_elab *e, const tct_item *item, const tct_val *instance, tct_model_desc *d) {
+    const tct_member *hf = tct_model_member(item, TCT_MEMBER_HUGGINGFACE);
+    if (!hf) return true;
+    tct_config_pair *pairs = TCT_NEW_ARRAY(&e->arena, tct_config_pair, hf->n_args + 1);
+    struct tct_stage_state *s = e->stage;
+    e->stage = NULL;
+    tct_scope_push(e, true);
+    for (uint32_t i = 0; i < instance->n_fields; i++)
+        tct_scope_bind(e, instance->fields[i].name, instance->fields[i].val, hf->span, false);
+    bool ok = true;
+    for (uint32_t i = 0; i < hf->n_args && ok; i++) {
+        tct_val *v = tct_elab_expr(e, hf->args[i].value);
+        ok = v->kind == V_INT || v->kind == V_FLOAT || v->kind == V_BOOL || v->kind == V_STRING;
+        if (!ok && v->kind != V_ERROR)
+            tct_elab_error(e, "E0311", hf->args[i].value->span, "a static value is expected here");
+        if (ok) pairs[i] = (tct_config_pair){hf->args[i].name.text, json_text(e, v)};
+    }
+    tct_scope_pop(e);
+    e->stage = s;
+    d->architecture = hf->as.text;
+    d->config = pairs;
+    d->n_config = hf->n_args;
+    return ok;
 }
