@@ -50,9 +50,19 @@ static tct_value sink_broadcast(tct_canon *c, tct_ir_op op, const tct_value *in,
 
 static tct_value apply_rules(tct_canon *c, tct_ir_op op, const tct_value *in, uint32_t n_in,
                              const tct_ir_attr *attr) {
-    if (tct_ir_ops[op].cls != TCT_CLASS_ELEMENTWISE) return tct_canon_shape(c, op, in, n_in, attr);
-    tct_value v = sink_broadcast(c, op, in, n_in, attr);
-    return v != TCT_NO_VALUE ? v : tct_canon_arith(c, op, in, n_in, attr);
+    switch (tct_ir_ops[op].cls) {
+    case TCT_CLASS_ELEMENTWISE: {
+        tct_value v = sink_broadcast(c, op, in, n_in, attr);
+        return v != TCT_NO_VALUE ? v : tct_canon_arith(c, op, in, n_in, attr);
+    }
+    case TCT_CLASS_REDUCTION:
+    case TCT_CLASS_CONTRACTION:
+        return tct_canon_reduce(c, op, in, attr);
+    case TCT_CLASS_MOVEMENT:
+        return tct_canon_move(c, op, in, n_in, attr);
+    default:
+        return TCT_NO_VALUE;
+    }
 }
 
 tct_value tct_canon_make(tct_canon *c, tct_ir_op op, const tct_value *in, uint32_t n_in,

@@ -16,14 +16,50 @@
 
 enum { MAX_PERMUTED = 6 };
 
+// What is known of a node of the new graph.
+typedef struct made {
+    bool flexible; // made from smaller operands alone: any order is as good, and its user's the best
+    bool pinned;
+} made;
+
+typedef struct layout {
+    tct_rewrite r;
+    const tct_wants *wants;
+    TCT_VEC(made) made; // by node of r.to
+} layout;
+
+static bool is_flexible(const layout *l, const tct_node *n) {
+    if (n->op == TCT_IR_BROADCAST) return true;
+    if (tct_ir_ops[n->op].cls != TCT_CLASS_ELEMENTWISE) return false;
+    for (uint32_t k = 0; k < n->n_in; k++)
+        if (tct_node_of(l->r.to, n->in[k])->n_axes == n->n_axes && !l->made.data[n->in[k]].flexible)
+            return false;
+    return true;
+}
+
+// Operands in another order are read across: that costs their elements.
+static double cost_of_reading(const layout *l, const tct_node *n, const tct_axis *order) {
+    double cost = 0;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        const tct_node *x = tct_node_of(l->r.to, n->in[k]);
+        tct_axis seen[TCT_IR_MAX_AXES];
+        uint32_t n_seen = tct_axes_common(seen, order, n->n_axes, x->axes, x->n_axes);
+        if (l->made.data[n->in[k]].flexible || tct_same_order(seen, n_seen, x->axes, x->n_axes)) continue;
+        cost += (double)tct_node_elements(l->r.to, x);
+    }
+    return cost;
+}
+
 typedef struct orders {
     const tct_ir_module *m;
     const tct_want *wants;
     int n_wants, n_axes;
     uint32_t inner_mask; // positions in `start` that may come last
     const tct_axis *start;
-    const tct_node *a,
-        *b; // operands: among orders of equal cost the one that turns round fewest pairs of their axes
+    const tct_node *reader; // what it costs that one to read its operands counts as well; may be NULL
+    const layout *l;        // with `reader`
+    // Among orders of equal cost the one that turns round fewest pairs of their axes; may be NULL.
+    const tct_node *a, *b;
     tct_axis best[TCT_IR_MAX_AXES];
     double cost; // of `best`
     int turned;
@@ -44,6 +80,7 @@ static int turned_pairs(const tct_axis *order, int n, const tct_node *x) {
 
 static void consider(orders *o, const tct_axis *order) {
     double cost = tct_layout_cost(o->m, o->wants, o->n_wants, order, o->n_axes);
+    if (o->reader) cost += cost_of_reading(o->l, o->reader, order);
     if (o->cost >= 0 && cost > o->cost) return;
     int turned = turned_pairs(order, o->n_axes, o->a) + turned_pairs(order, o->n_axes, o->b);
     if (order == o->start) turned = -1; // the default order wins among equals
@@ -102,54 +139,30 @@ static void order_of_dot(const tct_graph *to, const tct_node *n, const tct_wants
     memcpy(out, o.best, n->n_axes * sizeof *out);
 }
 
-// What is known of a node of the new graph.
-typedef struct made {
-    bool flexible; // made from smaller operands alone: any order is as good, and its user's the best
-    bool pinned;
-} made;
-
-typedef struct layout {
-    tct_rewrite r;
-    const tct_wants *wants;
-    TCT_VEC(made) made; // by node of r.to
-} layout;
-
-static bool is_flexible(const layout *l, const tct_node *n) {
-    if (n->op == TCT_IR_BROADCAST) return true;
-    if (tct_ir_ops[n->op].cls != TCT_CLASS_ELEMENTWISE) return false;
-    for (uint32_t k = 0; k < n->n_in; k++)
-        if (tct_node_of(l->r.to, n->in[k])->n_axes == n->n_axes && !l->made.data[n->in[k]].flexible)
-            return false;
-    return true;
-}
-
-// Operands in another order are read across: that costs their elements.
-static double cost_of_reading(const layout *l, const tct_node *n, const tct_axis *order) {
-    double cost = 0;
-    for (uint32_t k = 0; k < n->n_in; k++) {
-        const tct_node *x = tct_node_of(l->r.to, n->in[k]);
-        tct_axis seen[TCT_IR_MAX_AXES];
-        uint32_t n_seen = tct_axes_common(seen, order, n->n_axes, x->axes, x->n_axes);
-        if (l->made.data[n->in[k]].flexible || tct_same_order(seen, n_seen, x->axes, x->n_axes)) continue;
-        cost += (double)tct_node_elements(l->r.to, x);
-    }
-    return cost;
-}
-
-// An elementwise node: its old order, the default one, or that of an operand which has all axes.
+// An elementwise node: its old order, the default one, or that of an operand which has all axes; any at all
+// if no operand has them all and can't be turned.
 static void order_of_elementwise(const layout *l, const tct_node *n, const tct_wants *users,
                                  const tct_axis *start, tct_axis *out) {
     const tct_graph *to = l->r.to;
-    double best = -1;
-    for (uint32_t k = 0; k < n->n_in + 2; k++) {
-        const tct_axis *order = k == 0 ? start : k == 1 ? n->axes : tct_node_of(to, n->in[k - 2])->axes;
-        if (k >= 2 && tct_node_of(to, n->in[k - 2])->n_axes != n->n_axes) continue;
-        double cost = cost_of_reading(l, n, order) +
-                      tct_layout_cost(to->module, users->list, users->n, order, n->n_axes);
-        if (best >= 0 && cost >= best) continue;
-        best = cost;
-        memmove(out, order, n->n_axes * sizeof *out);
+    orders o = {.m = to->module, .wants = users->list, .n_wants = users->n, .n_axes = n->n_axes, .cost = -1};
+    o.l = l;
+    o.reader = n;
+    o.start = start;
+    o.a = tct_node_of(to, n->in[0]);
+    o.b = tct_node_of(to, n->in[n->n_in - 1]);
+    consider(&o, start);
+    consider(&o, n->axes);
+    bool rigid = false;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        const tct_node *x = tct_node_of(to, n->in[k]);
+        if (x->n_axes != n->n_axes) continue;
+        consider(&o, x->axes);
+        rigid = rigid || !l->made.data[n->in[k]].flexible;
     }
+    tct_axis order[TCT_IR_MAX_AXES];
+    o.inner_mask = UINT32_MAX;
+    if (!rigid && n->n_axes <= MAX_PERMUTED) permute(&o, order, 0, 0);
+    memcpy(out, o.best, n->n_axes * sizeof *out);
 }
 
 // A broadcast has no operand worth following: as its users like it, if one of them says it all.
