@@ -10,7 +10,7 @@ enum {
     BOX_COLUMNS_BYTES = 512, // of one row of C's box: the packed block of B stays in L2
     PRIVATE_ROWS = 128,      // of A, packed by each task
     SHARED_ROWS = 1024,      // of A, packed once for all tasks,
-    SHARED_BYTES = 8 << 20,  // and what that may take
+    SHARED_BYTES = 3 << 19,  // and what that may take
     MIN_BOX_ROWS = 128,
     MIN_TASKS = 16, // when the work allows it; lower boxes pack B more often, so rows are split
     FEW_TASKS = 8,  // when there are fewer than these
@@ -213,7 +213,8 @@ static void choose_boxes(planner *p) {
     g->ks = g->k ? g->k : 1;
     if (g->shared_a) {
         g->ms = least(rounded(m, g->mr), rounded(SHARED_ROWS, g->mr));
-        g->ks = rounded(SHARED_BYTES / bytes / g->ms, g->kc);
+        g->ks = SHARED_BYTES / bytes / g->ms / g->kc * g->kc;
+        if (g->ks < g->kc) g->ks = g->kc;
     }
     int64_t box_rows = g->shared_a || g->feed_a == TCT_GEMM_DIRECT ? SHARED_ROWS : PRIVATE_ROWS;
     int64_t columns = least(rounded(n, g->nr), rounded(BOX_COLUMNS_BYTES / bytes, g->nr));

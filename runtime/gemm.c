@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { LINE = 64, PANELS_A_TASK = 8 };
+enum { LINE = 64, PANELS_A_TASK = 24 };
 
 // A run of a product, at the part of A that is packed at the moment.
 typedef struct job {
