@@ -17,6 +17,9 @@ typedef struct tct_bench_options {
 // Multiply-adds in registers: GFLOP/s of f32 and f64.
 bool tct_bench_peak(tct_diag *d, const tct_bench_options *o, FILE *out);
 
+// The f32 figure of tct_bench_peak alone, for benchmarks that are measured against it.
+bool tct_bench_peak_gflops(tct_diag *d, const tct_bench_options *o, double *out);
+
 typedef struct tct_bench_shape {
     int64_t m, n, k, batch;
     char layout[3]; // A's and B's: 'n' as written (rows are contiguous), 't' transposed

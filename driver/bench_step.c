@@ -1,0 +1,306 @@
+// Measures whole plans: a training step, a step of generation.
+#include "driver/bench_step.h"
+
+#include "driver/compile_program.h"
+#include "driver/driver.h"
+#include "runtime/gemm.h"
+#include "runtime/rng.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+static const tct_bench_model models[] = {
+    {"gpt2-124m", 12, 12, 768, 50257, 1024},
+    {"gpt2-10m", 6, 6, 384, 512, 256},
+    {"gpt2-1m", 4, 4, 128, 512, 128},
+};
+
+const tct_bench_model *tct_bench_model_by_name(const char *name, const char **names) {
+    if (names) *names = "gpt2-124m, gpt2-10m, gpt2-1m";
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+        if (strcmp(models[i].name, name) == 0) return &models[i];
+    return NULL;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// The benchmark is a program like a user's, so that nothing is measured that users don't get.
+static void program_text(tct_buf *b, const tct_bench_model *m, int64_t batch, int64_t seq, bool train) {
+    tct_buf_printf(b,
+                   "use std.model.gpt2\nuse std.loss.sft\nuse std.optim.adamw\n"
+                   "graph step_loss(m: Gpt2, key: i64) -> f32 {\n"
+                   "    axis B = %" PRId64 "\n    axis T = %" PRId64 "\n"
+                   "    let tokens = i32(random(key, [B, T]) * %" PRId64 ")\n"
+                   "    return sft_loss(gpt2_logits(m, tokens), shift(tokens, T, -1), iota(T) < %" PRId64
+                   " and tokens >= 0)\n}\n",
+                   batch, seq, m->vocab, seq - 1);
+    tct_buf_printf(b,
+                   "pipeline bench {\n"
+                   "    let m = Gpt2(layers = %" PRId64 ", heads = %" PRId64 ", d = %" PRId64
+                   ", vocab = %" PRId64 ", context = %" PRId64 ")\n",
+                   m->layers, m->heads, m->d, m->vocab, m->context);
+    if (train)
+        tct_buf_puts(b, "    let opt = adamw(m, beta2 = 0.95, decay = 0.1)\n"
+                        "    let out = minimize step_loss(m, key()) with opt(lr = 0.0003) clip 1.0\n");
+    tct_buf_puts(b, "}\n");
+}
+
+// Memory of a plan's inputs and outputs; donated outputs share.
+typedef struct ports {
+    void **in, **out;
+    void *arena;
+} ports;
+
+static void fill(void *data, uint64_t bytes, const tct_model_param *p, uint64_t stream) {
+    float *x = data;
+    for (uint64_t i = 0; i < bytes / sizeof *x; i++) {
+        if (!p || p->init == TCT_INIT_CONSTANT) {
+            x[i] = p ? (float)p->init_a : 0;
+            continue;
+        }
+        const tct_philox r = tct_rng(7, stream, i);
+        double u = ((double)r.v[0] + 0.5) * 0x1p-32, v = (double)r.v[1] * 0x1p-32;
+        x[i] = (float)(p->init_a + p->init_b * sqrt(-2 * log(u)) * cos(6.283185307179586 * v));
+    }
+}
+
+static bool open_ports(tct_diag *d, const tct_plan *plan, const tct_program *p, const tct_bind *binds,
+                       ports *o) {
+    o->in = tct_alloc((plan->n_inputs + 1) * sizeof *o->in);
+    o->out = tct_alloc((plan->n_outputs + 1) * sizeof *o->out);
+    for (uint32_t i = 0; i < plan->n_inputs; i++) {
+        o->in[i] = tct_try_alloc(plan->inputs[i].bytes, 64);
+        if (!o->in[i]) return tct_error(d, "E0801", TCT_NO_SPAN, "no memory for %s", plan->inputs[i].name);
+        const tct_model_param *param = NULL;
+        if (binds && binds[i].kind == TCT_BIND_PARAM)
+            param = &p->models[p->regs[binds[i].reg].table].params[binds[i].index];
+        if (param) fill(o->in[i], plan->inputs[i].bytes, param, i);
+        if (plan->inputs[i].dtype == TCT_F32 && plan->inputs[i].n_axes == 0) *(float *)o->in[i] = 0.001F;
+        if (binds && binds[i].kind == TCT_BIND_STEP) *(float *)o->in[i] = 1;
+    }
+    for (uint32_t i = 0; i < plan->n_outputs; i++) {
+        o->out[i] = plan->outputs[i].alias >= 0 ? o->in[plan->outputs[i].alias]
+                                                : tct_try_alloc(plan->outputs[i].bytes, 64);
+        if (!o->out[i]) return tct_error(d, "E0801", TCT_NO_SPAN, "no memory for %s", plan->outputs[i].name);
+    }
+    o->arena = tct_try_alloc(plan->arena_bytes, 64);
+    return o->arena ? true
+                    : tct_error(d, "E0801", TCT_NO_SPAN, "no memory for %" PRIu64 " bytes of intermediates",
+                                plan->arena_bytes);
+}
+
+static void close_ports(const tct_plan *plan, ports *o) {
+    for (uint32_t i = 0; o->out && i < plan->n_outputs; i++)
+        if (plan->outputs[i].alias < 0) free(o->out[i]);
+    for (uint32_t i = 0; o->in && i < plan->n_inputs; i++) free(o->in[i]);
+    free(o->in);
+    free(o->out);
+    free(o->arena);
+}
+
+static double product_flops(const tct_plan *plan) {
+    double sum = 0;
+    for (uint32_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kind == TCT_STEP_GEMM) sum += plan->steps[i].flops;
+    return sum;
+}
+
+typedef struct row {
+    const tct_step *step;
+    double seconds;
+    uint64_t times;
+    double flops, bytes;
+} row;
+
+static int by_seconds(const void *a, const void *b) {
+    const row *x = a, *y = b;
+    return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
+}
+
+// The most expensive kernels: steps of one label and size together.
+static void print_profile(const tct_plan *plan, const tct_plan_profile *profile, int runs, int lines,
+                          double peak) {
+    row *rows = tct_alloc((plan->n_steps + 1) * sizeof *rows);
+    uint32_t n = 0;
+    double total = 0;
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        const tct_step *s = &plan->steps[i];
+        uint32_t k = 0;
+        while (k < n && !(strcmp(rows[k].step->label, s->label) == 0 && rows[k].step->flops == s->flops &&
+                          rows[k].step->bytes == s->bytes && rows[k].step->kernel == s->kernel))
+            k++;
+        if (k == n) rows[n++] = (row){.step = s};
+        rows[k].seconds += profile->seconds[i] / runs;
+        rows[k].times++;
+        rows[k].flops += s->flops;
+        rows[k].bytes += s->bytes;
+        total += profile->seconds[i] / runs;
+    }
+    qsort(rows, n, sizeof *rows, by_seconds);
+    fprintf(stderr, "%10s %6s %6s %9s %9s  %s\n", "ms", "share", "times", "GFLOP/s", "GB/s", "step");
+    for (uint32_t i = 0; i < n && (int)i < lines; i++)
+        fprintf(stderr, "%10.3f %5.1f%% %6" PRIu64 " %9.1f %9.1f  %s\n", rows[i].seconds * 1e3,
+                100 * rows[i].seconds / total, rows[i].times, rows[i].flops / rows[i].seconds * 1e-9,
+                rows[i].bytes / rows[i].seconds * 1e-9, rows[i].step->label);
+    fprintf(stderr, "%10.3f ms in %u steps; peak %.1f GFLOP/s\n", total * 1e3, plan->n_steps, peak);
+    free(rows);
+}
+
+static bool compile(tct_diag *d, const tct_bench_options *o, const tct_buf *text, int64_t batch,
+                    int64_t prompt, int64_t max_new, tct_compiled *c) {
+    double start = now();
+    c->module = tct_ir_module_new();
+    if (!tct_package_load_text(d, &c->package, "bench.tct", text->data, text->len, tct_std_dir(&d->arena)))
+        return false;
+    c->elab = tct_elab_new(d, &c->package, NULL, 0);
+    c->draft = max_new
+                   ? tct_elab_generator(c->elab, c->module, "m", batch, prompt, max_new, &tct_driver_hooks)
+                   : tct_elab_program(c->elab, c->module, NULL, &tct_driver_hooks);
+    if (!c->draft) return false;
+    c->compiler = tct_compiler_new(d, NULL, o->threads);
+    if (!c->compiler) return false;
+    const tct_plan **plans = TCT_NEW_ARRAY(&d->arena, const tct_plan *, c->draft->n_graphs + 1);
+    tct_compile_options options = {.defer = true};
+    for (uint32_t i = 0; i < c->draft->n_graphs; i++)
+        if (!(plans[i] = tct_compile_graph(d, c->compiler, c->draft->graphs[i], &options))) return false;
+    c->draft->program.plans = plans;
+    bool ok = tct_compiler_finish(d, c->compiler);
+    c->seconds = now() - start;
+    return ok;
+}
+
+static double peak_rss_mb(void) {
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)u.ru_maxrss / 1024;
+}
+
+bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_model *m, int64_t batch,
+                    int64_t seq, int profile, FILE *out) {
+    enum { RUNS = 5 };
+    if (seq > m->context || seq < 2 || batch < 1)
+        return tct_error(d, "E0903", TCT_NO_SPAN, "%s takes 2 to %" PRId64 " tokens a row", m->name,
+                         m->context);
+    tct_buf text = {0};
+    program_text(&text, m, batch, seq, true);
+    tct_compiled c = {0};
+    ports p = {0};
+    const tct_plan *plan = NULL;
+    bool ok = compile(d, o, &text, 0, 0, 0, &c);
+    if (ok) {
+        plan = c.draft->program.plans[c.draft->n_graphs - 1];
+        ok = open_ports(d, plan, &c.draft->program, c.draft->program.runs[c.draft->program.n_runs - 1].inputs,
+                        &p);
+    }
+    if (ok) {
+        tct_pool *pool = tct_pool_new(o->threads);
+        tct_plan_profile prof = {tct_alloc((plan->n_steps + 1) * sizeof(double)),
+                                 tct_alloc((plan->n_steps + 1) * sizeof(uint64_t))};
+        double best = INFINITY, peak = 0;
+        int64_t key = 1;
+        for (uint32_t i = 0; i < plan->n_inputs; i++)
+            if (plan->inputs[i].dtype == TCT_I64) memcpy(p.in[i], &key, sizeof key);
+        ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, NULL); // warm: pages touched
+        for (int i = 0; ok && i < RUNS; i++) { // in turns with the limit, since the machine's speed drifts
+            double start = now();
+            ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, profile ? &prof : NULL);
+            double s = now() - start, gflops;
+            if (s < best) best = s;
+            ok = ok &&
+                 tct_bench_peak_gflops(
+                     d, &(tct_bench_options){.threads = o->threads, .isa = o->isa, .seconds = 0.2}, &gflops);
+            if (ok && gflops > peak) peak = gflops;
+        }
+        if (ok && profile) print_profile(plan, &prof, RUNS, profile, peak);
+        double rss = peak_rss_mb(), fraction = product_flops(plan) / best * 1e-9 / peak;
+        if (ok && o->json)
+            fprintf(out,
+                    "{\"bench\": \"step\", \"model\": \"%s\", \"batch\": %" PRId64 ", \"seq\": %" PRId64
+                    ", \"threads\": %d, \"ms\": %.2f, \"tokens_per_s\": %.1f, \"peak_gflops\": %.1f, "
+                    "\"peak_fraction\": %.4f"
+                    ", \"peak_rss_mb\": %.1f, \"compile_ms\": %.1f}\n",
+                    m->name, batch, seq, tct_pool_threads(pool), best * 1e3, (double)(batch * seq) / best,
+                    peak, fraction, rss, c.seconds * 1e3);
+        else if (ok)
+            fprintf(out,
+                    "%s batch %" PRId64 " seq %" PRId64
+                    " threads %d: %.1f ms a step, %.0f tokens/s, %.1f %% of %.0f GFLOP/s, "
+                    "peak memory %.0f MB, compiled in %.0f ms\n",
+                    m->name, batch, seq, tct_pool_threads(pool), best * 1e3, (double)(batch * seq) / best,
+                    100 * fraction, peak, rss, c.seconds * 1e3);
+        free(prof.seconds);
+        free(prof.calls);
+        tct_pool_free(pool);
+    }
+    if (plan) close_ports(plan, &p);
+    tct_compiled_free(&c);
+    tct_buf_free(&text);
+    return ok;
+}
+
+bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_model *m, int64_t batch,
+                      int64_t prompt, int64_t max_new, int profile, FILE *out) {
+    if (prompt + max_new > m->context)
+        return tct_error(d, "E0903", TCT_NO_SPAN, "%s has room for %" PRId64 " tokens a row", m->name,
+                         m->context);
+    tct_buf text = {0};
+    program_text(&text, m, batch, prompt, false);
+    tct_compiled c = {0};
+    ports p = {0};
+    const tct_plan *plan = NULL;
+    bool ok = compile(d, o, &text, batch, prompt, max_new, &c);
+    const tct_program *program = ok ? &c.draft->program : NULL;
+    if (ok) {
+        const tct_generator *g = &program->generators[program->n_generators - 1];
+        plan = program->plans[g->step];
+        tct_bind *binds = tct_alloc((plan->n_inputs + 1) * sizeof *binds);
+        for (uint32_t i = 0; i < plan->n_inputs; i++)
+            binds[i] = i < program->models[0].n_params
+                           ? (tct_bind){.kind = TCT_BIND_PARAM, .reg = 0, .index = i}
+                           : (tct_bind){.kind = TCT_BIND_DROP};
+        for (uint32_t r = 0; r < program->n_regs; r++)
+            for (uint32_t i = 0; program->regs[r].kind == TCT_KIND_MODEL && i < program->models[0].n_params;
+                 i++)
+                binds[i].reg = r;
+        ok = open_ports(d, plan, program, binds, &p);
+        free(binds);
+    }
+    if (ok) {
+        tct_pool *pool = tct_pool_new(o->threads);
+        tct_plan_profile prof = {tct_alloc((plan->n_steps + 1) * sizeof(double)),
+                                 tct_alloc((plan->n_steps + 1) * sizeof(uint64_t))};
+        int32_t *start = p.in[plan->n_inputs - 2];
+        double seconds = 0;
+        int runs = 0;
+        for (int64_t t = -1; ok && t < max_new; t++) { // the first is warm-up
+            for (int64_t b = 0; b < batch; b++) start[b] = (int32_t)(prompt + (t < 0 ? 0 : t));
+            double begin = now();
+            ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, profile && t >= 0 ? &prof : NULL);
+            if (t >= 0) seconds += now() - begin, runs++;
+        }
+        if (ok && profile) print_profile(plan, &prof, runs, profile, 0);
+        double rate = (double)(batch * runs) / seconds;
+        if (ok)
+            fprintf(out,
+                    o->json ? "{\"bench\": \"decode\", \"model\": \"%s\", \"batch\": %" PRId64
+                              ", \"threads\": %d, \"ms\": %.3f, "
+                              "\"tokens_per_s\": %.1f}\n"
+                            : "%s batch %" PRId64 " threads %d: %.3f ms a step, %.1f tokens/s\n",
+                    m->name, batch, tct_pool_threads(pool), seconds / runs * 1e3, rate);
+        free(prof.seconds);
+        free(prof.calls);
+        tct_pool_free(pool);
+    }
+    if (plan) close_ports(plan, &p);
+    tct_compiled_free(&c);
+    tct_buf_free(&text);
+    return ok;
+}

@@ -1,0 +1,124 @@
+// tercet bench: how fast this machine is, and how near to it Tercet comes.
+#include "driver/bench_gemm.h"
+#include "driver/bench_step.h"
+#include "driver/driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct tct_bench_arguments {
+    tct_bench_options o;
+    const char *what, *model;
+    int64_t batch, seq, max_new;
+    int profile;
+    TCT_VEC(tct_bench_shape) shapes;
+} tct_bench_arguments;
+
+enum { KEY_JSON = 256, KEY_MODEL, KEY_BATCH, KEY_SEQ, KEY_NEW, KEY_PROFILE, KEY_SECONDS, KEY_ISA };
+
+static const struct argp_option options[] = {
+    {"threads", 't', "N", 0, "Threads (default: all cores)", 0},
+    {"json", KEY_JSON, NULL, 0, "One JSON object a line", 0},
+    {"model", KEY_MODEL, "NAME", 0, "step, decode: gpt2-124m (default), gpt2-10m or gpt2-1m", 0},
+    {"batch", KEY_BATCH, "N", 0, "step, decode: rows (default: 4)", 0},
+    {"seq", KEY_SEQ, "N", 0, "step: tokens a row; decode: tokens of the prompt (default: 64)", 0},
+    {"max-new", KEY_NEW, "N", 0, "decode: tokens generated (default: 64)", 0},
+    {"profile", KEY_PROFILE, "N", 0, "step, decode: print the N most expensive kernels", 0},
+    {"seconds", KEY_SECONDS, "S", 0, "peak, gemm: time for a figure", 0},
+    {"isa", KEY_ISA, "SET", 0, "Compile for baseline, avx2 or avx512 (default: the best of this machine)", 0},
+    {0},
+};
+
+static int64_t number(struct argp_state *state, const char *name, const char *arg, int64_t high) {
+    char *end;
+    long long n = strtoll(arg, &end, 10);
+    if (end == arg || *end || n < 1 || n > high)
+        argp_error(state, "--%s takes a number from 1 to %lld, not `%s`", name, (long long)high, arg);
+    return n;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state) {
+    tct_bench_arguments *a = state->input;
+    switch (key) {
+    case 't':
+        a->o.threads = (int)number(state, "threads", arg, 1024);
+        return 0;
+    case KEY_JSON:
+        a->o.json = true;
+        return 0;
+    case KEY_MODEL:
+        a->model = arg;
+        return 0;
+    case KEY_BATCH:
+        a->batch = number(state, "batch", arg, 65536);
+        return 0;
+    case KEY_SEQ:
+        a->seq = number(state, "seq", arg, 65536);
+        return 0;
+    case KEY_NEW:
+        a->max_new = number(state, "max-new", arg, 65536);
+        return 0;
+    case KEY_PROFILE:
+        a->profile = (int)number(state, "profile", arg, 10000);
+        return 0;
+    case KEY_SECONDS:
+        a->o.seconds = atof(arg);
+        return 0;
+    case KEY_ISA:
+        if (!tct_isa_parse(arg, &a->o.isa)) argp_error(state, "there is no instruction set `%s`", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (!a->what)
+            a->what = arg;
+        else {
+            tct_bench_shape s;
+            if (strcmp(a->what, "gemm") != 0 || !tct_bench_shape_parse(arg, &s))
+                argp_error(state, "`%s` isn't understood", arg);
+            TCT_PUSH(&a->shapes, s);
+        }
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_usage(state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int tct_cmd_bench(int argc, char **argv) {
+    static const struct argp argp = {
+        options,
+        parse_option,
+        "peak|gemm|step|decode [SHAPE...]",
+        "Measures this machine and Tercet on it: the multiply-add limit, matrix products (shapes as "
+        "256x768x768 or 256x768x768:nt), a training step, generation.",
+        NULL,
+        NULL,
+        NULL};
+    tct_bench_arguments a = {
+        .o = {.isa = tct_isa_host()}, .model = "gpt2-124m", .batch = 4, .seq = 64, .max_new = 64};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    tct_diag d = {.max_errors = TCT_MAX_ERRORS};
+    const char *names;
+    const tct_bench_model *m = tct_bench_model_by_name(a.model, &names);
+    int status = TCT_EXIT_OK;
+    if (!m) {
+        tct_error(&d, "E0902", TCT_NO_SPAN, "there is no model %s to measure", a.model);
+        tct_help(&d, "models: %s", names);
+    } else if (strcmp(a.what, "peak") == 0)
+        tct_bench_peak(&d, &a.o, stdout);
+    else if (strcmp(a.what, "gemm") == 0)
+        tct_bench_gemm(&d, &a.o, a.shapes.len ? a.shapes.data : NULL, a.shapes.len, stdout);
+    else if (strcmp(a.what, "step") == 0)
+        tct_bench_step(&d, &a.o, m, a.batch, a.seq, a.profile, stdout);
+    else if (strcmp(a.what, "decode") == 0)
+        tct_bench_decode(&d, &a.o, m, a.batch, a.seq, a.max_new, a.profile, stdout);
+    else {
+        tct_error(&d, "E0901", TCT_NO_SPAN, "there is no benchmark %s", a.what);
+        tct_help(&d, "benchmarks: peak, gemm, step, decode");
+        status = TCT_EXIT_USAGE;
+    }
+    TCT_VEC_FREE(&a.shapes);
+    int reported = tct_report(&d);
+    return status ? status : reported;
+}
