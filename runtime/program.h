@@ -45,7 +45,7 @@ typedef enum tct_opcode {
     TCT_I_IADD,
     TCT_I_ISUB,
     TCT_I_IMUL,
-    TCT_I_IDIV /* towards minus infinity; by 0: E0810 */,
+    TCT_I_IDIV /* towards minus infinity; by 0: E0809 */,
     TCT_I_IMOD,
     TCT_I_FADD,
     TCT_I_FSUB,

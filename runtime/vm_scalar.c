@@ -17,7 +17,7 @@ static bool integer(tct_vm *vm, const tct_instr *at, int64_t a, int64_t b, int64
         break;
     default:
         if (b == 0) {
-            tct_error(vm->d, "E0810", at->span, "%lld %s 0: integers cannot be divided by zero", (long long)a,
+            tct_error(vm->d, "E0809", at->span, "%lld %s 0: integers cannot be divided by zero", (long long)a,
                       at->op == TCT_I_IDIV ? "//" : "%");
             return false;
         }

@@ -4,7 +4,7 @@
 
 #include "runtime/vm_state.h"
 
-// Carries one of them out. Reports E0810 and E0811.
+// Carries one of them out. Reports E0809 and E0811.
 bool tct_vm_scalar(tct_vm *vm, const tct_instr *at);
 
 #endif

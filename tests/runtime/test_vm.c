@@ -99,7 +99,7 @@ static void reports_numbers_that_do_not_fit(void **state) {
         tct_opcode op;
         int64_t a, b;
         const char *code;
-    } cases[] = {{TCT_I_IDIV, 1, 0, "E0810"},         {TCT_I_IMOD, 1, 0, "E0810"},
+    } cases[] = {{TCT_I_IDIV, 1, 0, "E0809"},         {TCT_I_IMOD, 1, 0, "E0809"},
                  {TCT_I_IADD, INT64_MAX, 1, "E0811"}, {TCT_I_ISUB, INT64_MIN, 1, "E0811"},
                  {TCT_I_IMUL, INT64_MAX, 2, "E0811"}, {TCT_I_IDIV, INT64_MIN, -1, "E0811"}};
     tct_arena keep = {0};
