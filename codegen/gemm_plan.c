@@ -15,6 +15,7 @@ enum {
     MIN_TASKS = 16, // when the work allows it; lower boxes pack B more often, so rows are split
     FEW_TASKS = 8,  // when there are fewer than these
     MAX_DOT_ROWS = 16,
+    MAX_STREAM_ROWS = 4,
     DIRECT_BYTES = 1 << 20, // of A, for reading it in place
     PAGE = 4096,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
@@ -163,6 +164,19 @@ static void choose_tile(planner *p) {
             g->mr = rows;
             g->nr = nr;
         }
+}
+
+// Few rows wait for B's memory: the wider the tile, the longer the stretches that are read.
+static void widen_tile(planner *p) {
+    tct_gemm_args *g = p->g;
+    int64_t most = ((int64_t)p->target->n_registers - 2) / (g->m + 1), waste = g->n + 1;
+    for (int64_t vectors = least(most, ceil_div(g->n, p->lanes)); vectors > most / 2; vectors--) {
+        int64_t nr = vectors * p->lanes, extra = rounded(g->n, nr) - g->n;
+        if (extra >= waste) continue;
+        waste = extra;
+        g->mr = g->m;
+        g->nr = nr;
+    }
 }
 
 static bool suits_dots(const planner *p) {
@@ -316,6 +330,8 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
     } else {
         g->path = TCT_GEMM_TILES;
         choose_tile(&p);
+        if (g->m >= 1 && g->m <= MAX_STREAM_ROWS && g->n * g->k * g->element_bytes > SMALL_BYTES)
+            widen_tile(&p);
         choose_feeds(&p);
         choose_boxes(&p);
     }
