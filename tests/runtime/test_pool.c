@@ -1,0 +1,117 @@
+// The thread pool: every task once, whatever the sizes, in runs back to back and after pauses.
+#include "runtime/pool.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+enum { MAX_TASKS = 5000 };
+
+typedef struct counts {
+    _Atomic int seen[MAX_TASKS];
+    _Atomic int threads_inside;
+    int max_thread;
+    tct_pool *pool;
+} counts;
+
+static void count(void *ctx, int64_t begin, int64_t end, int thread) {
+    counts *c = ctx;
+    assert_in_range(thread, 0, c->max_thread);
+    char *scratch = tct_pool_scratch(c->pool, thread);
+    for (int64_t i = begin; i < end; i++) {
+        atomic_fetch_add(&c->seen[i], 1);
+        memset(scratch, (int)i, 64); // private: a race here is what the sanitizers look for
+    }
+}
+
+static void check_run(tct_pool *pool, int64_t n) {
+    counts *c = calloc(1, sizeof *c);
+    c->pool = pool;
+    c->max_thread = tct_pool_threads(pool) - 1;
+    tct_pool_run(pool, n, count, c);
+    for (int64_t i = 0; i < n; i++) assert_int_equal(c->seen[i], 1);
+    for (int64_t i = n; i < MAX_TASKS; i++) assert_int_equal(c->seen[i], 0);
+    free(c);
+}
+
+static void test_every_task_once(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {0, 1, 2, 3, 7, 16, 17, 100, 4999};
+    for (int threads = 1; threads <= 7; threads += 2) {
+        tct_pool *pool = tct_pool_new(threads);
+        assert_int_equal(tct_pool_threads(pool), threads);
+        tct_pool_reserve_scratch(pool, 64);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) check_run(pool, sizes[i]);
+        tct_pool_free(pool);
+    }
+}
+
+static void add(void *ctx, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    atomic_fetch_add((_Atomic int64_t *)ctx, end - begin);
+}
+
+static void test_many_short_runs(void **state) {
+    (void)state;
+    tct_pool *pool = tct_pool_new(3);
+    _Atomic int64_t sum = 0;
+    int64_t expected = 0;
+    for (int64_t i = 0; i < 20000; i++) {
+        tct_pool_run(pool, i % 50, add, &sum);
+        expected += i % 50;
+        assert_int_equal(sum, expected); // all of a run is done when it returns
+    }
+    tct_pool_free(pool);
+}
+
+static void test_runs_after_sleep(void **state) {
+    (void)state;
+    tct_pool *pool = tct_pool_new(4);
+    _Atomic int64_t sum = 0;
+    for (int i = 0; i < 20; i++) {
+        nanosleep(&(struct timespec){0, 3000000}, NULL); // long enough for the workers to sleep
+        tct_pool_run(pool, 1000, add, &sum);
+    }
+    assert_int_equal(sum, 20000);
+    tct_pool_free(pool);
+}
+
+static void test_scratch_grows(void **state) {
+    (void)state;
+    tct_pool *pool = tct_pool_new(2);
+    for (uint64_t bytes = 1; bytes < 1 << 22; bytes *= 8) {
+        tct_pool_reserve_scratch(pool, bytes);
+        for (int t = 0; t < 2; t++) {
+            unsigned char *p = tct_pool_scratch(pool, t);
+            assert_int_equal((uintptr_t)p % 64, 0);
+            memset(p, 1, bytes);
+        }
+        unsigned char *shared = tct_pool_shared(pool, bytes);
+        assert_int_equal((uintptr_t)shared % 64, 0);
+        memset(shared, 2, bytes);
+    }
+    tct_pool_free(pool);
+}
+
+static void test_default_threads(void **state) {
+    (void)state;
+    tct_pool *pool = tct_pool_new(0);
+    assert_true(tct_pool_threads(pool) >= 1);
+    tct_pool_free(pool);
+    tct_pool_free(NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_task_once),  cmocka_unit_test(test_many_short_runs),
+        cmocka_unit_test(test_runs_after_sleep), cmocka_unit_test(test_scratch_grows),
+        cmocka_unit_test(test_default_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
