@@ -11,6 +11,9 @@
 
 #include <cmocka.h>
 
+#include <math.h>
+#include <stdio.h>
+
 enum { SEEDS = 200 };
 
 static void report(const tct_graph *before, const tct_graph *after, const char *what, uint64_t seed,
@@ -214,6 +217,67 @@ static void test_gradients_survive_passes(void **state) {
     }
 }
 
+static double loss_along(const tct_graph *g, const tct_ir_tensor *in, tct_ir_tensor *moved, double h) {
+    tct_arena arena = {0};
+    tct_ir_tensor out;
+    for (size_t k = 0; k < g->inputs.len; k++) {
+        int64_t count = 1;
+        for (int a = 0; a < in[k].n_axes; a++) count *= tct_axis_of(g->module, in[k].axes[a])->size;
+        for (int64_t i = 0; i < count && in[k].dtype == TCT_F64; i++)
+            ((double *)moved[k].data)[i] = ((double *)in[k].data)[i] + h * cos(1.3 * (double)i + (double)k);
+    }
+    run(g, &arena, moved, &out, true);
+    double loss = *(const double *)out.data;
+    tct_arena_free(&arena);
+    return loss;
+}
+
+// Along one direction, where two step sizes agree on the slope (there are kinks).
+static void test_gradients_against_differences(void **state) {
+    (void)state;
+    int smooth = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        tct_ir_module *m = tct_ir_module_new();
+        tct_random_graph_options o = {
+            .seed = seed, .n_nodes = 25, .tame = true, .continuous = true, .dtypes = EXACT};
+        o.classes = ~(1u << TCT_CLASS_OPAQUE);
+        tct_graph *g = tct_pass_drop_stops(with_loss(tct_random_graph(m, &o))), *with = gradient(g);
+        tct_arena arena = {0};
+        tct_ir_tensor *in = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->inputs.len);
+        tct_ir_tensor *moved = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->inputs.len);
+        tct_ir_tensor *out = TCT_NEW_ARRAY(&arena, tct_ir_tensor, with->outputs.len);
+        tct_random_inputs(g, &arena, seed, true, in);
+        tct_random_inputs(g, &arena, seed, true, moved);
+        run(with, &arena, in, out, true);
+        double have = 0, slope[2];
+        for (size_t k = 0, w = 1; k < g->inputs.len; k++) {
+            if (in[k].dtype != TCT_F64) continue;
+            int64_t count = 1;
+            for (int a = 0; a < in[k].n_axes; a++) count *= tct_axis_of(m, in[k].axes[a])->size;
+            for (int64_t i = 0; i < count; i++)
+                have += ((const double *)out[w].data)[i] * cos(1.3 * (double)i + (double)k);
+            w++;
+        }
+        for (int k = 0; k < 2; k++) {
+            double h = k ? 1e-5 : 2e-5;
+            slope[k] = (loss_along(g, in, moved, h) - loss_along(g, in, moved, -h)) / (2 * h);
+        }
+        double error = fabs(slope[0] - slope[1]), scale = 1 + fabs(slope[1]);
+        if (error < 1e-6 * scale) {
+            smooth++;
+            if (!(fabs(have - slope[1]) < 1e-5 * scale)) {
+                char why[100];
+                snprintf(why, sizeof why, "slope %.10g, and the gradient says %.10g", slope[1], have);
+                report(g, with, "grad", seed, why);
+                fail();
+            }
+        }
+        tct_arena_free(&arena);
+        tct_ir_module_free(m);
+    }
+    assert_true(smooth > SEEDS / 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_pass),
@@ -221,6 +285,7 @@ int main(void) {
         cmocka_unit_test(test_wild_values),
         cmocka_unit_test(test_idempotent),
         cmocka_unit_test(test_gradients_survive_passes),
+        cmocka_unit_test(test_gradients_against_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
