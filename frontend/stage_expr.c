@@ -10,7 +10,7 @@ static bool is_static(const tct_val *v) {
 
 // Axes of a tensor that an expression uses come into that expression's scope.
 static tct_val *with_axes(tct_elab *e, tct_val *v, tct_span span) {
-    if (e->builder && v->kind == V_REG && v->is_tensor_reg)
+    if (e->builder && ((v->kind == V_REG && v->is_tensor_reg) || v->kind == V_PARAM))
         for (uint32_t i = 0; i < v->n_param_axes; i++) {
             const char *name = tct_axis_of(e->module, v->param_axes[i])->name;
             if (!tct_scope_bind_axis(e, name, v->param_axes[i], span)) return tct_val_error(e);
