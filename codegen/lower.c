@@ -352,6 +352,7 @@ static void store_outputs(lowering *w, const tct_lv *(*index_of)(lowering *, con
     for (size_t k = 0; k < w->body->outputs.len; k++) {
         const tct_node *n = output_node(w, k);
         const tct_lower_port *port = &w->spec->out[k];
+        if (w->spec->gemm && w->body->outputs.data[k].value == w->spec->dot) continue; // it is there already
         tct_lv room[TCT_IR_MAX_AXES];
         const tct_lv *at = index_of(w, n, room);
         tct_lv offset = tct_loop_affine(w->l, 0, n->n_axes, at, port->stride);

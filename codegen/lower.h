@@ -18,7 +18,7 @@ typedef struct tct_lower_spec {
     uint32_t n_bufs;
     // The epilogue of a product: `dot` is the body's product, which lies in buffer 0 with the strides of `dot_port`;
     // `problem` and `gemm` say what the kernel's batch, row and column count: `axis` gives the IR axis of each of the
-    // problem's. NULL for a loop kernel.
+    // problem's. An output that is the product itself is not stored again. NULL for a loop kernel.
     const tct_gemm_plan *gemm;
     const tct_axis *axis;
     tct_value dot;

@@ -111,6 +111,7 @@ static bool used_once(const tct_planner *p, const tct_pstep *s, uint32_t root) {
 // The product of a kernel with an epilogue may lie where one of the results goes.
 static void share_product(tct_planner *p, tct_pstep *s) {
     uint32_t c = tct_root(p, s->operands[0].storage);
+    if (!p->storages.data[s->operands[0].storage].scratch) return;
     for (uint32_t k = 3; k < s->n_operands; k++) {
         if (!s->operands[k].written) continue;
         uint32_t root = tct_root(p, s->operands[k].storage);

@@ -222,7 +222,7 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     spec.gemm = s->gemm;
     uint32_t c = result_storage(p, d);
     set_writer(p, c, at);
-    p->storages.data[c].scratch = true;
+    p->storages.data[c].scratch = true; // unless it is a result, too
     s->operands[0] = (tct_operand){c, 0, true, true};
     p->bundle[v] = TCT_NEW_ARRAY(&p->temporary, uint32_t, n_out);
     for (uint32_t k = 0; k < n_in; k++) {
@@ -234,6 +234,12 @@ static void plan_gemm(tct_planner *p, tct_value v) {
         const tct_node *result = tct_node_of(body, body->outputs.data[k].value);
         out[k].buf = 3 + n_in + k;
         tct_lower_row_major(p->g->module, result, out[k].stride);
+        if (body->outputs.data[k].value == dot) {
+            p->bundle[v][k] = c;
+            p->storages.data[c].scratch = false;
+            s->operands[3 + n_in + k] = (tct_operand){c, 0, false, false};
+            continue;
+        }
         p->bundle[v][k] = result_storage(p, result);
         set_writer(p, p->bundle[v][k], at);
         s->operands[3 + n_in + k] = writing(p->bundle[v][k]);

@@ -47,6 +47,14 @@ static tct_value body_value(building *b, tct_value v) {
     return body_input(b, v);
 }
 
+static bool wanted_outside(const building *b, tct_value v) {
+    const tct_fusion *f = b->f;
+    if (f->in_memory[v]) return true;
+    for (uint32_t k = f->user_begin[v]; k < f->user_begin[v + 1]; k++)
+        if (f->group[f->users[k]] != f->group[v]) return true;
+    return false;
+}
+
 // Operands of a product stay outside: they may be views.
 static void body_dot(building *b, tct_value dot) {
     const tct_node *n = node(b, dot);
@@ -57,21 +65,13 @@ static void body_dot(building *b, tct_value dot) {
     }
     b->stamp[dot] = b->stamps;
     tct_ir_copy_node(b->body, b->f->g, dot, b->in_body);
-    // The product itself stays within the kernel: it lies in memory as the result does.
+    // A product that stays within the kernel lies in memory as the result does.
     const tct_fuse_group *g = &b->f->groups[b->at];
     const tct_node *last = node(b, g->members[g->n - 1]);
-    tct_set_order(b->body, b->in_body[dot], last->axes, last->n_axes);
+    if (!wanted_outside(b, dot)) tct_set_order(b->body, b->in_body[dot], last->axes, last->n_axes);
     // A view that the product reads is something else to the rest of the body.
     for (uint32_t k = 0; k < n->n_in; k++)
         if (b->f->kind[n->in[k]] == TCT_FUSE_INLINE) b->stamp[n->in[k]] = 0;
-}
-
-static bool wanted_outside(const building *b, tct_value v) {
-    const tct_fusion *f = b->f;
-    if (f->in_memory[v]) return true;
-    for (uint32_t k = f->user_begin[v]; k < f->user_begin[v + 1]; k++)
-        if (f->group[f->users[k]] != f->group[v]) return true;
-    return false;
 }
 
 static const char *kind_name(const tct_fuse_group *g) { return g->dot != TCT_NO_VALUE ? "gemm" : "loop"; }
@@ -88,11 +88,12 @@ static void emit_group(building *b, uint32_t at) {
     b->body = tct_graph_new(m, kind_name(g));
     if (g->dot != TCT_NO_VALUE) body_dot(b, g->dot);
     for (uint32_t k = 0; k < g->n; k++) body_value(b, g->members[k]);
-    for (uint32_t k = 0; k < g->n; k++) {
-        if (!wanted_outside(b, g->members[k])) continue;
+    for (uint32_t k = 0; k <= g->n; k++) { // the product last
+        tct_value v = k < g->n ? g->members[k] : g->dot;
+        if (v == TCT_NO_VALUE || !wanted_outside(b, v)) continue;
         const char *name = tct_arena_printf(&m->arena, "y%zu", results.len);
-        tct_ir_output(b->body, name, b->in_body[g->members[k]], -1);
-        TCT_PUSH(&results, g->members[k]);
+        tct_ir_output(b->body, name, b->in_body[v], -1);
+        TCT_PUSH(&results, v);
     }
     tct_graph *body = b->body;
     // Operands come first in the new graph; that may emit other groups.
@@ -103,10 +104,11 @@ static void emit_group(building *b, uint32_t at) {
         emit_value(b, in[k]);
         in[k] = b->r.map[in[k]];
     }
-    tct_rewrite_at(&b->r, results.data[results.len - 1]);
+    tct_rewrite_at(&b->r, results.data[0]);
     tct_ir_attr attr = {.name = kind_name(g), .body = body};
     tct_value fused = tct_ir_emit(b->r.to, NULL, TCT_IR_FUSED, in, n_in, &attr);
-    for (size_t k = 0; k < results.len; k++) b->r.map[results.data[k]] = tct_ir_get(b->r.to, fused, (uint32_t)k);
+    for (size_t k = 0; k < results.len; k++)
+        b->r.map[results.data[k]] = tct_ir_get(b->r.to, fused, (uint32_t)k);
     TCT_VEC_FREE(&results);
 }
 

@@ -1,8 +1,10 @@
 // Grouping anchors into kernels. Greedy, in an order that gives the most valuable merges the first choice:
 //   1. elementwise with elementwise, 2. with reductions along what is contiguous (softmax, norms),
-//   3. products take the elementwise group behind them as epilogue, 4. with the other reductions (bias gradients),
+//   3. products take the elementwise group behind them as epilogue, 4. with the other reductions (bias
+//   gradients),
 //   5. groups over one domain that read the same large value.
-// Two groups may merge when they agree about their domain, no value moves between them, and no third one stands between.
+// Two groups may merge when they agree about their domain, no value moves between them, and no third one
+// stands between.
 #include "passes/fuse.h"
 
 #include <assert.h>
@@ -55,48 +57,53 @@ static int64_t points(const tct_fusion *f, const tct_axis *a, uint32_t n) {
 
 static uint32_t group_of(const tct_fusion *f, tct_value v) { return f->group[v]; }
 
-// Whether something outside both leads from group a to group b.
-static bool stands_between(tct_fusion *f, uint32_t a, uint32_t b) {
-    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
-    TCT_VEC(tct_value) stack = {0};
-    uint32_t mark = ++f->marks;
+typedef struct walk {
+    tct_fusion *f;
+    uint32_t mark;
+    TCT_VEC(tct_value) stack;
+} walk;
+
+static void visit(walk *w, tct_value v) {
+    if (w->f->mark[v] == w->mark) return;
+    w->f->mark[v] = w->mark;
+    TCT_PUSH(&w->stack, v);
+}
+
+static void visit_group(walk *w, const tct_fuse_group *g) {
+    for (uint32_t m = 0; m < g->n; m++) visit(w, g->members[m]);
+    if (g->dot != TCT_NO_VALUE) visit(w, g->dot);
+}
+
+// Whether group b can be reached from the n values in `from`, by way of something that is neither them nor in
+// b. `a` is their group, UINT32_MAX for none.
+static bool leads_around(tct_fusion *f, const tct_value *from, uint32_t n, uint32_t a, uint32_t b) {
+    const tct_fuse_group *gb = &f->groups[b];
+    walk w = {.f = f, .mark = ++f->marks};
     bool found = false;
-    for (uint32_t k = 0; k < ga->n; k++) {
-        TCT_PUSH(&stack, ga->members[k]);
-        f->mark[ga->members[k]] = mark;
-    }
-    while (stack.len && !found) {
-        tct_value v = stack.data[--stack.len];
-        bool from_a = group_of(f, v) == a;
+    for (uint32_t k = 0; k < n; k++) visit(&w, from[k]);
+    while (w.stack.len && !found) {
+        tct_value v = w.stack.data[--w.stack.len];
+        bool start = false;
+        for (uint32_t k = 0; k < n && !start; k++) start = from[k] == v;
         for (uint32_t k = f->user_begin[v]; k < f->user_begin[v + 1] && !found; k++) {
             tct_value u = f->users[k];
             uint32_t g = group_of(f, u);
-            if (g == a || f->mark[u] == mark) continue;
             if (g == b) {
-                found = !from_a;
-                continue;
-            }
-            if (g == UINT32_MAX) {
-                if (u > gb->last) continue;
-                f->mark[u] = mark;
-                TCT_PUSH(&stack, u);
-                continue;
-            }
-            const tct_fuse_group *via = &f->groups[g];
-            if (via->first > gb->last) continue;
-            for (uint32_t m = 0; m < via->n; m++) {
-                if (f->mark[via->members[m]] == mark) continue;
-                f->mark[via->members[m]] = mark;
-                TCT_PUSH(&stack, via->members[m]);
-            }
-            if (via->dot != TCT_NO_VALUE && f->mark[via->dot] != mark) {
-                f->mark[via->dot] = mark;
-                TCT_PUSH(&stack, via->dot);
+                found = !start;
+            } else if (g == UINT32_MAX) {
+                if (u <= gb->last) visit(&w, u);
+            } else if (g != a && f->groups[g].first <= gb->last) {
+                visit_group(&w, &f->groups[g]);
             }
         }
     }
-    TCT_VEC_FREE(&stack);
+    TCT_VEC_FREE(&w.stack);
     return found;
+}
+
+// Whether something outside both leads from group a to group b.
+static bool stands_between(tct_fusion *f, uint32_t a, uint32_t b) {
+    return leads_around(f, f->groups[a].members, f->groups[a].n, a, b);
 }
 
 // Whether a member of b is made of a member of a (all such uses), and whether one of them is moved.
@@ -120,7 +127,8 @@ static bool feeds(const tct_fusion *f, uint32_t a, uint32_t b, bool *moved) {
 static bool domains_agree(const tct_fuse_group *a, const tct_fuse_group *b) {
     if (a->n_reduced == 0 && b->n_reduced == 0) return same_set(a->axes, a->n_axes, b->axes, b->n_axes);
     if (a->n_reduced && b->n_reduced)
-        return same_set(a->axes, a->n_axes, b->axes, b->n_axes) && same_set(a->reduced, a->n_reduced, b->reduced, b->n_reduced);
+        return same_set(a->axes, a->n_axes, b->axes, b->n_axes) &&
+               same_set(a->reduced, a->n_reduced, b->reduced, b->n_reduced);
     const tct_fuse_group *r = a->n_reduced ? a : b, *e = a->n_reduced ? b : a;
     tct_axis kept[TCT_IR_MAX_AXES];
     uint32_t n = without(kept, r->axes, r->n_axes, r->reduced, r->n_reduced);
@@ -151,7 +159,8 @@ static bool would_starve(const tct_fusion *f, uint32_t a, uint32_t b) {
     return is_used_outside(f, e, e == ga ? a : b, e == ga ? b : a) || r == ga;
 }
 
-static void add_inputs(tct_fusion *f, const tct_fuse_group *g, uint32_t a, uint32_t b, uint32_t mark, uint32_t *n) {
+static void add_inputs(tct_fusion *f, const tct_fuse_group *g, uint32_t a, uint32_t b, uint32_t mark,
+                       uint32_t *n) {
     for (uint32_t m = 0; m < g->n; m++) {
         const tct_fuse_sources *s = &f->sources[g->members[m]];
         for (uint32_t k = 0; k < s->n; k++) {
@@ -191,7 +200,8 @@ static void merge(tct_fusion *f, uint32_t into, uint32_t from) {
     tct_value *all = TCT_NEW_ARRAY(&f->arena, tct_value, a->n + b->n);
     uint32_t i = 0, j = 0, n = 0;
     while (i < a->n || j < b->n)
-        all[n++] = j == b->n || (i < a->n && a->members[i] < b->members[j]) ? a->members[i++] : b->members[j++];
+        all[n++] =
+            j == b->n || (i < a->n && a->members[i] < b->members[j]) ? a->members[i++] : b->members[j++];
     for (uint32_t k = 0; k < b->n; k++) f->group[b->members[k]] = into;
     if (b->n_reduced && !a->n_reduced) {
         a->n_axes = b->n_axes;
@@ -245,12 +255,13 @@ static bool reduces_rows(const tct_fusion *f, const tct_fuse_group *g) {
     return false;
 }
 
-typedef enum phase { ELEMENTWISE, ROWS, EVERYTHING } phase;
+typedef enum phase { ELEMENTWISE, ROWS, INTERNAL, EVERYTHING } phase;
 
 static bool belongs(const tct_fusion *f, phase p, uint32_t a, uint32_t b) {
     const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
     if (p == ELEMENTWISE) return !ga->n_reduced && !gb->n_reduced;
     if (p == EVERYTHING) return true;
+    if (p == INTERNAL) return !ga->n_reduced && gb->n_reduced && !is_used_outside(f, ga, a, b);
     return (!ga->n_reduced || reduces_rows(f, ga)) && (!gb->n_reduced || reduces_rows(f, gb));
 }
 
@@ -295,7 +306,7 @@ static tct_value find_dot(tct_fusion *f, uint32_t g) {
             tct_value v = s->data[k].v;
             tct_axis axes[TCT_IR_MAX_AXES];
             const tct_node *n = node(f, v);
-            if (n->op != TCT_IR_DOT || f->group[v] != UINT32_MAX || f->in_memory[v]) continue;
+            if (n->op != TCT_IR_DOT || f->group[v] != UINT32_MAX) continue;
             if (!same_set(axes, sorted(axes, n->axes, n->n_axes), group->axes, group->n_axes)) continue;
             if (best == TCT_NO_VALUE || v > best) best = v;
         }
@@ -303,17 +314,16 @@ static tct_value find_dot(tct_fusion *f, uint32_t g) {
     return best;
 }
 
-// The product runs where the group runs: nothing may stand between them, and nothing read it elsewhere at other points.
+// The product runs where the group runs: nobody who needs it may come between, and the group reads it point
+// by point.
 static bool may_take(tct_fusion *f, uint32_t g, tct_value dot) {
     const tct_fuse_group *group = &f->groups[g];
-    for (uint32_t k = f->user_begin[dot]; k < f->user_begin[dot + 1]; k++)
-        if (f->group[f->users[k]] != g) return false;
     for (uint32_t m = 0; m < group->n; m++) {
         const tct_fuse_sources *s = &f->sources[group->members[m]];
         for (uint32_t k = 0; k < s->n; k++)
             if (s->data[k].v == dot && s->data[k].moved) return false;
     }
-    return true;
+    return !leads_around(f, &dot, 1, UINT32_MAX, g);
 }
 
 static void take_epilogues(tct_fusion *f) {
@@ -332,6 +342,7 @@ void tct_fuse_merge(tct_fusion *f) {
     start_groups(f);
     merge_along_edges(f, ELEMENTWISE);
     merge_along_edges(f, ROWS);
+    merge_along_edges(f, INTERNAL);
     take_epilogues(f);
     merge_along_edges(f, EVERYTHING);
     merge_siblings(f);
