@@ -72,8 +72,11 @@ static bool begins_item(const tct_token *last, const tct_token *t, const tct_tok
     }
 }
 
-static bool begins_statement(const tct_token *t) {
+static bool begins_statement(const tct_token *t, const tct_token *following) {
+    static const char *const words[] = {"axis", "param", "part", "state", "decode"}; // with a name after them
     if (!t->newline) return false;
+    for (size_t k = 0; t->kind == TCT_TOK_NAME && k < sizeof words / sizeof words[0]; k++)
+        if (strcmp(t->text, words[k]) == 0) return following->kind == TCT_TOK_NAME && !following->newline;
     switch (t->kind) {
     case TCT_TOK_LET:
     case TCT_TOK_VAR:
@@ -109,6 +112,13 @@ static void insert_closing(tct_matcher *m) {
     TCT_PUSH(&m->out, t);
 }
 
+// Whether a comment after `end` on its line holds the bracket that is missing: `f(a, b // c)`.
+static bool hidden_by_comment(const tct_matcher *m, uint32_t end, char bracket) {
+    const char *s = m->source->text + end;
+    while (*s == ' ' || *s == '\t') s++;
+    return strncmp(s, "//", 2) == 0 && memchr(s, bracket, strcspn(s, "\n"));
+}
+
 // Closes the `n` innermost brackets because of `t`, with one message for all of them.
 static void close_missing(tct_matcher *m, size_t n, const tct_token *t) {
     const tct_token *open = top(m);
@@ -124,6 +134,8 @@ static void close_missing(tct_matcher *m, size_t n, const tct_token *t) {
     }
     if (brace && m->suspect.file && m->suspect.begin > open->begin)
         tct_note_at(m->d, m->suspect, "the `}` that closes this one is indented less: is one missing here?");
+    if (!brace && hidden_by_comment(m, end, want[0]))
+        tct_help(m->d, "`//` begins a comment; division that rounds down is `a div b`");
     uint32_t broken = TCT_NO_TOKEN; // the outermost ( or [
     for (size_t k = 0; k < n; k++) {
         uint32_t o = m->stack.data[m->stack.len - 1];
@@ -137,7 +149,7 @@ static void close_missing(tct_matcher *m, size_t n, const tct_token *t) {
 static size_t count_missing(const tct_matcher *m, const tct_token *t, const tct_token *following) {
     if (m->stack.len == 0) return 0;
     if (begins_item(&m->out.data[m->out.len - 1], t, following)) return m->stack.len;
-    if (!begins_statement(t)) return 0;
+    if (!begins_statement(t, following)) return 0;
     size_t n = 0;
     while (n < m->stack.len && m->out.data[m->stack.data[m->stack.len - 1 - n]].kind != TCT_TOK_LBRACE) n++;
     return n;

@@ -13,9 +13,9 @@ bool tct_elab_bind_names(tct_elab *e, const tct_stmt *s, tct_val *v) {
     bool ok = v->kind == V_STRUCT && v->n_fields == s->n_names;
     if (!ok && v->kind != V_ERROR) {
         if (v->kind == V_STRUCT)
-            tct_elab_error(e, "E0316", s->span, "%u names for %u values", s->n_names, v->n_fields);
+            tct_elab_error(e, "E0342", s->span, "%u names for %u values", s->n_names, v->n_fields);
         else
-            tct_elab_error(e, "E0316", s->span, "%s can't be taken apart", tct_val_describe(e, v));
+            tct_elab_error(e, "E0342", s->span, "%s can't be taken apart", tct_val_describe(e, v));
     }
     for (uint32_t i = 0; i < s->n_names; i++)
         tct_scope_bind(e, s->names[i].text, ok ? v->fields[i].val : tct_val_error(e), s->names[i].span,
@@ -52,7 +52,7 @@ tct_val **tct_elab_place(tct_elab *e, const tct_expr *x) {
         if (!i) return NULL;
         if ((*a)->kind == V_LIST && (!i->known || (i->i >= 0 && i->i < (*a)->n_items)) && (*a)->n_items)
             return &(*a)->items[i->known ? i->i : 0];
-        tct_elab_error(e, "E0316", x->span, "%s has no element %lld", tct_val_describe(e, *a),
+        tct_elab_error(e, "E0342", x->span, "%s has no element %lld", tct_val_describe(e, *a),
                        (long long)i->i);
         return NULL;
     }
@@ -66,7 +66,7 @@ static bool check_type(tct_elab *e, const tct_type *t, const tct_val *v) {
     if (v->kind == V_ERROR) return false;
     if (!tct_elab_dtype_name(t->name.text, &want) || !tct_elab_dtype(e, v, &have)) return true;
     if (want == have) return true;
-    return tct_elab_error(e, "E0307", t->span, "declared %s, but the value is %s", t->name.text,
+    return tct_elab_error(e, "E0333", t->span, "declared %s, but the value is %s", t->name.text,
                           tct_val_describe(e, v));
 }
 
@@ -84,7 +84,7 @@ static bool for_loop(tct_elab *e, const tct_stmt *s) {
         const tct_expr *r = s->value;
         tct_val *bound[3] = {NULL, NULL, NULL};
         if (r->n_args < 1 || r->n_args > 3)
-            return tct_elab_error(e, "E0313", r->span,
+            return tct_elab_error(e, "E0339", r->span,
                                   "range(n), range(first, end) or range(first, end, step)");
         for (uint32_t i = 0; i < r->n_args; i++)
             if (!(bound[i] = tct_elab_static(e, r->args[i].value, V_INT))) return false;
@@ -93,10 +93,10 @@ static bool for_loop(tct_elab *e, const tct_stmt *s) {
         bool known = true;
         for (uint32_t i = 0; i < r->n_args; i++) known &= bound[i]->known;
         if (!known) first = 0, end = 2, step = 1;
-        if (step == 0) return tct_elab_error(e, "E0315", r->span, "a range with step 0");
+        if (step == 0) return tct_elab_error(e, "E0341", r->span, "a range with step 0");
         int64_t count = step > 0 ? (end - first + step - 1) / step : (first - end - step - 1) / -step;
         if (count > 100000)
-            return tct_elab_error(e, "E0319", r->span, "a loop of %lld turns would be unrolled; scan doesn't",
+            return tct_elab_error(e, "E0345", r->span, "a loop of %lld turns would be unrolled; scan doesn't",
                                   (long long)count);
         for (int64_t k = 0; k < count; k++) {
             tct_scope_push(e, false);
@@ -112,7 +112,7 @@ static bool for_loop(tct_elab *e, const tct_stmt *s) {
     over = tct_elab_expr(e, s->value);
     if (over->kind == V_ERROR) return false;
     if (over->kind != V_LIST)
-        return tct_elab_error(e, "E0316", s->value->span, "for goes over a list or a range, found %s",
+        return tct_elab_error(e, "E0342", s->value->span, "for goes over a list or a range, found %s",
                               tct_val_describe(e, over));
     for (uint32_t k = 0; k < over->n_items; k++) {
         tct_scope_push(e, false);
@@ -142,7 +142,7 @@ static bool assign(tct_elab *e, const tct_stmt *s) {
 static bool axis_statement(tct_elab *e, const tct_stmt *s) {
     tct_val *size = s->value ? tct_elab_static(e, s->value, V_INT) : NULL;
     if (!size)
-        return tct_elab_error(e, "E0305", s->span, "axis %s needs a size: axis %s = 4", s->names[0].text,
+        return tct_elab_error(e, "E0331", s->span, "axis %s needs a size: axis %s = 4", s->names[0].text,
                               s->names[0].text);
     if (size->known && size->i < 1)
         return tct_elab_error(e, "E0302", s->value->span, "an axis of size %lld", (long long)size->i);
@@ -152,8 +152,8 @@ static bool axis_statement(tct_elab *e, const tct_stmt *s) {
 
 static bool yield(tct_elab *e, const tct_stmt *s) {
     if (!e->builder || e->builder->kind != TCT_BUILD_SCAN)
-        return tct_elab_error(e, "E0319", s->span, "yield belongs into a scan");
-    if (e->yielded) return tct_elab_error(e, "E0319", s->span, "a second yield");
+        return tct_elab_error(e, "E0345", s->span, "yield belongs into a scan");
+    if (e->yielded) return tct_elab_error(e, "E0345", s->span, "a second yield");
     const tct_expr *x = s->value;
     bool tuple = x->kind == TCT_EXPR_TUPLE;
     uint32_t n = tuple ? x->n_args : 1;
@@ -194,7 +194,7 @@ static bool statement(tct_elab *e, const tct_stmt *s) {
         return true;
     case TCT_STMT_RETURN:
         if (e->builder && e->builder->kind == TCT_BUILD_SCAN) {
-            tct_elab_error(e, "E0319", s->span, "return out of a scan; yield gives a value at each position");
+            tct_elab_error(e, "E0345", s->span, "return out of a scan; yield gives a value at each position");
             return false;
         }
         e->returned = s->value ? tct_elab_expr(e, s->value) : tct_val_new(e, V_NONE, s->span);
@@ -204,14 +204,14 @@ static bool statement(tct_elab *e, const tct_stmt *s) {
         tct_val *c = tct_elab_static(e, s->value, V_BOOL);
         if (c && c->known && !c->i) {
             tct_val *m = s->message ? tct_elab_static(e, s->message, V_STRING) : NULL;
-            tct_elab_error(e, "E0320", s->span, "%s", m ? m->s : "this doesn't hold");
+            tct_elab_error(e, "E0346", s->span, "%s", m ? m->s : "this doesn't hold");
         }
         return true;
     }
     case TCT_STMT_EXPR: {
         tct_val *v = tct_elab_expr(e, s->value); // a call with an inout argument
         if (v->kind != V_ERROR && v->kind != V_NONE && s->value->kind != TCT_EXPR_CALL)
-            tct_elab_error(e, "E0319", s->span, "the value of this expression isn't used");
+            tct_elab_error(e, "E0345", s->span, "the value of this expression isn't used");
         return true;
     }
     case TCT_STMT_WHILE:
@@ -246,7 +246,7 @@ tct_val *tct_elab_block_value(tct_elab *e, const tct_block *b) {
     }
     tct_scope_pop(e);
     if (!v) {
-        tct_elab_error(e, "E0319", b ? b->span : TCT_NO_SPAN,
+        tct_elab_error(e, "E0345", b ? b->span : TCT_NO_SPAN,
                        "this block must end with an expression: it is the value of the if");
         return tct_val_error(e);
     }
@@ -336,7 +336,7 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
     tct_axis axis;
     tct_expr axis_name = {.kind = TCT_EXPR_NAME, .name = x->name, .span = x->name.span};
     if (!e->builder) {
-        tct_elab_error(e, "E0317", x->span, "scan works on tensors, and there are none here");
+        tct_elab_error(e, "E0343", x->span, "scan works on tensors, and there are none here");
         return tct_val_error(e);
     }
     if (!tct_elab_axis(e, &axis_name, &axis)) return tct_val_error(e);
@@ -352,7 +352,7 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
         c[i].n_axes = s->n_axes;
         memcpy(c[i].axes, s->axes, s->n_axes * sizeof *c[i].axes);
         if (tct_node_has_axis(s, axis)) {
-            tct_elab_error(e, "E0319", x->args[i].value->span,
+            tct_elab_error(e, "E0345", x->args[i].value->span,
                            "the carry %s has the axis %s that the scan runs along", c[i].name.text,
                            x->name.text);
             return tct_val_error(e);
@@ -373,24 +373,25 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
         b->graph = tct_graph_new(e->module, "body");
         bool ok = scan_body(e, x, b, c, x->n_args);
         e->builder = outer;
-        if (!ok) break;
+        if (!ok) {
+            TCT_VEC_FREE(&b->imports);
+            break;
+        }
         bool changed = false, fits = true;
         for (uint32_t i = 0; i < x->n_args; i++) {
             const tct_node *next = tct_node_of(b->graph, c[i].next);
             changed |= widen(e, &c[i], next, x->args[i].value->span);
             if (c[i].dtype != next->dtype) {
-                fits = tct_elab_error(e, "E0307", x->args[i].value->span,
+                fits = tct_elab_error(e, "E0333", x->args[i].value->span,
                                       "the carry %s begins as %s and goes on as %s", c[i].name.text,
                                       tct_dtype_name(c[i].dtype), tct_dtype_name((tct_dtype)next->dtype));
             }
         }
+        if (!fits || changed || !e->yielded) TCT_VEC_FREE(&b->imports);
         if (!fits) break;
-        if (changed) {
-            TCT_VEC_FREE(&b->imports);
-            continue;
-        }
+        if (changed) continue;
         if (!e->yielded) {
-            tct_elab_error(e, "E0319", x->span, "this scan yields nothing");
+            tct_elab_error(e, "E0345", x->span, "this scan yields nothing");
             break;
         }
         uint32_t n_in = x->n_args + (uint32_t)b->imports.len;

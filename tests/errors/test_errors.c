@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "frontend/elab.h"
 #include "frontend/modules.h"
+#include "frontend/stage.h"
+#include "passes/passes.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -25,6 +27,19 @@ static const struct {
 #undef CODE
 };
 enum { N_CODES = sizeof codes / sizeof codes[0], MAX_SETS = 8, MAX_ERRORS = 20 };
+
+// Every folder is a tokenizer of eight tokens, and no model folder has a config.
+static bool small_tokenizer(void *ctx, tct_diag *d, const char *path, tct_token_info *out) {
+    (void)ctx, (void)d, (void)path;
+    *out = (tct_token_info){8, 0, 1, 2};
+    return true;
+}
+static bool no_value(void *ctx, tct_diag *d, const char *folder, const char *key, const char **out) {
+    (void)ctx, (void)d, (void)folder, (void)key;
+    *out = NULL;
+    return true;
+}
+static const tct_stage_hooks hooks = {NULL, tct_grad, small_tokenizer, no_value};
 
 // The `// --set KEY=VALUE` lines at the top of a case.
 static size_t read_sets(tct_arena *a, const char *text, tct_setting *sets) {
@@ -51,7 +66,7 @@ static tct_buf messages_of(const char *path, bool *seen) {
     size_t n_sets = read_sets(&d.arena, text, sets);
     tct_package package = {0};
     if (tct_package_load_text(&d, &package, path, text, len, "std"))
-        tct_check(&d, &package, sets, n_sets, false);
+        tct_check(&d, &package, sets, n_sets, false, &hooks);
     for (size_t m = 0; m < d.messages.len; m++)
         for (int k = 0; k < N_CODES; k++)
             if (strcmp(d.messages.data[m].code, codes[k].id) == 0) seen[k] = true;
