@@ -1,0 +1,17 @@
+// Running a graph whose inputs are bound.
+#ifndef TCT_DRIVER_EVALUATE_H
+#define TCT_DRIVER_EVALUATE_H
+
+#include "codegen/compile.h"
+#include "driver/bind.h"
+
+// Results of b->graph: `outputs` has room for graph->outputs.len tensors, which then own their data; release
+// each with tct_tensor_free. false after reporting, outputs are then empty. Inputs are not changed.
+
+// With the reference interpreter; with `f64` for inputs bound with f64: floats are held and given as f64.
+bool tct_evaluate_interp(tct_diag *d, const tct_bound *b, bool f64, tct_tensor *outputs);
+// With the plan compiled from b->graph.
+bool tct_evaluate_plan(tct_diag *d, const tct_bound *b, const tct_plan *plan, int threads,
+                       tct_tensor *outputs);
+
+#endif
