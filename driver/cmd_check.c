@@ -1,4 +1,5 @@
 // tercet check: everything that can be known to be wrong before a program runs.
+#include "driver/compile_program.h"
 #include "driver/driver.h"
 #include "frontend/elab.h"
 
@@ -46,7 +47,7 @@ static int check_file(const tct_check_options *o, const char *path) {
     tct_diag d = {.max_errors = TCT_MAX_ERRORS};
     tct_package package = {0};
     if (tct_package_load(&d, &package, path, tct_std_dir(&d.arena)) &&
-        tct_check(&d, &package, o->sets.data, o->sets.len, o->library))
+        tct_check(&d, &package, o->sets.data, o->sets.len, o->library, &tct_driver_hooks))
         printf("%s: ok\n", path);
     tct_package_free(&package);
     return tct_report(&d);

@@ -21,8 +21,11 @@ typedef struct tct_elab tct_elab;
 tct_elab *tct_elab_new(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets);
 void tct_elab_free(tct_elab *e);
 
-// Types, shapes and config of every item of the package's own files, or of the library too.
-bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets, bool library);
+struct tct_stage_hooks;
+// Types, shapes and config of every item of the package's own files, or of the library too. With `hooks`
+// (frontend/stage.h; may be NULL) its pipelines too, whose tokenizers and model folders are then read.
+bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets, bool library,
+               const struct tct_stage_hooks *hooks);
 
 // Builds graph `name` with inputs for its parameters (a model's dotted: "m.block.0.qkv"), results as outputs
 // ("out" for one unnamed), and for each inout parameter its tensors as further outputs, aliased to their

@@ -30,7 +30,7 @@ bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint
                 const char **names = TCT_NEW_ARRAY(&e->arena, const char *, n_params);
                 for (uint32_t j = 0; j < n_params; j++) names[j] = params[j].name.text;
                 const char *near = tct_nearest(name->text, names, n_params);
-                ok = tct_elab_error(e, "E0312", name->span, "%s has no parameter %s", what, name->text);
+                ok = tct_elab_error(e, "E0338", name->span, "%s has no parameter %s", what, name->text);
                 if (near) tct_elab_help(e, "did you mean %s?", near);
                 continue;
             }
@@ -38,12 +38,12 @@ bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint
             position++;
         }
         if (k >= n_params) {
-            ok = tct_elab_error(e, "E0313", place, "%s takes %u argument%s, found %u", what, n_params,
+            ok = tct_elab_error(e, "E0339", place, "%s takes %u argument%s, found %u", what, n_params,
                                 n_params == 1 ? "" : "s", n);
             break;
         }
         if (out[k] >= 0) {
-            ok = tct_elab_error(e, "E0312", place, "%s is given twice", params[k].name.text);
+            ok = tct_elab_error(e, "E0338", place, "%s is given twice", params[k].name.text);
             continue;
         }
         out[k] = (int32_t)i;
@@ -51,7 +51,7 @@ bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint
     if (!ok) return false;
     for (uint32_t k = 0; k < n_params; k++)
         if (out[k] < 0 && !params[k].value) {
-            ok = tct_elab_error(e, "E0314", span, "%s lacks its argument %s", what, params[k].name.text);
+            ok = tct_elab_error(e, "E0340", span, "%s lacks its argument %s", what, params[k].name.text);
             if (params[k].name.span.file) tct_elab_note(e, params[k].name.span, "declared here");
         }
     return ok;
@@ -128,7 +128,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
     tct_dtype want = dtype == TCT_N_DTYPES ? (x->real == TCT_N_DTYPES ? TCT_F32 : x->real) : dtype;
     if (v->kind == V_STRUCT || v->kind == V_LIST || v->kind == V_STRING || v->kind == V_AXIS ||
         v->kind == V_OPAQUE || v->kind == V_NONE) {
-        tct_elab_error(e, "E0306", place, "%s of %s is a tensor %s, found %s", p->name.text,
+        tct_elab_error(e, "E0332", place, "%s of %s is a tensor %s, found %s", p->name.text,
                        x->item->name.text, type_text(x, t), caller_describe(x, v));
         return tct_val_error(e);
     }
@@ -140,7 +140,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
         (n.dtype == TCT_F32 || n.dtype == TCT_F64 || n.dtype == TCT_BF16))
         want = x->real = (tct_dtype)n.dtype;
     if (n.dtype != want) {
-        tct_elab_error(e, "E0307", place, "%s of %s is %s, found %s", p->name.text, x->item->name.text,
+        tct_elab_error(e, "E0333", place, "%s of %s is %s, found %s", p->name.text, x->item->name.text,
                        tct_dtype_name(want), caller_describe(x, tct_val_tensor(e, value, place)));
         tct_elab_note(e, t->span, "declared here");
         tct_elab_help(e, "%s(…) converts", tct_dtype_name(want));
@@ -161,13 +161,13 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
             if (s && same >= 0) {
                 int64_t is = tct_axis_of(e->module, n.axes[same])->size,
                         was = tct_axis_of(e->module, s->val->axis)->size;
-                tct_elab_error(e, "E0304", place, "axis %s is %lld in %s and %lld in what came before",
+                tct_elab_error(e, "E0330", place, "axis %s is %lld in %s and %lld in what came before",
                                a->name.text, (long long)is, p->name.text, (long long)was);
                 if (s->span.file)
                     tct_elab_note(e, s->span, "%s was bound to %lld here", a->name.text, (long long)was);
                 return tct_val_error(e);
             }
-            tct_elab_error(e, "E0308", place, "%s of %s is %s, found %s: axis %s is missing", p->name.text,
+            tct_elab_error(e, "E0334", place, "%s of %s is %s, found %s: axis %s is missing", p->name.text,
                            x->item->name.text, type_text(x, t),
                            caller_describe(x, tct_val_tensor(e, value, place)), a->name.text);
             tct_elab_note(e, t->span, "declared here");
@@ -191,7 +191,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
             tct_val *size = tct_elab_static(e, a->size, V_INT);
             int64_t have = tct_axis_of(e->module, n.axes[found])->size;
             if (size && size->known && have && have != size->i) {
-                tct_elab_error(e, "E0310", place, "axis %s has size %lld, %s demands %lld", a->name.text,
+                tct_elab_error(e, "E0336", place, "axis %s has size %lld, %s demands %lld", a->name.text,
                                (long long)have, x->item->name.text, (long long)size->i);
                 tct_elab_note(e, a->name.span, "demanded here");
                 return tct_val_error(e);
@@ -202,7 +202,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
     for (uint32_t k = 0; k < n.n_axes; k++) {
         if (matched[k]) continue;
         if (!t->rest) {
-            tct_elab_error(e, "E0309", place, "%s of %s is %s, found %s: axis %s is one too many",
+            tct_elab_error(e, "E0335", place, "%s of %s is %s, found %s: axis %s is one too many",
                            p->name.text, x->item->name.text, type_text(x, t),
                            caller_describe(x, tct_val_tensor(e, value, place)), caller_name(x, n.axes[k]));
             tct_elab_note(e, t->span, "declared here");
@@ -223,7 +223,7 @@ static tct_val *bind_static(expansion *x, const tct_param *p, tct_val_kind want,
         f->known = v->known;
         return f;
     }
-    tct_elab_error(e, "E0311", place, "%s of %s is %s that is known at compile time, found %s", p->name.text,
+    tct_elab_error(e, "E0337", place, "%s of %s is %s that is known at compile time, found %s", p->name.text,
                    x->item->name.text, p->type->name.text, caller_describe(x, v));
     tct_elab_note(e, p->name.span, "declared here");
     return tct_val_error(e);
@@ -232,7 +232,7 @@ static tct_val *bind_static(expansion *x, const tct_param *p, tct_val_kind want,
 static tct_val *bind_model(expansion *x, const tct_param *p, tct_val *v, tct_span place) {
     tct_elab *e = x->e;
     if (v->kind != V_STRUCT || !v->model || strcmp(v->model->name.text, p->type->name.text) != 0) {
-        tct_elab_error(e, "E0306", place, "%s of %s is a %s, found %s", p->name.text, x->item->name.text,
+        tct_elab_error(e, "E0332", place, "%s of %s is a %s, found %s", p->name.text, x->item->name.text,
                        p->type->name.text, caller_describe(x, v));
         tct_elab_note(e, p->type->span, "declared here");
         return tct_val_error(e);
@@ -247,7 +247,7 @@ static bool bind_axis_param(expansion *x, const tct_param *p, const tct_actual *
     tct_elab *e = x->e;
     bool list = strcmp(p->type->name.text, "axes") == 0;
     if (!a || !a->expr)
-        return tct_elab_error(e, "E0314", call, "%s lacks its axis %s", x->item->name.text, p->name.text);
+        return tct_elab_error(e, "E0340", call, "%s lacks its axis %s", x->item->name.text, p->name.text);
     tct_scope *inner = e->scope;
     tct_axis axes[TCT_IR_MAX_AXES];
     uint32_t n = 1;
@@ -281,7 +281,7 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
     if (!is_tensor_type(r->type, &dtype)) {
         if (static_kind(r->type->name.text) == v->kind) return v;
         if (v->kind == V_STRUCT && v->model && strcmp(v->model->name.text, r->type->name.text) == 0) return v;
-        tct_elab_error(e, "E0318", place, "%s returns %s, found %s", x->item->name.text, r->type->name.text,
+        tct_elab_error(e, "E0344", place, "%s returns %s, found %s", x->item->name.text, r->type->name.text,
                        tct_val_describe(e, v));
         return tct_val_error(e);
     }
@@ -290,7 +290,7 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
     if (value == TCT_NO_VALUE) return tct_val_error(e);
     const tct_node *n = tct_elab_node(e, value);
     if (n->dtype != want) {
-        tct_elab_error(e, "E0318", place, "%s returns %s, found %s", x->item->name.text,
+        tct_elab_error(e, "E0344", place, "%s returns %s, found %s", x->item->name.text,
                        type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)));
         tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
@@ -302,14 +302,14 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
             found++;
             continue;
         }
-        tct_elab_error(e, "E0318", place, "%s returns %s, found %s: axis %s is missing", x->item->name.text,
+        tct_elab_error(e, "E0344", place, "%s returns %s, found %s: axis %s is missing", x->item->name.text,
                        type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)),
                        r->type->axes[i].name.text);
         tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
     }
     if (found < n->n_axes && !r->type->rest) {
-        tct_elab_error(e, "E0318", place, "%s returns %s, found %s", x->item->name.text,
+        tct_elab_error(e, "E0344", place, "%s returns %s, found %s", x->item->name.text,
                        type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)));
         tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
@@ -326,7 +326,7 @@ static tct_val *results(expansion *x, tct_val *returned, tct_span place) {
         return check_result(x, &item->results[0], returned, place);
     if (returned->kind != V_STRUCT || returned->model || returned->n_fields != item->n_results) {
         if (item->n_results != 1) {
-            tct_elab_error(e, "E0318", place, "%s has %u results, this return gives %s", item->name.text,
+            tct_elab_error(e, "E0344", place, "%s has %u results, this return gives %s", item->name.text,
                            item->n_results,
                            returned->kind == V_STRUCT ? tct_arena_printf(&e->arena, "%u", returned->n_fields)
                                                       : "one");
@@ -385,7 +385,7 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
         return tct_val_error(e);
     }
     if (e->depth >= MAX_DEPTH) {
-        tct_elab_error(e, "E0319", span, "calls nest more than %d deep: %s calls itself", MAX_DEPTH,
+        tct_elab_error(e, "E0345", span, "calls nest more than %d deep: %s calls itself", MAX_DEPTH,
                        item->name.text);
         return tct_val_error(e);
     }
@@ -446,7 +446,7 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
         if (e->returned)
             out = results(&x, e->returned, e->returned->span);
         else if (e->d->n_errors == errors && item->n_results)
-            tct_elab_error(e, "E0318", item->name.span, "%s doesn't return", item->name.text);
+            tct_elab_error(e, "E0344", item->name.span, "%s doesn't return", item->name.text);
         else if (!item->n_results)
             out = tct_val_new(e, V_NONE, span);
         for (uint32_t k = 0; k < item->n_params; k++)
@@ -480,7 +480,7 @@ tct_val *tct_elab_call(tct_elab *e, const tct_item *item, const tct_expr *call) 
         n_map = call->a->n_args;
         for (uint32_t i = 0; i < n_map; i++)
             if (!map[i].name.text) {
-                tct_elab_error(e, "E0305", map[i].value->span,
+                tct_elab_error(e, "E0331", map[i].value->span,
                                "write %s[V = K](…): callee's axis = axis here", item->name.text);
                 return tct_val_error(e);
             }

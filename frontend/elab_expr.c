@@ -39,9 +39,9 @@ static bool no_such_axis(tct_elab *e, const tct_name *name) {
             tct_buf_printf(&list, "%s%s", list.len ? ", " : "", f->symbols.data[i].name);
         }
     if (tct_scope_find(e, name->text, false))
-        tct_elab_error(e, "E0305", name->span, "%s is no axis", name->text);
+        tct_elab_error(e, "E0331", name->span, "%s is no axis", name->text);
     else
-        tct_elab_error(e, "E0305", name->span, "there is no axis %s here", name->text);
+        tct_elab_error(e, "E0331", name->span, "there is no axis %s here", name->text);
     const char *near = tct_nearest(name->text, names.data, names.len);
     if (near)
         tct_elab_help(e, "did you mean %s?", near);
@@ -59,7 +59,7 @@ bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out) {
         *out = s->val->axis;
         return true;
     }
-    tct_elab_error(e, "E0305", x->span, "the name of an axis is expected here");
+    tct_elab_error(e, "E0331", x->span, "the name of an axis is expected here");
     if (x->kind == TCT_EXPR_INT) tct_elab_help(e, "axes have names, not numbers: sum(x, T)");
     return false;
 }
@@ -81,12 +81,12 @@ bool tct_elab_axes(tct_elab *e, const tct_expr *x, tct_axis out[TCT_IR_MAX_AXES]
     }
     for (uint32_t i = 0; i < x->n_args; i++) {
         if (*n == TCT_IR_MAX_AXES)
-            return tct_elab_error(e, "E0305", x->span, "more than %d axes", TCT_IR_MAX_AXES);
+            return tct_elab_error(e, "E0331", x->span, "more than %d axes", TCT_IR_MAX_AXES);
         tct_axis axis;
         if (!tct_elab_axis(e, x->args[i].value, &axis)) return false;
         for (uint32_t k = 0; k < *n; k++)
             if (out[k] == axis)
-                return tct_elab_error(e, "E0305", x->args[i].value->span, "axis %s is named twice",
+                return tct_elab_error(e, "E0331", x->args[i].value->span, "axis %s is named twice",
                                       tct_axis_local_name(e, axis));
         out[(*n)++] = axis;
     }
@@ -145,13 +145,13 @@ static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
         overflow = __builtin_mul_overflow(x, y, &r);
         break;
     case TCT_OP_DIV:
-        tct_elab_error(e, "E0315", span, "/ of integers");
+        tct_elab_error(e, "E0341", span, "/ of integers");
         tct_elab_help(e, "a div b rounds down; float(a) / b divides exactly");
         return tct_val_error(e);
     case TCT_OP_FLOORDIV:
     case TCT_OP_MOD:
         if (y == 0 || (x == INT64_MIN && y == -1)) {
-            tct_elab_error(e, "E0315", span, "division of %lld by %lld", (long long)x, (long long)y);
+            tct_elab_error(e, "E0341", span, "division of %lld by %lld", (long long)x, (long long)y);
             return tct_val_error(e);
         }
         r = x / y;
@@ -167,7 +167,7 @@ static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
         break;
     }
     if (overflow) {
-        tct_elab_error(e, "E0315", span, "the result of %s doesn't fit into 64 bits", operator_text[op]);
+        tct_elab_error(e, "E0341", span, "the result of %s doesn't fit into 64 bits", operator_text[op]);
         return tct_val_error(e);
     }
     return tct_val_int(e, r, span);
@@ -203,7 +203,7 @@ static tct_val *static_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val 
         v->known = a->known && b->known;
         return v;
     }
-    tct_elab_error(e, "E0315", span, "%s doesn't work on %s and %s", operator_text[op],
+    tct_elab_error(e, "E0341", span, "%s doesn't work on %s and %s", operator_text[op],
                    tct_val_describe(e, a), tct_val_describe(e, b));
     return tct_val_error(e);
 }
@@ -236,7 +236,7 @@ tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, t
     if (is_static(a) && is_static(b)) return static_binary(e, op, a, b, span);
     if (!(is_tensor(a) || is_static(a)) || !(is_tensor(b) || is_static(b)) || !e->builder) {
         const tct_val *wrong = is_tensor(a) || is_static(a) ? b : a;
-        tct_elab_error(e, "E0306", span, "%s is applied to %s", operator_text[op],
+        tct_elab_error(e, "E0332", span, "%s is applied to %s", operator_text[op],
                        tct_val_describe(e, wrong));
         return tct_val_error(e);
     }
@@ -253,7 +253,7 @@ tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, t
     if (!tb) db = da;
     bool floating = da == TCT_F32 || da == TCT_F64 || da == TCT_BF16;
     if (op == TCT_OP_DIV && !floating) {
-        tct_elab_error(e, "E0315", span, "/ of %s", tct_dtype_name(da));
+        tct_elab_error(e, "E0341", span, "/ of %s", tct_dtype_name(da));
         tct_elab_help(e, "x div y rounds down; f32(x) / y divides exactly");
         return tct_val_error(e);
     }
@@ -292,7 +292,7 @@ static tct_val *unary(tct_elab *e, const tct_expr *x) {
         return v;
     }
     if (!is_tensor(a) || !e->builder) {
-        tct_elab_error(e, "E0315", x->span, "%s doesn't work on %s", operator_text[x->op],
+        tct_elab_error(e, "E0341", x->span, "%s doesn't work on %s", operator_text[x->op],
                        tct_val_describe(e, a));
         return tct_val_error(e);
     }
@@ -335,7 +335,7 @@ static tct_val *field(tct_elab *e, const tct_expr *x) {
     tct_val *a = tct_elab_expr(e, x->a);
     if (a->kind == V_ERROR) return a;
     if (a->kind != V_STRUCT) {
-        tct_elab_error(e, "E0316", x->op_span, "%s has no fields", tct_val_describe(e, a));
+        tct_elab_error(e, "E0342", x->op_span, "%s has no fields", tct_val_describe(e, a));
         if (a->kind == V_TENSOR && strcmp(x->name.text, "shape") == 0)
             tct_elab_help(e, "size(T) is the size of axis T");
         return tct_val_error(e);
@@ -354,7 +354,7 @@ static tct_val *index_value(tct_elab *e, const tct_expr *x) {
     tct_val *a = tct_elab_expr(e, x->a);
     if (a->kind == V_ERROR) return a;
     if (a->kind != V_LIST || x->n_args != 1 || x->args[0].name.text) {
-        tct_elab_error(e, "E0316", x->span, "%s can't be indexed", tct_val_describe(e, a));
+        tct_elab_error(e, "E0342", x->span, "%s can't be indexed", tct_val_describe(e, a));
         if (is_tensor(a))
             tct_elab_help(e, "at(x, T, 0) is one position of a tensor, slice(x, T -> U, 0, 8) several");
         return tct_val_error(e);
@@ -363,7 +363,7 @@ static tct_val *index_value(tct_elab *e, const tct_expr *x) {
     if (!i) return tct_val_error(e);
     if (!i->known) return a->n_items ? a->items[0] : tct_val_error(e);
     if (i->i < 0 || i->i >= a->n_items) {
-        tct_elab_error(e, "E0316", x->args[0].value->span, "number %lld of a list of %u", (long long)i->i,
+        tct_elab_error(e, "E0342", x->args[0].value->span, "number %lld of a list of %u", (long long)i->i,
                        a->n_items);
         return tct_val_error(e);
     }
@@ -447,7 +447,7 @@ tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x) {
     case TCT_EXPR_STRUCT:
         return structure(e, x);
     case TCT_EXPR_ARROW:
-        tct_elab_error(e, "E0305", x->op_span, "-> belongs into an argument: rename(x, K -> J)");
+        tct_elab_error(e, "E0331", x->op_span, "-> belongs into an argument: rename(x, K -> J)");
         return tct_val_error(e);
     case TCT_EXPR_IF: {
         tct_val *c = tct_elab_static(e, x->a, V_BOOL);
@@ -476,7 +476,7 @@ tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want) {
         f->known = v->known;
         return f;
     }
-    tct_elab_error(e, "E0311", x->span, "%s that is known at compile time is expected, found %s",
+    tct_elab_error(e, "E0337", x->span, "%s that is known at compile time is expected, found %s",
                    kind_text(want), tct_val_describe(e, v));
     if (is_tensor(v) && want == V_BOOL) tct_elab_help(e, "where(c, a, b) chooses element by element");
     return NULL;

@@ -12,7 +12,7 @@ static bool result_axis(tct_elab *e, const tct_type_axis *a, tct_axis *out) {
         return true;
     }
     if (!a->size)
-        return tct_elab_error(e, "E0305", a->name.span, "no argument has the axis %s, and it has no size",
+        return tct_elab_error(e, "E0331", a->name.span, "no argument has the axis %s, and it has no size",
                               a->name.text);
     tct_val *v = tct_elab_static(e, a->size, V_INT);
     if (!v) return false;
@@ -20,28 +20,25 @@ static bool result_axis(tct_elab *e, const tct_type_axis *a, tct_axis *out) {
     return true;
 }
 
-static const char *library_path(tct_elab *e, const tct_item *item) {
-    const tct_ast *file = tct_elab_item_file(e, item);
-    const char *lib = item->library.text ? item->library.text : "";
-    if (!lib[0] || !strchr(lib, '/')) // a bare name is looked for beside the file first, then by the system
-        lib = tct_path_join(&e->module->arena, tct_path_dir(&e->arena, file->path), lib);
-    else if (lib[0] != '/')
-        lib = tct_path_join(&e->module->arena, tct_path_dir(&e->arena, file->path), lib);
-    return lib;
+// The runtime looks there first, and elsewhere if it isn't there (runtime/library.h). "": the program itself.
+const char *tct_elab_library(tct_elab *e, const tct_item *item) {
+    const char *file = tct_elab_item_file(e, item)->path, *library = item->library.text;
+    if (!library || !library[0]) return "";
+    return tct_path_join(&e->module->arena, tct_path_dir(&e->arena, file), library);
 }
 
 static bool tensor_arg(tct_elab *e, const tct_item *item, const tct_param *p, tct_val *v, tct_value *out,
                        tct_span span, tct_scope *caller) {
     tct_dtype dtype;
     if (!p->type || !tct_elab_dtype_name(p->type->name.text, &dtype))
-        return tct_elab_error(e, "E0307", p->name.span, "%s can be called in stages only: %s is no tensor",
+        return tct_elab_error(e, "E0333", p->name.span, "%s can be called in stages only: %s is no tensor",
                               item->name.text, p->name.text);
     if (v->kind == V_ERROR) return false;
     *out = tct_elab_operand(e, v, dtype, span);
     if (*out == TCT_NO_VALUE) return false;
     const tct_node *n = tct_elab_node(e, *out);
     if (n->dtype != dtype || n->n_axes != p->type->n_axes) {
-        tct_elab_error(e, "E0307", span, "%s of %s is %s with %u axes, found %s", p->name.text,
+        tct_elab_error(e, "E0333", span, "%s of %s is %s with %u axes, found %s", p->name.text,
                        item->name.text, p->type->name.text, p->type->n_axes,
                        tct_val_describe(e, tct_val_tensor(e, *out, span)));
         return false;
@@ -59,7 +56,7 @@ static bool tensor_arg(tct_elab *e, const tct_item *item, const tct_param *p, tc
             found = true;
         }
         if (!found)
-            return tct_elab_error(e, "E0308", span, "%s of %s lacks the axis %s", p->name.text,
+            return tct_elab_error(e, "E0334", span, "%s of %s lacks the axis %s", p->name.text,
                                   item->name.text, want);
     }
     return true;
@@ -67,7 +64,7 @@ static bool tensor_arg(tct_elab *e, const tct_item *item, const tct_param *p, tc
 
 tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n, tct_span span) {
     if (!e->builder) {
-        tct_elab_error(e, "E0317", span, "%s works on tensors, and there are none here", item->name.text);
+        tct_elab_error(e, "E0343", span, "%s works on tensors, and there are none here", item->name.text);
         return tct_val_error(e);
     }
     int32_t *which = TCT_NEW_ARRAY(&e->arena, int32_t, item->n_params + 1);
@@ -99,7 +96,7 @@ tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals
         const tct_type *t = item->results[r].type;
         tct_dtype dtype;
         if (!tct_elab_dtype_name(t->name.text, &dtype)) {
-            ok = tct_elab_error(e, "E0307", t->span, "%s can be called in stages only: it gives no tensor",
+            ok = tct_elab_error(e, "E0333", t->span, "%s can be called in stages only: it gives no tensor",
                                 item->name.text);
             break;
         }
@@ -114,7 +111,7 @@ tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals
     if (ok) {
         tct_ir_attr attr = {.body = body, .i = (int64_t)item->n_results};
         attr.name = tct_arena_printf(&e->module->arena, item->gradient.text ? "%s:%s:%s" : "%s:%s",
-                                     library_path(e, item), item->name.text, item->gradient.text);
+                                     tct_elab_library(e, item), item->name.text, item->gradient.text);
         size_t before = e->d->messages.len;
         tct_elab_at(e, span);
         tct_value v = tct_ir_emit(e->builder->graph, e->d, TCT_IR_FOREIGN, in, item->n_params, &attr);

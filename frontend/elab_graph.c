@@ -1,5 +1,6 @@
 // Whole graphs with inputs for their parameters, for eval, dump and check.
 #include "frontend/elab_internal.h"
+#include "frontend/stage.h"
 #include "runtime/program.h"
 
 #include <string.h>
@@ -111,7 +112,7 @@ static tct_val *model_param(tct_elab *e, const tct_param *p, const tct_item *mod
         const char *type = h->type ? h->type->name.text : "int";
         tct_val *v = tct_elab_literal(e, type, text, p->name.span);
         if (!v) {
-            tct_elab_error(e, "E0311", h->name.span, "%s.%s is %s, found %s", p->name.text, h->name.text,
+            tct_elab_error(e, "E0337", h->name.span, "%s.%s is %s, found %s", p->name.text, h->name.text,
                            type, text);
             return tct_val_error(e);
         }
@@ -140,7 +141,7 @@ static tct_val *static_param(tct_elab *e, const tct_param *p) {
     if (text) {
         tct_val *v = tct_elab_literal(e, type, text, p->name.span);
         if (v) return v;
-        tct_elab_error(e, "E0311", p->name.span, "%s is %s, found %s", p->name.text, type, text);
+        tct_elab_error(e, "E0337", p->name.span, "%s is %s, found %s", p->name.text, type, text);
         return tct_val_error(e);
     }
     if (p->value) return tct_elab_expr(e, p->value);
@@ -203,7 +204,7 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
         tct_axis axes[TCT_IR_MAX_AXES];
         uint32_t n = 0;
         if (p->type->n_axes > TCT_IR_MAX_AXES) {
-            tct_elab_error(e, "E0305", p->type->span, "more than %d axes", TCT_IR_MAX_AXES);
+            tct_elab_error(e, "E0331", p->type->span, "more than %d axes", TCT_IR_MAX_AXES);
             return tct_val_error(e);
         }
         if (p->type->rest && !rest_axes(e, item, p, axes, &n)) return tct_val_error(e);
@@ -366,7 +367,7 @@ tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const
     tct_graph *g = build(e, item);
     for (size_t i = 0; g && i < n; i++)
         if (!e->setting_used[i] && strchr(settings[i].name, '.') && !strstr(settings[i].name, ".rest")) {
-            tct_error(e->d, "E0312", item->name.span, "%s has no hyper-parameter %s", name, settings[i].name);
+            tct_error(e->d, "E0338", item->name.span, "%s has no hyper-parameter %s", name, settings[i].name);
             g = NULL;
         }
     e->n_settings = 0;
@@ -427,8 +428,8 @@ const tct_graph_param *tct_elab_params(tct_elab *e, const char *graph, size_t *n
     return out;
 }
 
-bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets,
-               bool library) {
+bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets, bool library,
+               const tct_stage_hooks *hooks) {
     size_t errors = d->n_errors;
     tct_elab *e = tct_elab_new(d, package, sets, n_sets);
     tct_ir_module *m = tct_ir_module_new();
@@ -441,6 +442,12 @@ bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets,
         for (uint32_t i = 0; i < ast->n_items; i++)
             if (ast->items[i]->kind == TCT_ITEM_GRAPH) build(e, ast->items[i]);
     }
+    // Stage code is elaborated only where the graphs that it calls are sound: their faults would be told
+    // again.
+    for (size_t f = 0; hooks && f < package->files.len; f++)
+        for (uint32_t i = 0; i < package->files.data[f]->n_items && d->n_errors == errors; i++)
+            if (package->files.data[f]->items[i]->kind == TCT_ITEM_PIPELINE)
+                tct_elab_program(e, m, package->files.data[f]->items[i]->name.text, hooks);
     tct_ir_module_free(m);
     tct_elab_free(e);
     return d->n_errors == errors;

@@ -165,7 +165,7 @@ void tct_scope_pop(tct_elab *e);
 tct_scope *tct_scope_function(tct_elab *e); // the innermost
 tct_symbol *tct_scope_find(tct_elab *e, const char *name, bool is_axis);
 void tct_scope_bind(tct_elab *e, const char *name, tct_val *val, tct_span span, bool mutable);
-// Binds an axis name in the innermost function. Reports E0304 when it is bound to another axis already.
+// Binds an axis name in the innermost function. Reports E0330 when it is bound to another axis already.
 bool tct_scope_bind_axis(tct_elab *e, const char *name, tct_axis axis, tct_span span);
 // An axis called `name` of `size` that is not mistaken for one in use, bound in the innermost function.
 tct_axis tct_scope_new_axis(tct_elab *e, const char *name, int64_t size, tct_span span);
@@ -178,7 +178,7 @@ const char *tct_elab_suggest(tct_elab *e, const char *name);
 
 // Tensors
 // The value as an operand in the current graph, static numbers as constants of `dtype`. TCT_NO_VALUE for
-// V_ERROR, or after reporting E0306 for something that is no tensor.
+// V_ERROR, or after reporting E0332 for something that is no tensor.
 tct_value tct_elab_operand(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span span);
 // dtype that v has or brings; false for static numbers.
 bool tct_elab_dtype(tct_elab *e, const tct_val *v, tct_dtype *out);
@@ -188,7 +188,7 @@ void tct_elab_at(tct_elab *e, tct_span span); // stamps the place on nodes made 
 
 // Expressions (elab_expr.c)
 tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x);
-// A static value of the wanted kind (INT, FLOAT (an int converts), BOOL, STRING); NULL after reporting E0311.
+// A static value of the wanted kind (INT, FLOAT (an int converts), BOOL, STRING); NULL after reporting E0337.
 tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want);
 bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out);
 bool tct_elab_axes(tct_elab *e, const tct_expr *x, tct_axis out[TCT_IR_MAX_AXES], uint32_t *n);
@@ -210,10 +210,11 @@ tct_val *tct_elab_call(tct_elab *e, const tct_item *item, const tct_expr *call);
 tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n,
                          const tct_arg *map, uint32_t n_map, tct_span span);
 // An extern fn on tensors, as a foreign node (elab_foreign.c).
+const char *tct_elab_library(tct_elab *e, const tct_item *item); // where the file of an extern is to be
 tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n, tct_span span);
 bool tct_elab_dtype_name(const char *name, tct_dtype *out);
 // Assigns arguments to parameters by position and name: out[k] = actual of parameter k, or -1. Reports
-// E0312…E0314.
+// E0338…E0340.
 bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint32_t n_params,
                     const tct_actual *actuals, uint32_t n, tct_span span, int32_t *out);
 

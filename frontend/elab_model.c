@@ -21,7 +21,7 @@ static tct_val *hyper_value(tct_elab *e, const tct_item *item, const tct_param *
     if (!v && p->value) v = tct_elab_expr(e, p->value);
     if (!v) {
         if (!representative) {
-            tct_elab_error(e, "E0314", span, "%s lacks its hyper-parameter %s", item->name.text,
+            tct_elab_error(e, "E0340", span, "%s lacks its hyper-parameter %s", item->name.text,
                            p->name.text);
             return tct_val_error(e);
         }
@@ -37,7 +37,7 @@ static tct_val *hyper_value(tct_elab *e, const tct_item *item, const tct_param *
                 (strcmp(type, "string") == 0 && v->kind == V_STRING) ||
                 (strcmp(type, "float") == 0 && tct_val_is_number(v));
     if (!fits) {
-        tct_elab_error(e, "E0311", v->span, "%s of %s is %s, found %s", p->name.text, item->name.text, type,
+        tct_elab_error(e, "E0337", v->span, "%s of %s is %s, found %s", p->name.text, item->name.text, type,
                        tct_val_describe(e, v));
         tct_elab_note(e, p->name.span, "declared here");
         return tct_val_error(e);
@@ -90,10 +90,10 @@ static bool param_member(instance *in, const tct_member *m) {
     tct_dtype dtype;
     tct_axis axes[TCT_IR_MAX_AXES];
     if (!tct_elab_dtype_name(m->type->name.text, &dtype))
-        return tct_elab_error(e, "E0307", m->type->span, "a parameter is a tensor, found %s",
+        return tct_elab_error(e, "E0333", m->type->span, "a parameter is a tensor, found %s",
                               m->type->name.text);
     if (m->type->n_axes > TCT_IR_MAX_AXES)
-        return tct_elab_error(e, "E0305", m->type->span, "more than %d axes", TCT_IR_MAX_AXES);
+        return tct_elab_error(e, "E0331", m->type->span, "more than %d axes", TCT_IR_MAX_AXES);
     for (uint32_t i = 0; i < m->type->n_axes; i++) {
         const tct_type_axis *a = &m->type->axes[i];
         if (a->size) { // an axis of this parameter's own
@@ -161,7 +161,7 @@ static bool part_member(instance *in, const tct_member *m) {
     tct_val *count = tct_elab_static(e, m->count, V_INT);
     if (!count) return false;
     int64_t n = count->known ? count->i : REPRESENTATIVE_COUNT;
-    if (n < 0 || n > 100000) return tct_elab_error(e, "E0311", m->count->span, "%lld parts", (long long)n);
+    if (n < 0 || n > 100000) return tct_elab_error(e, "E0337", m->count->span, "%lld parts", (long long)n);
     tct_val *list = tct_val_new(e, V_LIST, m->span);
     list->items = TCT_NEW_ARRAY(&e->arena, tct_val *, (size_t)n);
     list->n_items = (uint32_t)n;
@@ -217,7 +217,7 @@ tct_val *tct_elab_model(tct_elab *e, const tct_item *item, const tct_actual *arg
                         const char *path, const char *file_prefix, bool representative, tct_leaf_fn leaf,
                         void *ctx, tct_span span) {
     if (e->depth > MAX_NESTING) {
-        tct_elab_error(e, "E0319", span, "the model %s contains itself", item->name.text);
+        tct_elab_error(e, "E0345", span, "the model %s contains itself", item->name.text);
         return tct_val_error(e);
     }
     int32_t *which = TCT_NEW_ARRAY(&e->arena, int32_t, item->n_params + 1);

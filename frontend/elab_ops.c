@@ -66,7 +66,7 @@ static int64_t size_of(op_call *c, tct_axis a) { return tct_axis_of(c->e->module
 static bool arrow(op_call *c, uint32_t k, const tct_expr **from, const tct_expr **to) {
     const tct_expr *x = c->arg[k];
     if (x->kind != TCT_EXPR_ARROW)
-        return tct_elab_error(c->e, "E0305", x->span, "%s takes OLD -> NEW here", c->name);
+        return tct_elab_error(c->e, "E0331", x->span, "%s takes OLD -> NEW here", c->name);
     *from = x->a;
     *to = x->b;
     return true;
@@ -77,7 +77,7 @@ static bool arrow(op_call *c, uint32_t k, const tct_expr **from, const tct_expr 
 static bool target_axis(op_call *c, const tct_expr *x, int64_t size, tct_axis *out) {
     tct_elab *e = c->e;
     if (x->kind != TCT_EXPR_NAME)
-        return tct_elab_error(e, "E0305", x->span, "the name of an axis is expected here");
+        return tct_elab_error(e, "E0331", x->span, "the name of an axis is expected here");
     tct_symbol *var = tct_scope_find(e, x->name.text, false);
     tct_symbol *s = var && var->val->kind == V_AXIS ? var : NULL;
     tct_scope *f = tct_scope_function(e);
@@ -188,7 +188,7 @@ static tct_val *split_(op_call *c) {
         !has(c, x, attr.axes[0], l->span))
         return fail(c);
     if (r->kind != TCT_EXPR_LIST || r->n_args > TCT_IR_MAX_AXES || r->n_args == 0) {
-        tct_elab_error(e, "E0305", r->span, "split(x, C -> [H, D = 64]) takes a list of axes");
+        tct_elab_error(e, "E0331", r->span, "split(x, C -> [H, D = 64]) takes a list of axes");
         return fail(c);
     }
     int64_t total = size_of(c, attr.axes[0]), known = 1, size[TCT_IR_MAX_AXES];
@@ -341,7 +341,7 @@ static bool fill_value(op_call *c, uint32_t k, double *out) {
     tct_val *v = val(c, k);
     if (v->kind == V_ERROR) return false;
     if (v->kind != V_INT && v->kind != V_FLOAT && v->kind != V_BOOL)
-        return tct_elab_error(c->e, "E0311", c->arg[k]->span,
+        return tct_elab_error(c->e, "E0337", c->arg[k]->span,
                               "the filler must be a number known at compile time, found %s",
                               tct_val_describe(c->e, v));
     *out = v->kind == V_FLOAT ? v->f : (double)v->i;
@@ -398,14 +398,14 @@ static tct_val *concat_(op_call *c) {
     tct_elab *e = c->e;
     const tct_expr *l = NULL, *r = NULL;
     if (c->arg[0]->kind != TCT_EXPR_LIST || c->arg[0]->n_args == 0 || c->arg[0]->n_args > TCT_IR_MAX_AXES) {
-        tct_elab_error(e, "E0306", c->arg[0]->span, "concat([a, b], T -> U) takes a list of 1 to %d tensors",
+        tct_elab_error(e, "E0332", c->arg[0]->span, "concat([a, b], T -> U) takes a list of 1 to %d tensors",
                        TCT_IR_MAX_AXES);
         return fail(c);
     }
     if (!arrow(c, 1, &l, &r)) return fail(c);
     // The axis is found by name in each tensor: its sizes may differ.
     if (l->kind != TCT_EXPR_NAME) {
-        tct_elab_error(e, "E0305", l->span, "the name of an axis is expected here");
+        tct_elab_error(e, "E0331", l->span, "the name of an axis is expected here");
         return fail(c);
     }
     tct_value in[TCT_IR_MAX_AXES];
@@ -595,22 +595,22 @@ static bool arguments(op_call *c, const char *params) {
             for (k = 0; k < n; k++)
                 if (strlen(a->name.text) == len[k] && strncmp(names[k], a->name.text, len[k]) == 0) break;
             if (k == n)
-                return tct_elab_error(c->e, "E0312", a->name.span, "%s has no parameter %s: it takes (%s)",
+                return tct_elab_error(c->e, "E0338", a->name.span, "%s has no parameter %s: it takes (%s)",
                                       c->name, a->name.text, params);
         } else {
             position++;
         }
         if (k >= n)
-            return tct_elab_error(c->e, "E0313", a->value->span, "%s takes %u arguments: (%s)", c->name, n,
+            return tct_elab_error(c->e, "E0339", a->value->span, "%s takes %u arguments: (%s)", c->name, n,
                                   params);
         if (c->arg[k])
-            return tct_elab_error(c->e, "E0312", a->value->span, "%.*s is given twice", (int)len[k],
+            return tct_elab_error(c->e, "E0338", a->value->span, "%.*s is given twice", (int)len[k],
                                   names[k]);
         c->arg[k] = a->value;
     }
     for (uint32_t k = 0; k < n; k++)
         if (!c->arg[k] && !optional[k])
-            return tct_elab_error(c->e, "E0314", c->x->span, "%s lacks %.*s: it takes (%s)", c->name,
+            return tct_elab_error(c->e, "E0340", c->x->span, "%s lacks %.*s: it takes (%s)", c->name,
                                   (int)len[k], names[k], params);
     return true;
 }
@@ -655,7 +655,7 @@ static tct_val *static_math(op_call *c, const char *name) {
     }
     if (strcmp(name, "int") == 0) {
         if (!(fabs(a) < 9e18)) {
-            tct_elab_error(c->e, "E0315", c->x->span, "%g doesn't fit into an int", a);
+            tct_elab_error(c->e, "E0341", c->x->span, "%g doesn't fit into an int", a);
             return tct_val_error(c->e);
         }
         r = v[0]->kind == V_INT ? tct_val_int(c->e, v[0]->i, c->x->span)
@@ -681,11 +681,11 @@ tct_val *tct_elab_operation(tct_elab *e, const char *name, const tct_expr *x) {
     bool simple = simple_op(name, &op), cast = tct_elab_dtype_name(name, &dtype);
     if (!o && !simple && !cast) return NULL;
     if (!e->builder && strcmp(name, "size") != 0) {
-        tct_elab_error(e, "E0317", x->span, "%s works on tensors, and there are none here", name);
+        tct_elab_error(e, "E0343", x->span, "%s works on tensors, and there are none here", name);
         return tct_val_error(e);
     }
     if (x->a->kind == TCT_EXPR_INDEX) {
-        tct_elab_error(e, "E0312", x->a->span, "%s takes its axes as arguments", name);
+        tct_elab_error(e, "E0338", x->a->span, "%s takes its axes as arguments", name);
         return tct_val_error(e);
     }
     if (!arguments(&c, o ? o->params : "x")) return tct_val_error(e);

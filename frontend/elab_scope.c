@@ -115,10 +115,10 @@ bool tct_scope_bind_axis(tct_elab *e, const char *name, tct_axis axis, tct_span 
     if (old && old->val->axis != axis) {
         int64_t was = tct_axis_of(e->module, old->val->axis)->size, is = tct_axis_of(e->module, axis)->size;
         if (was != is)
-            tct_elab_error(e, "E0304", span, "axis %s is %s here and %s elsewhere", name, size_text(e, axis),
+            tct_elab_error(e, "E0330", span, "axis %s is %s here and %s elsewhere", name, size_text(e, axis),
                            size_text(e, old->val->axis));
         else
-            tct_elab_error(e, "E0304", span, "axis %s stands for two axes of the caller", name);
+            tct_elab_error(e, "E0330", span, "axis %s stands for two axes of the caller", name);
         if (old->span.file)
             tct_elab_note(e, old->span, "%s was bound to %s here", name, size_text(e, old->val->axis));
         return false;

@@ -182,17 +182,17 @@ static tct_value constant(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span spa
         return tct_ir_const(g, dtype, 1);
     }
     if (v->kind == V_FLOAT && !floating) {
-        tct_elab_error(e, "E0307", span, "the number %g meets a tensor of %s", v->f, tct_dtype_name(dtype));
+        tct_elab_error(e, "E0333", span, "the number %g meets a tensor of %s", v->f, tct_dtype_name(dtype));
         tct_elab_help(e, "convert the tensor first: f32(x)");
         return TCT_NO_VALUE;
     }
     if ((v->kind == V_BOOL) != (dtype == TCT_BOOL)) {
-        tct_elab_error(e, "E0307", span, "%s meets a tensor of %s", tct_val_describe(e, v),
+        tct_elab_error(e, "E0333", span, "%s meets a tensor of %s", tct_val_describe(e, v),
                        tct_dtype_name(dtype));
         return TCT_NO_VALUE;
     }
     if (dtype == TCT_I32 && (v->i < INT32_MIN || v->i > INT32_MAX)) {
-        tct_elab_error(e, "E0307", span, "%lld doesn't fit into i32", (long long)v->i);
+        tct_elab_error(e, "E0333", span, "%lld doesn't fit into i32", (long long)v->i);
         return TCT_NO_VALUE;
     }
     return tct_ir_const(g, dtype, x);
@@ -217,7 +217,7 @@ tct_value tct_elab_operand(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span sp
     case V_BOOL:
         return constant(e, v, dtype, span);
     default:
-        tct_elab_error(e, "E0306", span, "a tensor is expected here, found %s", tct_val_describe(e, v));
+        tct_elab_error(e, "E0332", span, "a tensor is expected here, found %s", tct_val_describe(e, v));
         return TCT_NO_VALUE;
     }
 }

@@ -13,7 +13,7 @@ static bool initialiser(tct_elab *e, const tct_member *m, tct_model_param *p) {
     bool call = x->kind == TCT_EXPR_CALL && x->a->kind == TCT_EXPR_NAME;
     if (call && (strcmp(x->a->name.text, "normal") == 0 || strcmp(x->a->name.text, "uniform") == 0)) {
         if (x->n_args != 2)
-            return tct_elab_error(e, "E0313", x->span, "%s takes two numbers", x->a->name.text);
+            return tct_elab_error(e, "E0339", x->span, "%s takes two numbers", x->a->name.text);
         tct_val *a = tct_elab_static(e, x->args[0].value, V_FLOAT),
                 *b = tct_elab_static(e, x->args[1].value, V_FLOAT);
         if (!a || !b) return false;
@@ -39,7 +39,7 @@ static bool file_dims(tct_elab *e, const tct_member *m, const tct_axis *axes, ui
             uint32_t at = 0;
             while (at < n && strcmp(tct_axis_of(e->module, axes[at])->name, name->text) != 0) at++;
             if (at == n)
-                return tct_elab_error(e, "E0305", name->span, "%s has no axis %s", m->name.text, name->text);
+                return tct_elab_error(e, "E0331", name->span, "%s has no axis %s", m->name.text, name->text);
             group[k] = (uint8_t)at;
             used |= 1u << at;
         }
@@ -47,7 +47,7 @@ static bool file_dims(tct_elab *e, const tct_member *m, const tct_axis *axes, ui
         which[i] = group;
     }
     if (m->n_dims && used != (1u << n) - 1)
-        return tct_elab_error(e, "E0305", m->span, "the file's dimensions of %s leave out an axis",
+        return tct_elab_error(e, "E0331", m->span, "the file's dimensions of %s leave out an axis",
                               m->name.text);
     p->n_dims = m->n_dims;
     p->dim_n = count;
@@ -120,7 +120,7 @@ bool tct_elab_model_config(tct_elab *e, const tct_item *item, const tct_val *ins
         tct_val *v = tct_elab_expr(e, hf->args[i].value);
         ok = v->kind == V_INT || v->kind == V_FLOAT || v->kind == V_BOOL || v->kind == V_STRING;
         if (!ok && v->kind != V_ERROR)
-            tct_elab_error(e, "E0311", hf->args[i].value->span, "a static value is expected here");
+            tct_elab_error(e, "E0337", hf->args[i].value->span, "a static value is expected here");
         if (ok) pairs[i] = (tct_config_pair){hf->args[i].name.text, json_text(e, v)};
     }
     tct_scope_pop(e);

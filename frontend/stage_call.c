@@ -1,6 +1,5 @@
 // Calls of stage code: procedures, foreign functions, functions of numbers, model and optimizer constructors,
 // logging.
-#include "base/file.h"
 #include "frontend/stage_internal.h"
 
 #include <string.h>
@@ -141,11 +140,8 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
             return tct_val_error(e);
         }
     }
-    const tct_ast *file = tct_elab_item_file(e, item);
-    const char *library = tct_path_join(&e->arena, tct_path_dir(&e->arena, file->path),
-                                        item->library.text ? item->library.text : "");
     tct_extern ext = {.name = item->name.text,
-                      .library = library,
+                      .library = tct_elab_library(e, item),
                       .symbol = item->name.text,
                       .n_args = item->n_params,
                       .args = args,
@@ -171,7 +167,7 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
 static tct_val *fn_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
     for (stage_fn *f = e->stage->fn; f; f = f->outer)
         if (f->item == item) {
-            tct_elab_error(e, "E0319", x->span,
+            tct_elab_error(e, "E0345", x->span,
                            "%s calls itself; procedures are expanded where they are called", item->name.text);
             return tct_val_error(e);
         }

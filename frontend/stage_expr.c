@@ -63,7 +63,7 @@ static tct_val *element(tct_elab *e, const tct_expr *x) {
     if (i->kind == V_ERROR) return i;
     if (a->kind == V_LIST && i->kind == V_INT) {
         if (i->i >= 0 && i->i < a->n_items) return a->items[i->i];
-        tct_elab_error(e, "E0316", x->span, "number %lld of a list of %u", (long long)i->i, a->n_items);
+        tct_elab_error(e, "E0342", x->span, "number %lld of a list of %u", (long long)i->i, a->n_items);
         return tct_val_error(e);
     }
     uint32_t list = tct_stage_load(e, a, TCT_KIND_LIST, x->a->span),
@@ -145,7 +145,7 @@ static tct_val *binary(tct_elab *e, const tct_expr *x) {
         return tct_val_error(e);
     }
     if (numbers && kind == TCT_KIND_INT && (x->op == TCT_OP_DIV || x->op == TCT_OP_POW)) {
-        tct_elab_error(e, "E0315", x->span, "%s of integers", x->op == TCT_OP_DIV ? "/" : "**");
+        tct_elab_error(e, "E0341", x->span, "%s of integers", x->op == TCT_OP_DIV ? "/" : "**");
         tct_elab_help(e, x->op == TCT_OP_DIV ? "a div b rounds down; float(a) / b divides exactly"
                                              : "float(a) ** b");
         return tct_val_error(e);
@@ -200,7 +200,7 @@ static tct_val *unary(tct_elab *e, const tct_expr *x) {
 // The value of a block of stage code whose last statement is an expression.
 static tct_val *block_value(tct_elab *e, const tct_block *b) {
     if (!b || b->n_stmts != 1 || b->stmts[0]->kind != TCT_STMT_EXPR) {
-        tct_elab_error(e, "E0319", b ? b->span : TCT_NO_SPAN, "each side of this if is one expression");
+        tct_elab_error(e, "E0345", b ? b->span : TCT_NO_SPAN, "each side of this if is one expression");
         return tct_val_error(e);
     }
     return tct_stage_value(e, b->stmts[0]->value);

@@ -101,7 +101,8 @@ static bool direct(tct_elab *e, const tct_expr *x) {
     case TCT_EXPR_CALL: {
         const char *name = callee(x);
         const tct_item *item = tct_elab_item(e, name);
-        if (!item && strcmp(name, "log") == 0 && (x->n_args == 0 || x->args[0].name.text)) return true; // logging
+        if (!item && strcmp(name, "log") == 0 && (x->n_args == 0 || x->args[0].name.text))
+            return true; // logging
         if (item) return !call_valued(e, x);
         return tct_stage_is_builtin(name) && !(tct_elab_is_operation(name) && call_valued(e, x));
     }
@@ -161,7 +162,7 @@ tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v, tct_dt
         if (m->kind == v->kind && m->a == v->reg && m->b == second) return m->input;
     }
     if (number && v->s && v->s[0] == 'a' && (strcmp(v->s, "a list") == 0 || strcmp(v->s, "a string") == 0)) {
-        tct_elab_error(e, "E0306", v->span, "a tensor is expected here, found %s", v->s);
+        tct_elab_error(e, "E0332", v->span, "a tensor is expected here, found %s", v->s);
         return TCT_NO_VALUE;
     }
     tct_bind bind = {.kind = v->kind == V_PARAM ? TCT_BIND_PARAM : TCT_BIND_REG,

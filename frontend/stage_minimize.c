@@ -61,7 +61,7 @@ static bool hyper_parameters(work *w, use *u) {
             k++;
         if (!a->name.text) k = here ? i : item->n_params;
         if (k >= item->n_params) {
-            tct_elab_error(e, "E0312", a->value->span, "%s has no hyper-parameter %s", item->name.text,
+            tct_elab_error(e, "E0338", a->value->span, "%s has no hyper-parameter %s", item->name.text,
                            a->name.text ? a->name.text : "there");
             return false;
         }
@@ -78,7 +78,7 @@ static bool hyper_parameters(work *w, use *u) {
     for (uint32_t k = 0; k < item->n_params; k++) {
         if (u->hyper[k]) continue;
         if (!item->params[k].value)
-            return tct_elab_error(e, "E0314", u->call->span, "%s lacks %s", item->name.text,
+            return tct_elab_error(e, "E0340", u->call->span, "%s lacks %s", item->name.text,
                                   item->params[k].name.text);
         e->stage = NULL;
         u->hyper[k] = tct_elab_expr(e, item->params[k].value);

@@ -109,7 +109,7 @@ tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *
         }
     }
     if (from && from->kind != V_STRING) {
-        tct_elab_error(e, "E0311", call->span, "the folder of a model must be known at compile time");
+        tct_elab_error(e, "E0337", call->span, "the folder of a model must be known at compile time");
         return tct_val_error(e);
     }
     if (from && !folder_arguments(e, item, from->s, args, &n, call->span)) return tct_val_error(e);

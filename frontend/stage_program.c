@@ -68,8 +68,8 @@ typedef struct generation {
     int64_t batch, prompt, max_new;
 } generation;
 
-static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name, const tct_stage_hooks *hooks,
-                            const generation *g) {
+static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name,
+                            const tct_stage_hooks *hooks, const generation *g) {
     const tct_item *item = find_pipeline(e, name);
     if (!item || e->d->n_errors) return NULL;
     stage s = {.hooks = hooks};
@@ -83,8 +83,10 @@ static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name
     tct_stage_emit(e, TCT_I_END, 0, 0, 0, 0, item->span);
     if (g && e->d->n_errors == errors) {
         tct_symbol *m = tct_scope_find(e, g->model, false);
-        if (m && tct_stage_model_of(m->val)) tct_stage_generator(e, m->val, g->batch, g->prompt, g->max_new, m->span);
-        else tct_error(e->d, "E0506", item->span, "there is no model %s to generate with", g->model);
+        if (m && tct_stage_model_of(m->val))
+            tct_stage_generator(e, m->val, g->batch, g->prompt, g->max_new, m->span);
+        else
+            tct_error(e->d, "E0506", item->span, "there is no model %s to generate with", g->model);
     }
     tct_scope_pop(e);
     tct_draft *d = TCT_NEW(&e->arena, tct_draft);
@@ -110,11 +112,12 @@ static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name
     return e->d->n_errors == errors ? d : NULL;
 }
 
-tct_draft *tct_elab_program(tct_elab *e, tct_ir_module *module, const char *name, const tct_stage_hooks *hooks) {
+tct_draft *tct_elab_program(tct_elab *e, tct_ir_module *module, const char *name,
+                            const tct_stage_hooks *hooks) {
     return elaborate(e, module, name, hooks, NULL);
 }
 
-tct_draft *tct_elab_generator(tct_elab *e, tct_ir_module *module, const char *model, int64_t batch, int64_t prompt,
-                              int64_t max_new, const tct_stage_hooks *hooks) {
+tct_draft *tct_elab_generator(tct_elab *e, tct_ir_module *module, const char *model, int64_t batch,
+                              int64_t prompt, int64_t max_new, const tct_stage_hooks *hooks) {
     return elaborate(e, module, NULL, hooks, &(generation){model, batch, prompt, max_new});
 }

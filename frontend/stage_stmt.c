@@ -135,7 +135,7 @@ static uint32_t constant(tct_elab *e, int64_t i, tct_span span) {
 static void for_range(tct_elab *e, const tct_stmt *s) {
     const tct_expr *r = s->value;
     if (r->n_args < 1 || r->n_args > 3) {
-        tct_elab_error(e, "E0313", r->span, "range(n), range(first, end) or range(first, end, step)");
+        tct_elab_error(e, "E0339", r->span, "range(n), range(first, end) or range(first, end, step)");
         return;
     }
     tct_val *bound[3];
@@ -153,7 +153,7 @@ static void for_range(tct_elab *e, const tct_stmt *s) {
     }
     if (r->n_args == 3) step = bound[2]->i;
     if (step == 0) {
-        tct_elab_error(e, "E0315", r->span, "a range with step 0");
+        tct_elab_error(e, "E0341", r->span, "a range with step 0");
         return;
     }
     uint32_t first = r->n_args > 1 ? reg[0] : constant(e, 0, s->span), end = r->n_args > 1 ? reg[1] : reg[0];
@@ -247,7 +247,7 @@ static void for_data(tct_elab *e, const tct_stmt *s, tct_val *data) {
 static void for_rows(tct_elab *e, const tct_stmt *s, bool minibatches) {
     const tct_expr *x = s->value;
     if (x->n_args != (minibatches ? 3u : 2u)) {
-        tct_elab_error(e, "E0313", x->span,
+        tct_elab_error(e, "E0339", x->span,
                        minibatches ? "minibatches(batch, rows, seed)" : "split(batch, parts)");
         return;
     }

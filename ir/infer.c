@@ -75,7 +75,7 @@ bool tct_infer_unite(tct_infer *c, tct_axis a) {
         if (same_name(c, c->axes[k], a)) return clash(c, c->axes[k], a);
     }
     if (c->n_axes == TCT_IR_MAX_AXES)
-        return tct_infer_fail(c, "E0305", "merge axes that are always used together",
+        return tct_infer_fail(c, "E0612", "merge axes that are always used together",
                               "%s: the result would have more than %d axes", c->name, TCT_IR_MAX_AXES);
     c->axes[c->n_axes++] = a;
     return true;
@@ -83,7 +83,7 @@ bool tct_infer_unite(tct_infer *c, tct_axis a) {
 
 bool tct_infer_add(tct_infer *c, tct_axis a) {
     if (tct_infer_find(c->axes, c->n_axes, a) >= 0)
-        return tct_infer_fail(c, "E0304", "a tensor has every axis once: rename one of the two",
+        return tct_infer_fail(c, "E0611", "a tensor has every axis once: rename one of the two",
                               "%s: the result would have axis %s twice", c->name, tct_axis_of(c->m, a)->name);
     return tct_infer_unite(c, a);
 }
@@ -97,7 +97,7 @@ bool tct_infer_has(tct_infer *c, const tct_node *n, const char *what, tct_axis a
 }
 
 static bool wrong_count(tct_infer *c, const char *what, int want, int have) {
-    return tct_infer_fail(c, "E0306", tct_ir_ops[c->n->op].doc, "%s takes %d %s, not %d", c->name, want, what,
+    return tct_infer_fail(c, "E0613", tct_ir_ops[c->n->op].doc, "%s takes %d %s, not %d", c->name, want, what,
                           have);
 }
 
@@ -160,7 +160,7 @@ static bool infer_dtype(tct_infer *c) {
     case TCT_IR_RULE_BOOL:
         if (!alike(c, 0)) return false;
         if (!takes(op, (tct_dtype)x->dtype))
-            return tct_infer_fail(c, "E0307",
+            return tct_infer_fail(c, "E0614",
                                   x->dtype == TCT_BOOL ? "convert it first: i32(x) or f32(x)" : NULL,
                                   "%s takes %s, and this is %s", c->name, taken(op), tct_infer_type(c, x));
         c->dtype = tct_ir_ops[op].rule == TCT_IR_RULE_BOOL ? TCT_BOOL : (tct_dtype)x->dtype;
@@ -168,7 +168,7 @@ static bool infer_dtype(tct_infer *c) {
     case TCT_IR_RULE_LOGIC:
         for (uint32_t k = 0; k < n->n_in; k++)
             if (tct_infer_operand(c, k)->dtype != TCT_BOOL)
-                return tct_infer_fail(c, "E0307", "compare it first, for example x != 0",
+                return tct_infer_fail(c, "E0614", "compare it first, for example x != 0",
                                       "%s takes bool, and this is %s", c->name,
                                       tct_infer_type(c, tct_infer_operand(c, k)));
         c->dtype = TCT_BOOL;
@@ -176,13 +176,13 @@ static bool infer_dtype(tct_infer *c) {
     case TCT_IR_RULE_FLOATING:
         if (!alike(c, 0)) return false;
         if (!tct_dtype_is_float((tct_dtype)x->dtype))
-            return tct_infer_fail(c, "E0307", "convert it first: f32(x)", "%s takes floats, and this is %s",
+            return tct_infer_fail(c, "E0614", "convert it first: f32(x)", "%s takes floats, and this is %s",
                                   c->name, tct_infer_type(c, x));
         c->dtype = (tct_dtype)x->dtype;
         return true;
     case TCT_IR_RULE_ATTR:
         if ((unsigned)n->attr.dtype >= TCT_N_DTYPES)
-            return tct_infer_fail(c, "E0307", NULL, "%s: there is no dtype number %d", c->name,
+            return tct_infer_fail(c, "E0614", NULL, "%s: there is no dtype number %d", c->name,
                                   (int)n->attr.dtype);
         c->dtype = n->attr.dtype;
         return true;
@@ -192,7 +192,7 @@ static bool infer_dtype(tct_infer *c) {
     case TCT_IR_RULE_INDEX:
         c->dtype = TCT_I32;
         return x->dtype != TCT_BOOL ||
-               tct_infer_fail(c, "E0307", "convert it first: i32(x)", "%s takes numbers, and this is %s",
+               tct_infer_fail(c, "E0614", "convert it first: i32(x)", "%s takes numbers, and this is %s",
                               c->name, tct_infer_type(c, x));
     case TCT_IR_RULE_SPECIAL:
         return true; // with the axes
@@ -220,13 +220,13 @@ static bool infer_leaf(tct_infer *c) {
         c->n_axes = 0;
         if ((c->dtype == TCT_I32 && n->attr.i != (int32_t)n->attr.i) ||
             (c->dtype == TCT_BOOL && n->attr.i != (n->attr.i != 0)))
-            return tct_infer_fail(c, "E0307", NULL, "const: %lld is no %s", (long long)n->attr.i,
+            return tct_infer_fail(c, "E0614", NULL, "const: %lld is no %s", (long long)n->attr.i,
                                   tct_dtype_name(c->dtype));
         return true;
     default: // size: a scalar
         c->n_axes = 0;
     }
-    return c->dtype != TCT_BOOL || tct_infer_fail(c, "E0307", NULL, "%s counts, and can't be bool", c->name);
+    return c->dtype != TCT_BOOL || tct_infer_fail(c, "E0614", NULL, "%s counts, and can't be bool", c->name);
 }
 
 // The order of the operand with most axes, the first among equals; then, operand by operand, what is missing:
@@ -235,7 +235,7 @@ static bool infer_elementwise(tct_infer *c) {
     const tct_node *n = c->n;
     if (n->op == TCT_IR_WHERE) {
         if (c->x->dtype != TCT_BOOL)
-            return tct_infer_fail(c, "E0307", "compare it first, for example x != 0",
+            return tct_infer_fail(c, "E0614", "compare it first, for example x != 0",
                                   "where: the condition must be bool, and is %s", tct_infer_type(c, c->x));
         if (!alike(c, 1)) return false;
         c->dtype = (tct_dtype)c->y->dtype;
@@ -266,7 +266,7 @@ static bool infer_elementwise(tct_infer *c) {
 static bool all_distinct(tct_infer *c, const tct_axis *axes, int n) {
     for (int k = 0; k < n; k++)
         if (tct_infer_find(axes, k, axes[k]) >= 0)
-            return tct_infer_fail(c, "E0304", "name every axis once", "%s: axis %s is named twice", c->name,
+            return tct_infer_fail(c, "E0611", "name every axis once", "%s: axis %s is named twice", c->name,
                                   tct_axis_of(c->m, axes[k])->name);
     return true;
 }
@@ -275,7 +275,7 @@ static bool infer_reduction(tct_infer *c) {
     const tct_ir_attr *attr = &c->n->attr;
     if (c->n->op == TCT_IR_ARGMAX && !tct_infer_n_axes(c, 1)) return false;
     if (!attr->n_axes)
-        return tct_infer_fail(c, "E0306", "name the axes to reduce", "%s takes at least one axis", c->name);
+        return tct_infer_fail(c, "E0613", "name the axes to reduce", "%s takes at least one axis", c->name);
     if (!all_distinct(c, attr->axes, attr->n_axes)) return false;
     for (int k = 0; k < attr->n_axes; k++)
         if (!tct_infer_has(c, c->x, "the operand", attr->axes[k])) return false;
@@ -317,12 +317,12 @@ static bool check_operands(tct_infer *c) {
     for (uint32_t k = 0; k < n->n_in; k++) {
         assert(n->in[k] < c->g->nodes.len);
         if (tct_infer_operand(c, k)->bundle && n->op != TCT_IR_GET)
-            return tct_infer_fail(c, "E0310", "take one of them with get",
+            return tct_infer_fail(c, "E0617", "take one of them with get",
                                   "%s: operand %u is several results together", c->name, k);
     }
     const tct_ir_attr *attr = &n->attr;
     if (attr->n_axes > TCT_IR_MAX_AXES || attr->n_to > TCT_IR_MAX_AXES)
-        return tct_infer_fail(c, "E0305", NULL, "%s: more than %d axes", c->name, TCT_IR_MAX_AXES);
+        return tct_infer_fail(c, "E0612", NULL, "%s: more than %d axes", c->name, TCT_IR_MAX_AXES);
     for (int k = 0; k < attr->n_axes; k++) assert(attr->axes[k] < c->m->axes.len);
     for (int k = 0; k < attr->n_to; k++) assert(attr->to[k] < c->m->axes.len);
     if (n->n_in > 0) c->x = tct_infer_operand(c, 0);
@@ -335,7 +335,7 @@ static bool check_elements(tct_infer *c) {
     for (int k = 0; k < c->n_axes; k++) {
         int64_t size = tct_infer_size(c, c->axes[k]);
         if (__builtin_mul_overflow(product, size ? size : 1, &product) || product > MAX_ELEMENTS)
-            return tct_infer_fail(c, "E0305", NULL, "%s: the result would have more than 2^48 elements",
+            return tct_infer_fail(c, "E0612", NULL, "%s: the result would have more than 2^48 elements",
                                   c->name);
     }
     return true;

@@ -29,14 +29,14 @@ int64_t tct_infer_size(const tct_infer *c, tct_axis a);
 const tct_node *tct_infer_operand(const tct_infer *c, uint32_t k);
 // Position of the axis among `axes`, -1 when it isn't there.
 int tct_infer_find(const tct_axis *axes, int n_axes, tct_axis a);
-// Appends an axis to the result: E0302 where one of the same name and another size is there, E0304 where it
-// is there itself, E0305 past the limit.
+// Appends an axis to the result: E0302 where one of the same name and another size is there, E0611 where it
+// is there itself, E0612 past the limit.
 bool tct_infer_add(tct_infer *c, tct_axis a);
 // Appends where the axis isn't there yet.
 bool tct_infer_unite(tct_infer *c, tct_axis a);
 // The operand has the axis: otherwise E0302 (another size) or E0303.
 bool tct_infer_has(tct_infer *c, const tct_node *n, const char *what, tct_axis a);
-// attr.axes (attr.to) holds exactly `n`: otherwise E0306.
+// attr.axes (attr.to) holds exactly `n`: otherwise E0613.
 bool tct_infer_n_axes(tct_infer *c, int n);
 bool tct_infer_n_to(tct_infer *c, int n);
 // Operand k has dtype i32 (E0301).

@@ -14,16 +14,16 @@ static const tct_node *body_input(const tct_graph *body, size_t k) {
 // Inputs and outputs are there and are tensors; as many inputs as operands.
 static bool check_body(tct_infer *c) {
     const tct_graph *body = c->n->attr.body;
-    if (!body) return tct_infer_fail(c, "E0309", NULL, "%s needs a body", c->name);
+    if (!body) return tct_infer_fail(c, "E0616", NULL, "%s needs a body", c->name);
     if (body->inputs.len != c->n->n_in)
-        return tct_infer_fail(c, "E0309", NULL, "%s has %u operands and its body %zu inputs", c->name,
+        return tct_infer_fail(c, "E0616", NULL, "%s has %u operands and its body %zu inputs", c->name,
                               c->n->n_in, body->inputs.len);
     for (size_t k = 0; k < body->inputs.len; k++)
         if (body->inputs.data[k] >= body->nodes.len)
-            return tct_infer_fail(c, "E0309", NULL, "%s: the body lacks input %zu", c->name, k);
+            return tct_infer_fail(c, "E0616", NULL, "%s: the body lacks input %zu", c->name, k);
     for (size_t k = 0; k < body->outputs.len; k++)
         if (body->outputs.data[k].value >= body->nodes.len || body_output(body, k)->bundle)
-            return tct_infer_fail(c, "E0310", "take one of them with get",
+            return tct_infer_fail(c, "E0617", "take one of them with get",
                                   "%s: result %zu of the body isn't a tensor", c->name, k);
     return true;
 }
@@ -37,7 +37,7 @@ static bool same_type(const tct_node *a, const tct_node *b, tct_axis but) {
 }
 
 static bool wrong_input(tct_infer *c, size_t k) {
-    return tct_infer_fail(c, "E0309", NULL, "%s: operand %zu is %s, and the body takes %s there", c->name, k,
+    return tct_infer_fail(c, "E0616", NULL, "%s: operand %zu is %s, and the body takes %s there", c->name, k,
                           tct_infer_type(c, tct_infer_operand(c, (uint32_t)k)),
                           tct_infer_type(c, body_input(c->n->attr.body, k)));
 }
@@ -48,17 +48,17 @@ static bool infer_scan(tct_infer *c) {
     if (!tct_infer_n_axes(c, 1) || !check_body(c)) return false;
     tct_axis along = n->attr.axes[0];
     if (n->attr.step != 1 && n->attr.step != -1)
-        return tct_infer_fail(c, "E0309", NULL, "scan runs with step 1 or -1, not %lld",
+        return tct_infer_fail(c, "E0616", NULL, "scan runs with step 1 or -1, not %lld",
                               (long long)n->attr.step);
     if (n->attr.i < 0 || n->attr.i > n->n_in || (size_t)n->attr.i > body->outputs.len)
-        return tct_infer_fail(c, "E0309", NULL,
+        return tct_infer_fail(c, "E0616", NULL,
                               "scan: %lld values are carried, with %u operands and %zu results",
                               (long long)n->attr.i, n->n_in, body->outputs.len);
     size_t carries = (size_t)n->attr.i;
     for (uint32_t k = 0; k < n->n_in; k++) {
         const tct_node *o = tct_infer_operand(c, k);
         if (k < carries && tct_node_has_axis(o, along))
-            return tct_infer_fail(c, "E0304", NULL,
+            return tct_infer_fail(c, "E0611", NULL,
                                   "scan: the initial value %u has the axis %s that the scan runs along", k,
                                   tct_axis_of(c->m, along)->name);
         if (!same_type(o, body_input(body, k), along)) return wrong_input(c, k);
@@ -66,7 +66,7 @@ static bool infer_scan(tct_infer *c) {
     for (size_t k = 0; k < body->outputs.len; k++) {
         const tct_node *result = body_output(body, k);
         if (k < carries && !same_type(result, body_input(body, k), UINT32_MAX))
-            return tct_infer_fail(c, "E0309", "a carried value keeps its type from step to step",
+            return tct_infer_fail(c, "E0616", "a carried value keeps its type from step to step",
                                   "scan: value %zu starts as %s and is %s after a step", k,
                                   tct_infer_type(c, body_input(body, k)), tct_infer_type(c, result));
         if (k < carries) continue;
@@ -86,7 +86,7 @@ static bool same_layout(const tct_node *a, const tct_node *b) {
 static bool infer_call(tct_infer *c, bool exact) {
     const tct_node *n = c->n;
     if (!check_body(c)) return false;
-    if (!n->attr.name) return tct_infer_fail(c, "E0309", NULL, "%s needs a name", c->name);
+    if (!n->attr.name) return tct_infer_fail(c, "E0616", NULL, "%s needs a name", c->name);
     for (uint32_t k = 0; k < n->n_in; k++) {
         const tct_node *o = tct_infer_operand(c, k), *i = body_input(n->attr.body, k);
         if (exact ? !same_layout(o, i) : !same_type(o, i, UINT32_MAX)) return wrong_input(c, k);
@@ -97,11 +97,11 @@ static bool infer_call(tct_infer *c, bool exact) {
 static bool infer_get(tct_infer *c) {
     const tct_node *n = c->n;
     if (!c->x->bundle)
-        return tct_infer_fail(c, "E0310", NULL, "get takes several results together, and this is %s",
+        return tct_infer_fail(c, "E0617", NULL, "get takes several results together, and this is %s",
                               tct_infer_type(c, c->x));
     uint32_t count = tct_ir_bundle_count(c->x);
     if (n->attr.i < 0 || n->attr.i >= count)
-        return tct_infer_fail(c, "E0310", NULL, "get: there is no result %lld among %u", (long long)n->attr.i,
+        return tct_infer_fail(c, "E0617", NULL, "get: there is no result %lld among %u", (long long)n->attr.i,
                               count);
     tct_ir_bundle_result(c->g, c->x, (uint32_t)n->attr.i, &c->dtype, c->axes, &c->n_axes);
     return true;

@@ -30,7 +30,7 @@ static bool sizes_do_not_fit(tct_infer *c, const char *help, const char *why) {
             tct_arena_printf(&c->d->arena, "%s%s%s", from, k ? ", " : "", tct_infer_axis(c, attr->axes[k]));
     for (int k = 0; c->d && k < attr->n_to; k++)
         to = tct_arena_printf(&c->d->arena, "%s%s%s", to, k ? ", " : "", tct_infer_axis(c, attr->to[k]));
-    return tct_infer_fail(c, "E0308", help, "%s from %s to %s: %s", c->name, from, to, why);
+    return tct_infer_fail(c, "E0615", help, "%s from %s to %s: %s", c->name, from, to, why);
 }
 
 static bool infer_rename(tct_infer *c) {
@@ -42,7 +42,7 @@ static bool infer_rename(tct_infer *c) {
 
 static bool infer_broadcast(tct_infer *c) {
     const tct_ir_attr *attr = &c->n->attr;
-    if (!attr->n_axes) return tct_infer_fail(c, "E0306", NULL, "%s takes at least one axis", c->name);
+    if (!attr->n_axes) return tct_infer_fail(c, "E0613", NULL, "%s takes at least one axis", c->name);
     for (int k = 0; k < attr->n_axes; k++)
         if (!tct_infer_add(c, attr->axes[k])) return false;
     return replace_axis(c, c->x, UINT32_MAX, NULL, 0);
@@ -75,7 +75,7 @@ static bool infer_concat(tct_infer *c) {
     const tct_node *n = c->n;
     const tct_ir_attr *attr = &n->attr;
     if (!n->n_in || n->n_in > TCT_IR_MAX_AXES)
-        return tct_infer_fail(c, "E0306", "concatenate in groups", "%s takes 1 to %d operands, not %u",
+        return tct_infer_fail(c, "E0613", "concatenate in groups", "%s takes 1 to %d operands, not %u",
                               c->name, TCT_IR_MAX_AXES, n->n_in);
     if (!tct_infer_n_axes(c, (int)n->n_in) || !tct_infer_n_to(c, 1)) return false;
     int64_t sum = 0;
@@ -118,7 +118,7 @@ static bool product_fits(tct_infer *c, tct_axis whole, const tct_axis *parts, in
 static bool infer_split(tct_infer *c) {
     const tct_ir_attr *attr = &c->n->attr;
     if (!tct_infer_n_axes(c, 1)) return false;
-    if (!attr->n_to) return tct_infer_fail(c, "E0306", NULL, "%s takes at least one new axis", c->name);
+    if (!attr->n_to) return tct_infer_fail(c, "E0613", NULL, "%s takes at least one new axis", c->name);
     return tct_infer_has(c, c->x, "the operand", attr->axes[0]) &&
            replace_axis(c, c->x, attr->axes[0], attr->to, attr->n_to) &&
            product_fits(c, attr->axes[0], attr->to, attr->n_to);
@@ -127,12 +127,12 @@ static bool infer_split(tct_infer *c) {
 // The new axis stands where the last of the merged ones stood.
 static bool infer_merge(tct_infer *c) {
     const tct_ir_attr *attr = &c->n->attr;
-    if (!attr->n_axes) return tct_infer_fail(c, "E0306", NULL, "%s takes at least one axis", c->name);
+    if (!attr->n_axes) return tct_infer_fail(c, "E0613", NULL, "%s takes at least one axis", c->name);
     if (!tct_infer_n_to(c, 1)) return false;
     for (int k = 0; k < attr->n_axes; k++) {
         if (!tct_infer_has(c, c->x, "the operand", attr->axes[k])) return false;
         if (tct_infer_find(attr->axes, k, attr->axes[k]) >= 0)
-            return tct_infer_fail(c, "E0304", "name every axis once", "%s: axis %s is named twice", c->name,
+            return tct_infer_fail(c, "E0611", "name every axis once", "%s: axis %s is named twice", c->name,
                                   tct_axis_of(c->m, attr->axes[k])->name);
     }
     int left = attr->n_axes;
@@ -158,7 +158,7 @@ static bool selected(tct_infer *c) {
         !tct_infer_has(c, c->x, "the first operand", attr->axes[0]))
         return false;
     if (tct_node_has_axis(c->y, attr->axes[0]))
-        return tct_infer_fail(c, "E0304", "rename the index's axis first, and back afterwards if need be",
+        return tct_infer_fail(c, "E0611", "rename the index's axis first, and back afterwards if need be",
                               "%s: the index is %s and has the selected axis %s itself", c->name,
                               tct_infer_type(c, c->y), tct_axis_of(c->m, attr->axes[0])->name);
     for (int k = 0; k < c->y->n_axes; k++)
@@ -177,7 +177,7 @@ static bool infer_store(tct_infer *c) {
         return tct_infer_fail(c, "E0301", NULL, "%s: base and update must have one dtype, and are %s and %s",
                               c->name, tct_infer_type(c, c->x), tct_infer_type(c, update));
     if (c->n->op == TCT_IR_SCATTER_ADD && c->x->dtype == TCT_BOOL)
-        return tct_infer_fail(c, "E0307", "convert it first: i32(x)", "%s takes numbers, and this is %s",
+        return tct_infer_fail(c, "E0614", "convert it first: i32(x)", "%s takes numbers, and this is %s",
                               c->name, tct_infer_type(c, c->x));
     for (int k = 0; k < c->n_axes; k++)
         if (!tct_infer_has(c, update, "the update", c->axes[k])) return false;

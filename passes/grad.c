@@ -114,7 +114,7 @@ tct_value tct_tape_divide(tct_tape *t, tct_value c, tct_value divisor) {
 
 static bool no_derivative(tct_tape *t, const tct_node *n) {
     const tct_ir_op_info *op = &tct_ir_ops[n->op];
-    tct_error(t->d, "E0322", n->span, "the loss depends on '%s', which has no derivative: %s", op->name,
+    tct_error(t->d, "E0622", n->span, "the loss depends on '%s', which has no derivative: %s", op->name,
               op->derivative);
     return false;
 }
@@ -148,7 +148,7 @@ static bool check_request(tct_diag *d, const tct_graph *g, uint32_t loss, const 
         tct_buf axes = {0};
         for (int k = 0; k < n->n_axes; k++)
             tct_buf_printf(&axes, "%s%s", k ? ", " : "", tct_axis_of(g->module, n->axes[k])->name);
-        tct_error(d, "E0320", n->span, "only a float scalar can be differentiated, and '%s' is %s%s%s%s",
+        tct_error(d, "E0620", n->span, "only a float scalar can be differentiated, and '%s' is %s%s%s%s",
                   g->outputs.data[loss].name, tct_dtype_name((tct_dtype)n->dtype), n->n_axes ? "[" : "",
                   n->n_axes ? axes.data : "", n->n_axes ? "]" : "");
         if (n->n_axes) tct_help(d, "reduce it first: mean(x, [%s])", axes.data);
@@ -159,7 +159,7 @@ static bool check_request(tct_diag *d, const tct_graph *g, uint32_t loss, const 
         assert(wrt[k] < g->inputs.len);
         const tct_node *in = tct_node_of(g, g->inputs.data[wrt[k]]);
         if (!tct_dtype_is_float((tct_dtype)in->dtype))
-            return tct_error(d, "E0321", in->span,
+            return tct_error(d, "E0621", in->span,
                              "no gradient to '%s': it is %s, and gradients are of floats", in->attr.name,
                              tct_dtype_name((tct_dtype)in->dtype));
     }

@@ -76,14 +76,27 @@ static void hand_on(const tct_graph *g, const tct_wants *mine, const tct_node *n
     }
 }
 
-// Where it is fixed anyway, the operands should stand in the node's own order.
-static void want_own_order(const tct_graph *g, const tct_node *n, tct_wants *mine) {
-    tct_want own = {.n = n->n_axes, .weight = (double)tct_node_elements(g, n)};
-    if (n->n_axes) memcpy(own.axes, n->axes, n->n_axes * sizeof *n->axes);
-    tct_layout_want(g->module, mine, &own);
-    if (!n->n_axes) return;
-    tct_want last = {.inner = true, .n = 1, .axes = {n->axes[n->n_axes - 1]}, .weight = own.weight};
-    tct_layout_want(g->module, mine, &last);
+static void want_order(const tct_graph *g, tct_wants *w, const tct_axis *axes, uint32_t n, double weight) {
+    if (!n) return;
+    tct_want own = {.n = (uint8_t)n, .weight = weight};
+    memcpy(own.axes, axes, n * sizeof *axes);
+    tct_layout_want(g->module, w, &own);
+    tct_want last = {.inner = true, .n = 1, .axes = {axes[n - 1]}, .weight = weight};
+    tct_layout_want(g->module, w, &last);
+}
+
+// A scan reads slices: the axis that it runs along first, then as the body sees it. Initial values keep their
+// order, which the final ones have.
+static void scan_wants(const tct_graph *g, const tct_node *n, tct_wants *all) {
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        const tct_node *x = tct_node_of(g, n->in[k]),
+                       *seen = tct_node_of(n->attr.body, n->attr.body->inputs.data[k]);
+        tct_axis order[TCT_IR_MAX_AXES];
+        uint32_t len = tct_axes_common(order, x->axes, x->n_axes, n->attr.axes, 1);
+        for (int a = 0; a < seen->n_axes; a++) order[len++] = seen->axes[a];
+        want_order(g, &all[n->in[k]], order, len, (double)tct_node_elements(g, x));
+        if (k < n->attr.i) all[n->in[k]].pinned = true;
+    }
 }
 
 static bool is_fixed(const tct_node *n) { return n->op == TCT_IR_INPUT || n->op == TCT_IR_GET; }
@@ -116,7 +129,7 @@ static void pin(tct_wants *all, tct_value v) { all[v].pinned = true; }
 static void node_wants(const tct_graph *g, tct_value v, tct_wants *all) {
     const tct_node *n = tct_node_of(g, v);
     tct_wants *mine = &all[v];
-    if (mine->pinned) want_own_order(g, n, mine);
+    if (mine->pinned) want_order(g, mine, n->axes, n->n_axes, (double)tct_node_elements(g, n));
     switch (n->op) {
     case TCT_IR_DOT:
         dot_wants(g, n, all);
@@ -148,6 +161,8 @@ static void node_wants(const tct_graph *g, tct_value v, tct_wants *all) {
         hand_on(g, mine, n, 0, &all[n->in[0]], 0, NULL, 0);
         return;
     case TCT_IR_SCAN:
+        scan_wants(g, n, all);
+        return;
     case TCT_IR_FOREIGN:
     case TCT_IR_FUSED:
         for (uint32_t k = 0; k < n->n_in; k++) pin(all, n->in[k]);

@@ -38,8 +38,8 @@ extern const char *const tct_passes_default;
 // in wrt (numbers of inputs) "grad.<input name>" = d outputs[loss] / d input, same dtype and axes order as
 // the input
 // ("grad.grad.<input name>" where the first name is taken: graphs can be differentiated again). Output
-// `loss` must be a float scalar (E0320), inputs in wrt floats (E0321); an operation on the way without a
-// derivative is E0322 with its span and the reason from the table.
+// `loss` must be a float scalar (E0620), inputs in wrt floats (E0621); an operation on the way without a
+// derivative is E0622 with its span and the reason from the table.
 tct_graph *tct_grad(tct_diag *d, const tct_graph *g, uint32_t loss, const uint32_t *wrt, uint32_t n_wrt);
 
 #endif

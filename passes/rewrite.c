@@ -47,10 +47,17 @@ void tct_rewrite_at(tct_rewrite *r, tct_value v) {
     r->to->pass = r->pass;
 }
 
-// The order of operand k's axes matters to node n.
+// The order of operand k's axes matters to node n. (A scan gives final values the order of initial ones.)
 static bool pins_operand(const tct_node *n, uint32_t k) {
-    bool with_body = n->op == TCT_IR_SCAN || n->op == TCT_IR_FOREIGN || n->op == TCT_IR_FUSED;
-    return with_body || (n->op == TCT_IR_PUT && k == 1);
+    switch (n->op) {
+    case TCT_IR_SCAN:
+        return k < n->attr.i;
+    case TCT_IR_FOREIGN:
+    case TCT_IR_FUSED:
+        return true;
+    default:
+        return n->op == TCT_IR_PUT && k == 1;
+    }
 }
 
 tct_value tct_rewrite_copy(tct_rewrite *r, tct_value v) {

@@ -40,7 +40,7 @@ typedef struct tct_tape {
 // Prepares a tape; map must hold the inputs of `from`. `inputs` and `outputs` as in tct_activity.
 void tct_tape_begin(tct_tape *t, const bool *inputs, const bool *outputs);
 void tct_tape_forward(tct_tape *t);  // copies all nodes but inputs
-bool tct_tape_backward(tct_tape *t); // false after reporting E0322
+bool tct_tape_backward(tct_tape *t); // false after reporting E0622
 void tct_tape_seed(tct_tape *t, tct_value from, tct_value cotangent);
 // Cotangent of node `from` (a tensor), zeros where it has none, with the axes in that node's order
 // (tct_in_order).

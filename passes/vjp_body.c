@@ -186,7 +186,7 @@ TCT_VJP(foreign) {
     const tct_graph *body = n->attr.body;
     const char *name = gradient_name(t->arena, n->attr.name);
     if (!name) {
-        tct_error(t->d, "E0322", n->span,
+        tct_error(t->d, "E0622", n->span,
                   "foreign function '%s' declares no gradient, and the loss depends on it",
                   n->attr.name ? n->attr.name : "");
         tct_help(t->d, "declare one with `gradient \"symbol\"`, or wrap its operands in stop_gradient");

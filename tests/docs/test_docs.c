@@ -33,7 +33,7 @@ static void check_program(const char *path, size_t line, const char *text, size_
     if (whole) {
         tct_package package = {0};
         if (tct_package_load_text(&d, &package, path, text, len, "std"))
-            tct_check(&d, &package, NULL, 0, false);
+            tct_check(&d, &package, NULL, 0, false, NULL);
         if (d.n_errors) show(path, line, &d);
         tct_package_free(&package);
         n->checked++;

@@ -186,7 +186,7 @@ static const refusal refusals[] = {
     {"E0603", X "return out = %0, out = %0 }", "graph g: two outputs are called out"},
     {"E0603", X "return a = %0 into 0, b = %0 into 0 }",
      "graph g: two outputs take over the memory of input 0"},
-    {"E0307", X "%1: i32 = const 3000000000", "const: 3000000000 is no i32"},
+    {"E0614", X "%1: i32 = const 3000000000", "const: 3000000000 is no i32"},
     {"E0302", X "%1: f32[B'1] = input #1 \"y\" %2: f32[B] = add %0, %1", "add: axis B is 4 here and 5 there"},
 };
 

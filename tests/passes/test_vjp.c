@@ -277,18 +277,18 @@ static void expect_error(const char *text, uint32_t wrt, const char *code, const
 
 static void test_errors(void **state) {
     (void)state;
-    expect_error("axis A = 2 graph g { %0: f32[A] = input #0 \"x\" return l = %0 }", 0, "E0320", "f32[A]");
-    expect_error("graph g { %0: i32 = input #0 \"x\" return l = %0 }", 0, "E0320", "i32");
-    expect_error("graph g { %0: f32 = input #0 \"x\" %1: i32 = input #1 \"n\" return l = %0 }", 1, "E0321",
+    expect_error("axis A = 2 graph g { %0: f32[A] = input #0 \"x\" return l = %0 }", 0, "E0620", "f32[A]");
+    expect_error("graph g { %0: i32 = input #0 \"x\" return l = %0 }", 0, "E0620", "i32");
+    expect_error("graph g { %0: f32 = input #0 \"x\" %1: i32 = input #1 \"n\" return l = %0 }", 1, "E0621",
                  "'n'");
     expect_error("graph g { %0: f64 = input #0 \"x\" %1: (f64) = foreign %0 #0 \"lib:f\" body { %0: f64 = "
                  "input #0 \"x\" "
                  "return y = %0 } %2: f64 = get %1 #0 return l = %2 }",
-                 0, "E0322", "lib:f");
+                 0, "E0622", "lib:f");
     expect_error(
         "graph g { %0: f64 = input #0 \"x\" %1: (f64) = fused %0 \"loop\" body { %0: f64 = input #0 \"x\" "
         "return y = %0 } %2: f64 = get %1 #0 return l = %2 }",
-        0, "E0322", "fused");
+        0, "E0622", "fused");
 }
 
 int main(void) {

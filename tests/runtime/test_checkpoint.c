@@ -264,6 +264,7 @@ static void killed_at_any_moment_it_can_be_resumed(void **state) {
     must(f->whole, -1, plain);
     tct_run_options o = plain;
     o.checkpoint_seconds = -1;
+    const char *manifest = tct_path_join(&f->arena, f->parts, "checkpoint/manifest.json");
     for (int round = 0; round < 12; round++) {
         pid_t child = fork();
         assert_true(child >= 0);
@@ -275,8 +276,9 @@ static void killed_at_any_moment_it_can_be_resumed(void **state) {
             bool ok = go(f->parts, -1, again, &d);
             _exit(ok ? 0 : 1);
         }
-        // The first round has time to leave a checkpoint, later ones are killed within their saving.
-        usleep(round == 0 ? 60000 : 3000 + (useconds_t)round * 4100);
+        // The first round leaves a checkpoint, later ones are killed while they load, run and save.
+        for (int wait = 0; round == 0 && wait < 10000 && access(manifest, F_OK) != 0; wait++) usleep(1000);
+        usleep(round == 0 ? 0 : 3000 + (useconds_t)round * 4100);
         kill(child, SIGKILL);
         int status;
         waitpid(child, &status, 0);
