@@ -1,5 +1,5 @@
-// libFuzzer target of the elaborator: any program is safe to check. Run it in the root of the repository, which holds
-// the library.
+// libFuzzer target of the elaborator: any program is safe to check. Run it in the root of the repository,
+// which holds the library.
 #include "frontend/elab.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
