@@ -99,7 +99,51 @@ static void let(tct_elab *e, const tct_stmt *s) {
     tct_elab_bind_names(e, s, v);
 }
 
+// model.parameter = tensor: a graph whose result goes where the parameter is. Axes that the value lacks are
+// filled.
+static void assign_parameter(tct_elab *e, const tct_stmt *s, const tct_val *param) {
+    stage_run *run = TCT_NEW(&e->arena, stage_run);
+    tct_builder *outer = e->builder, *b = tct_stage_graph_begin(e, run, s->span);
+    tct_val *v = tct_elab_expr(e, s->value);
+    tct_value x =
+        v->kind == V_ERROR ? TCT_NO_VALUE : tct_elab_operand(e, v, param->dtype, s->value->span);
+    if (x != TCT_NO_VALUE) {
+        const tct_node n = *tct_node_of(b->graph, x);
+        bool fits = n.dtype == param->dtype;
+        for (uint32_t i = 0; i < n.n_axes; i++) {
+            uint32_t k = 0;
+            while (k < param->n_param_axes && param->param_axes[k] != n.axes[i]) k++;
+            fits = fits && k < param->n_param_axes;
+        }
+        if (fits) {
+            tct_bind *out = TCT_NEW(&e->arena, tct_bind);
+            *out = (tct_bind){.kind = TCT_BIND_PARAM, .reg = param->reg, .index = (uint32_t)param->i};
+            x = tct_ir_broadcast(b->graph, x, param->param_axes, param->n_param_axes);
+            tct_ir_attr attr = {.dtype = param->dtype};
+            x = tct_ir_emit(b->graph, NULL, TCT_IR_CAST, &x, 1, &attr); // in the parameter's own order
+            for (uint32_t i = 0; i < param->n_param_axes; i++)
+                b->graph->nodes.data[x].axes[i] = param->param_axes[i];
+            tct_ir_output(b->graph, "y", x, -1);
+            tct_stage_graph_run(e, b->graph, run, out, s->span);
+        } else {
+            tct_elab_error(e, "E0502", s->span, "the parameter is %s, the value %s",
+                           tct_val_describe(e, param), tct_val_describe(e, v));
+        }
+    }
+    tct_scope_pop(e);
+    TCT_VEC_FREE(&b->imports);
+    e->builder = outer;
+}
+
 static void assign(tct_elab *e, const tct_stmt *s) {
+    if (s->target->kind == TCT_EXPR_FIELD) {
+        tct_val *target = tct_stage_value(e, s->target);
+        if (target->kind == V_ERROR) return;
+        if (target->kind == V_PARAM) {
+            assign_parameter(e, s, target);
+            return;
+        }
+    }
     tct_val *v = tct_stage_value(e, s->value);
     tct_val **place = tct_elab_place(e, s->target);
     if (place) store(e, *place, v, s->span);

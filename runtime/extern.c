@@ -1,26 +1,14 @@
 #include "runtime/extern.h"
 
+#include "runtime/library.h"
 #include "runtime/utf8.h"
 
-#include <dlfcn.h>
 #include <ffi.h>
 #include <stdlib.h>
 
 bool tct_extern_resolve(tct_diag *d, tct_extern *e) {
-    const char *path = e->library && *e->library ? e->library : NULL;
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        tct_error(d, "E0850", TCT_NO_SPAN, "the library of '%s' cannot be opened: looked for %s (%s)",
-                  e->name, path ? path : "the program itself", dlerror());
-        tct_help(d, "build it with `cc -shared -fPIC -o %s …` and name it after `from`",
-                 path ? path : "libname.so");
-        return false;
-    }
-    e->fn = dlsym(library, e->symbol);
-    if (e->fn) return true;
-    tct_error(d, "E0850", TCT_NO_SPAN, "%s has no function '%s'", path ? path : "this program", e->symbol);
-    tct_help(d, "`nm -D` lists what a library exports; functions of C++ need extern \"C\"");
-    return false;
+    e->fn = tct_library_symbol(d, e->library, e->symbol);
+    return e->fn != NULL;
 }
 
 // One C argument or result.

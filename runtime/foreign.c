@@ -1,27 +1,14 @@
 // Foreign C functions: finding and calling them.
 #include "runtime/foreign.h"
 
-#include <dlfcn.h>
+#include "runtime/library.h"
+
 #include <ffi.h>
 
 bool tct_foreign_resolve(tct_diag *d, tct_plan_foreign *f) {
-    const char *path = f->library && *f->library ? f->library : NULL;
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        tct_error(d, "E0850", TCT_NO_SPAN, "the library of the foreign function '%s' cannot be opened: %s",
-                  f->symbol, dlerror());
-        tct_help(d, "build it as a shared library (cc -shared -fPIC) and give its path");
-        return false;
-    }
-    f->fn = dlsym(library, f->symbol);
-    if (!f->fn) {
-        tct_error(d, "E0850", TCT_NO_SPAN, "%s has no function '%s'", path ? path : "this program",
-                  f->symbol);
-        tct_help(d, "`nm -D` lists what a library exports; functions of C++ need extern \"C\"");
-        return false;
-    }
-    f->call = tct_foreign_call;
-    return true;
+    f->fn = tct_library_symbol(d, f->library, f->symbol);
+    f->call = f->fn ? tct_foreign_call : NULL;
+    return f->fn != NULL;
 }
 
 bool tct_foreign_call(tct_diag *d, const tct_plan_foreign *f, void *const *operands) {
