@@ -15,7 +15,7 @@ typedef enum gemm_kernel_kind {
 typedef struct gemm_kernel {
     gemm_kernel_kind kind;
     tct_dtype dtype;
-    unsigned rows;    // MICRO, DOTS: of C; COPY, TURN: the panel's width
+    unsigned rows;    // MICRO, DOTS: of C; TURN: those turned together
     unsigned columns; // MICRO: vectors; DOTS: rows of B at once
     bool edge;        // MICRO: the last vector is masked
     bool by_row;      // MICRO: A is contiguous in k, not in m

@@ -10,8 +10,7 @@ enum { P_OUT, P_OUT_STRIDE, P_IN, P_STRIDE, P_W, P_K };
 typedef struct pack {
     gemm_code g;
     const tct_target *target;
-    unsigned width;
-    bool masked; // the panel may be narrower than `width`
+    unsigned rows; // that are packed together
 } pack;
 
 static LLVMValueRef param(const pack *p, unsigned i) { return LLVMGetParam(p->g.function, i); }
@@ -33,54 +32,89 @@ static LLVMValueRef zip(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, bool
     return LLVMBuildShuffleVector(g->b, x, y, LLVMConstVector(lane, g->lanes), "");
 }
 
-// The first n lanes of x to `at`, of which the panel has `left` (an i64) when it is masked.
-static void put(const pack *p, LLVMValueRef x, unsigned n, LLVMValueRef at, LLVMValueRef left) {
-    const gemm_code *g = &p->g;
-    if (p->masked)
-        tct_llvm_masked_store(g->b, x, at, g->bytes,
-                              tct_llvm_prefix_mask(g->b, left, LLVMGetVectorSize(LLVMTypeOf(x))));
-    else if (n < LLVMGetVectorSize(LLVMTypeOf(x)) && p->target->has_masks)
-        tct_llvm_masked_store(g->b, x, at, g->bytes,
-                              tct_llvm_prefix_mask(g->b, gemm_index(g, n), LLVMGetVectorSize(LLVMTypeOf(x))));
-    else
-        tct_llvm_store(g->b, part(g, x, 0, n), at, g->bytes);
-}
+// A counting loop, open between its begin and end; up to three pointers advance with it.
+typedef struct counted {
+    LLVMBasicBlockRef head, after;
+    LLVMValueRef at, phi[3], step[3];
+    unsigned n;
+    int64_t by;
+} counted;
 
-// One step of k of a panel whose own axis is contiguous.
-static void copy_step(const pack *p, LLVMValueRef in, LLVMValueRef out) {
-    const gemm_code *g = &p->g;
-    for (unsigned from = 0; from < p->width; from += g->lanes) {
-        LLVMValueRef at = gemm_at(g, in, gemm_index(g, from)), to = gemm_at(g, out, gemm_index(g, from));
-        LLVMValueRef left = LLVMBuildSub(g->b, param(p, P_W), gemm_index(g, from), "");
-        unsigned n = p->width - from < g->lanes ? p->width - from : g->lanes;
-        if (p->masked || n < g->lanes) {
-            LLVMValueRef mask = tct_llvm_prefix_mask(g->b, p->masked ? left : gemm_index(g, n), g->lanes);
-            LLVMValueRef x =
-                tct_llvm_masked_load(g->b, g->vector, at, g->bytes, mask, LLVMConstNull(g->vector));
-            tct_llvm_masked_store(g->b, x, to, g->bytes, mask);
-        } else {
-            tct_llvm_store(g->b, tct_llvm_load(g->b, g->vector, at, g->bytes), to, g->bytes);
-        }
+// for (at = 0; at + by <= end; at += by), pointer[i] advancing by step[i] elements a turn.
+static counted begin_loop(const gemm_code *g, LLVMValueRef end, int64_t by, LLVMValueRef *pointer,
+                          LLVMValueRef *step, unsigned n) {
+    counted l = {.head = gemm_block(g), .after = NULL, .n = n, .by = by};
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), body = gemm_block(g);
+    l.after = gemm_block(g);
+    LLVMBuildBr(g->b, l.head);
+    LLVMPositionBuilderAtEnd(g->b, l.head);
+    l.at = LLVMBuildPhi(g->b, g->i64, "");
+    LLVMAddIncoming(l.at, (LLVMValueRef[]){gemm_index(g, 0)}, &before, 1);
+    for (unsigned i = 0; i < n; i++) {
+        l.phi[i] = LLVMBuildPhi(g->b, LLVMTypeOf(pointer[i]), "");
+        LLVMAddIncoming(l.phi[i], &pointer[i], &before, 1);
+        l.step[i] = step[i];
     }
+    LLVMValueRef next = LLVMBuildAdd(g->b, l.at, gemm_index(g, by), "");
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLE, next, end, ""), body, l.after);
+    LLVMPositionBuilderAtEnd(g->b, body);
+    return l;
 }
 
-// `lanes` steps of k of up to `lanes` rows from `first` on; rows that the panel lacks read its last one
-// again.
-static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, unsigned first) {
+// Leaves the builder after the loop, where `at` and `phi` have their last values.
+static void end_loop(const gemm_code *g, const counted *l) {
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(g->b);
+    LLVMValueRef next = LLVMBuildAdd(g->b, l->at, gemm_index(g, l->by), "");
+    LLVMAddIncoming(l->at, &next, &from, 1);
+    for (unsigned i = 0; i < l->n; i++) {
+        LLVMValueRef moved = gemm_at(g, l->phi[i], l->step[i]);
+        LLVMAddIncoming(l->phi[i], &moved, &from, 1);
+    }
+    LLVMBuildBr(g->b, l->head);
+    LLVMPositionBuilderAtEnd(g->b, l->after);
+}
+
+// Steps of k one by one: whole vectors of the panel's axis, then what is left of it under a mask.
+static void emit_copy(const pack *p) {
     const gemm_code *g = &p->g;
-    unsigned rows = p->width - first < g->lanes ? p->width - first : g->lanes, padded = 1;
-    while (padded < rows) padded *= 2;
+    LLVMValueRef w = param(p, P_W);
+    LLVMValueRef rest = LLVMBuildSRem(g->b, w, gemm_index(g, g->lanes), "");
+    LLVMValueRef mask = tct_llvm_prefix_mask(g->b, rest, g->lanes);
+    LLVMValueRef some = LLVMBuildICmp(g->b, LLVMIntNE, rest, gemm_index(g, 0), "");
+    LLVMValueRef pointer[] = {param(p, P_IN), param(p, P_OUT)},
+                 step[] = {param(p, P_STRIDE), param(p, P_OUT_STRIDE)};
+    counted k = begin_loop(g, param(p, P_K), 1, pointer, step, 2);
+    LLVMValueRef lanes[] = {gemm_index(g, g->lanes), gemm_index(g, g->lanes)};
+    counted i = begin_loop(g, w, g->lanes, k.phi, lanes, 2);
+    tct_llvm_store(g->b, tct_llvm_load(g->b, g->vector, i.phi[0], g->bytes), i.phi[1], g->bytes);
+    end_loop(g, &i);
+    LLVMBasicBlockRef tail = gemm_block(g), next = gemm_block(g);
+    LLVMBuildCondBr(g->b, some, tail, next);
+    LLVMPositionBuilderAtEnd(g->b, tail);
+    LLVMValueRef x =
+        tct_llvm_masked_load(g->b, g->vector, i.phi[0], g->bytes, mask, LLVMConstNull(g->vector));
+    tct_llvm_masked_store(g->b, x, i.phi[1], g->bytes, mask);
+    LLVMBuildBr(g->b, next);
+    LLVMPositionBuilderAtEnd(g->b, next);
+    end_loop(g, &k);
+}
+
+// `lanes` steps of k of `rows` rows from `first` on, to out. When `limited`, rows from the panel's end on
+// read its last one again and are not written.
+static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValueRef first, bool limited) {
+    const gemm_code *g = &p->g;
+    unsigned padded = 1;
+    while (padded < p->rows) padded *= 2;
     LLVMValueRef x[MAX_LANES], y[MAX_LANES];
     for (unsigned i = 0; i < padded; i++) {
-        if (i >= rows) {
-            x[i] = x[rows - 1];
+        if (i >= p->rows) {
+            x[i] = x[p->rows - 1];
             continue;
         }
-        LLVMValueRef row = gemm_index(g, first + i),
-                     last = LLVMBuildSub(g->b, param(p, P_W), gemm_index(g, 1), "");
+        LLVMValueRef row = LLVMBuildAdd(g->b, first, gemm_index(g, i), "");
+        LLVMValueRef bounds[] = {row, LLVMBuildSub(g->b, param(p, P_W), gemm_index(g, 1), "")};
         LLVMTypeRef i64 = g->i64;
-        LLVMValueRef bounds[] = {row, last};
-        if (p->masked) row = tct_llvm_intrinsic(g->b, "llvm.smin", &i64, 1, bounds, 2);
+        if (limited) row = tct_llvm_intrinsic(g->b, "llvm.smin", &i64, 1, bounds, 2);
         row = LLVMBuildMul(g->b, row, param(p, P_STRIDE), "");
         x[i] = tct_llvm_load(g->b, g->vector, gemm_at(g, in, row), g->bytes);
     }
@@ -94,58 +128,50 @@ static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, unsigned
         for (unsigned i = 0; i < padded; i++) x[i] = y[i];
     }
     unsigned steps_a_vector = g->lanes / padded;
-    LLVMValueRef left = LLVMBuildSub(g->b, param(p, P_W), gemm_index(g, first), "");
+    LLVMValueRef left = limited ? LLVMBuildSub(g->b, param(p, P_W), first, "") : gemm_index(g, p->rows);
+    LLVMValueRef mask = tct_llvm_prefix_mask(g->b, left, padded);
+    bool masked = limited || (p->rows < padded && p->target->has_masks);
     for (unsigned step = 0; step < g->lanes; step++) {
-        LLVMValueRef row = gemm_at(g, out, gemm_scaled(g, param(p, P_OUT_STRIDE), step));
+        LLVMValueRef at = gemm_at(g, gemm_at(g, out, gemm_scaled(g, param(p, P_OUT_STRIDE), step)), first);
         LLVMValueRef v = x[step / steps_a_vector];
         if (steps_a_vector > 1) v = part(g, v, step % steps_a_vector * padded, padded);
-        put(p, v, rows, gemm_at(g, row, gemm_index(g, first)), left);
+        if (masked)
+            tct_llvm_masked_store(g->b, v, at, g->bytes, mask);
+        else
+            tct_llvm_store(g->b, p->rows < padded ? part(g, v, 0, p->rows) : v, at, g->bytes);
     }
 }
 
-// A loop over k, `steps` at a time, as far as whole ones go.
-static void emit_loop(const pack *p, unsigned steps, bool turn) {
+static void turn_group(const pack *p, LLVMValueRef first, bool limited) {
     const gemm_code *g = &p->g;
-    LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
-                      after = gemm_block(g);
-    LLVMBuildBr(g->b, head);
-    LLVMPositionBuilderAtEnd(g->b, head);
-    LLVMTypeRef pointer = LLVMTypeOf(param(p, P_IN));
-    LLVMValueRef in = LLVMBuildPhi(g->b, pointer, ""), out = LLVMBuildPhi(g->b, pointer, ""),
-                 left = LLVMBuildPhi(g->b, g->i64, "");
-    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSGE, left, gemm_index(g, steps), ""), body, after);
-    LLVMPositionBuilderAtEnd(g->b, body);
-    if (turn)
-        for (unsigned first = 0; first < p->width; first += g->lanes) turn_rows(p, in, out, first);
-    else
-        copy_step(p, in, out);
-    LLVMValueRef next_in = gemm_at(g, in, turn ? gemm_index(g, steps) : param(p, P_STRIDE));
-    LLVMValueRef next_out = gemm_at(g, out, gemm_scaled(g, param(p, P_OUT_STRIDE), steps));
-    LLVMValueRef next_left = LLVMBuildSub(g->b, left, gemm_index(g, steps), "");
-    LLVMBuildBr(g->b, head);
-    LLVMBasicBlockRef from[] = {before, body};
-    LLVMAddIncoming(in, (LLVMValueRef[]){param(p, P_IN), next_in}, from, 2);
-    LLVMAddIncoming(out, (LLVMValueRef[]){param(p, P_OUT), next_out}, from, 2);
-    LLVMAddIncoming(left, (LLVMValueRef[]){param(p, P_K), next_left}, from, 2);
-    LLVMPositionBuilderAtEnd(g->b, after);
+    LLVMValueRef lanes = gemm_index(g, g->lanes), pointer[] = {param(p, P_IN), param(p, P_OUT)};
+    LLVMValueRef step[] = {lanes, gemm_scaled(g, param(p, P_OUT_STRIDE), g->lanes)};
+    counted k = begin_loop(g, param(p, P_K), g->lanes, pointer, step, 2);
+    turn_rows(p, k.phi[0], k.phi[1], first, limited);
+    end_loop(g, &k);
+}
+
+// Groups of rows one after the other, each along all of k.
+static void emit_turn(const pack *p) {
+    const gemm_code *g = &p->g;
+    counted group = begin_loop(g, param(p, P_W), p->rows, NULL, NULL, 0);
+    turn_group(p, group.at, false);
+    end_loop(g, &group);
+    LLVMBasicBlockRef rest = gemm_block(g), done = gemm_block(g);
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, group.at, param(p, P_W), ""), rest, done);
+    LLVMPositionBuilderAtEnd(g->b, rest);
+    turn_group(p, group.at, true);
+    LLVMBuildBr(g->b, done);
+    LLVMPositionBuilderAtEnd(g->b, done);
 }
 
 void gemm_emit_pack(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                     const tct_target *target) {
-    pack p = {
-        .g = gemm_begin(module, target, k->dtype, symbol, "pipiii"), .target = target, .width = k->rows};
-    gemm_code *g = &p.g;
-    assert(g->lanes <= MAX_LANES);
-    bool turn = k->kind == GEMM_TURN;
-    LLVMBasicBlockRef whole = gemm_block(g), narrow = gemm_block(g), done = gemm_block(g);
-    LLVMValueRef full = LLVMBuildICmp(g->b, LLVMIntEQ, param(&p, P_W), gemm_index(g, p.width), "");
-    LLVMBuildCondBr(g->b, full, whole, narrow);
-    for (int i = 0; i < 2; i++) {
-        LLVMPositionBuilderAtEnd(g->b, i ? narrow : whole);
-        p.masked = i;
-        emit_loop(&p, turn ? g->lanes : 1, turn);
-        LLVMBuildBr(g->b, done);
-    }
-    LLVMPositionBuilderAtEnd(g->b, done);
-    gemm_end(g);
+    pack p = {.g = gemm_begin(module, target, k->dtype, symbol, "pipiii"), .target = target, .rows = k->rows};
+    assert(p.g.lanes <= MAX_LANES && p.rows <= p.g.lanes);
+    if (k->kind == GEMM_TURN)
+        emit_turn(&p);
+    else
+        emit_copy(&p);
+    gemm_end(&p.g);
 }

@@ -303,10 +303,10 @@ static void list_kernels(planner *p) {
     }
     for (int i = 0; i < 2 && g->k > 0; i++) {
         int64_t feed = i ? g->feed_b : g->feed_a, width = i ? g->nr : g->mr;
-        if (feed == TCT_GEMM_COPIED || feed == TCT_GEMM_TURNED)
-            add_kernel(p, i ? TCT_GEMM_PACK_B : TCT_GEMM_PACK_A,
-                       (gemm_kernel){.kind = feed == TCT_GEMM_TURNED ? GEMM_TURN : GEMM_COPY,
-                                     .rows = (unsigned)width});
+        if (feed != TCT_GEMM_COPIED && feed != TCT_GEMM_TURNED) continue;
+        gemm_kernel k = {.kind = feed == TCT_GEMM_TURNED ? GEMM_TURN : GEMM_COPY, .rows = (unsigned)p->lanes};
+        if (feed == TCT_GEMM_TURNED && width < p->lanes) k.rows = (unsigned)width;
+        add_kernel(p, i ? TCT_GEMM_PACK_B : TCT_GEMM_PACK_A, k);
     }
     if (p->problem->epilogue) g->slot[TCT_GEMM_TILE] = p->out->n_kernels;
 }
