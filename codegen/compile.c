@@ -12,10 +12,10 @@
 typedef struct kernel {
     const char *symbol;
     tct_unit unit;
-    tct_loop *loop;    // NULL: a kernel of products
+    tct_loop *loop; // NULL: a kernel of products
     uint64_t hash;
     const char *text;
-    void *fn;          // NULL until it is compiled
+    void *fn; // NULL until it is compiled
     bool compiled;
 } kernel;
 
@@ -26,11 +26,9 @@ struct tct_kernel_set {
     uint32_t hits;
 };
 
-// What belongs to a plan for dumping.
 typedef struct planned {
     tct_plan *plan;
     bool resolved;
-    const char *text; // of its kernels, NULL: not kept
 } planned;
 
 struct tct_compiler {
@@ -171,8 +169,9 @@ static bool compile_new_kernels(tct_diag *d, tct_compiler *c) {
         TCT_PUSH(&fresh, x);
     }
     tct_objects objects = {0};
-    bool ok = units.len == 0 || (tct_units_compile(d, &c->target, units.data, units.len, c->threads, &objects) &&
-                                 tct_jit_add(d, c->jit, &objects));
+    bool ok =
+        units.len == 0 || (tct_units_compile(d, &c->target, units.data, units.len, c->threads, &objects) &&
+                           tct_jit_add(d, c->jit, &objects));
     for (size_t k = 0; k < fresh.len && ok; k++) {
         fresh.data[k]->fn = tct_jit_lookup(d, c->jit, fresh.data[k]->symbol);
         fresh.data[k]->compiled = ok = fresh.data[k]->fn != NULL;
@@ -183,7 +182,8 @@ static bool compile_new_kernels(tct_diag *d, tct_compiler *c) {
 }
 
 static void resolve(tct_compiler *c, tct_plan *plan) {
-    for (uint32_t k = 0; k < plan->n_kernels; k++) plan->kernels[k].fn = kernel_by_symbol(&c->set, plan->kernels[k].symbol)->fn;
+    for (uint32_t k = 0; k < plan->n_kernels; k++)
+        plan->kernels[k].fn = kernel_by_symbol(&c->set, plan->kernels[k].symbol)->fn;
     for (uint32_t k = 0; k < plan->n_scans; k++) resolve(c, (tct_plan *)plan->scans[k].body);
 }
 
@@ -214,16 +214,14 @@ tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tc
     g = tct_pass_fuse(g);
     double planning = now();
     c->stats.pass_seconds += planning - start;
-    tct_buf text = {0};
-    tct_plan *plan = tct_plan_make(d, &c->arena, g, &c->target, &c->set, o->keep_text ? &text : NULL);
+    tct_plan *plan = tct_plan_make(d, &c->arena, g, &c->target, &c->set);
     c->stats.plan_seconds += now() - planning;
     if (plan) {
-        planned p = {plan, false, o->keep_text ? tct_arena_strdup(&c->arena, text.data ? text.data : "") : NULL};
+        planned p = {plan, false};
         TCT_PUSH(&c->plans, p);
         c->stats.graphs++;
         c->stats.steps += steps_of(plan);
     }
-    tct_buf_free(&text);
     if (!plan || o->defer) return plan;
     return tct_compiler_finish(d, c) ? plan : NULL;
 }
@@ -237,18 +235,26 @@ tct_compile_stats tct_compiler_stats(const tct_compiler *c) {
 
 // --- Dumps ---
 
-static void dump_units(const tct_compiler *c, const tct_plan *plan, tct_text_stage stage, bool *seen, tct_buf *out) {
+static void dump_kernel(const tct_compiler *c, const kernel *k, tct_dump_stage stage, tct_buf *out) {
+    if (stage == TCT_DUMP_KERNEL) {
+        tct_buf_printf(out, "%s%s%s\n", k->symbol, k->loop ? ":\n" : "", k->loop ? k->text : "");
+        return;
+    }
+    tct_diag d = {0};
+    tct_unit_text(&d, &c->target, &k->unit, stage == TCT_DUMP_LLVM ? TCT_TEXT_LLVM : TCT_TEXT_ASM, out);
+    tct_diag_free(&d);
+}
+
+static void dump_kernels(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage, bool *seen,
+                         tct_buf *out) {
     for (uint32_t k = 0; k < plan->n_kernels; k++) {
         for (size_t j = 0; j < c->set.kernels.len; j++) {
-            const kernel *x = c->set.kernels.data[j];
-            if (x->symbol != plan->kernels[k].symbol || seen[j]) continue;
+            if (c->set.kernels.data[j]->symbol != plan->kernels[k].symbol || seen[j]) continue;
             seen[j] = true;
-            tct_diag d = {0};
-            tct_unit_text(&d, &c->target, &x->unit, stage, out);
-            tct_diag_free(&d);
+            dump_kernel(c, c->set.kernels.data[j], stage, out);
         }
     }
-    for (uint32_t k = 0; k < plan->n_scans; k++) dump_units(c, plan->scans[k].body, stage, seen, out);
+    for (uint32_t k = 0; k < plan->n_scans; k++) dump_kernels(c, plan->scans[k].body, stage, seen, out);
 }
 
 void tct_compiler_dump(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage, tct_buf *out) {
@@ -256,12 +262,7 @@ void tct_compiler_dump(const tct_compiler *c, const tct_plan *plan, tct_dump_sta
         tct_plan_print(plan, out);
         return;
     }
-    if (stage == TCT_DUMP_KERNEL) {
-        for (size_t k = 0; k < c->plans.len; k++)
-            if (c->plans.data[k].plan == plan && c->plans.data[k].text) tct_buf_puts(out, c->plans.data[k].text);
-        return;
-    }
     bool *seen = tct_alloc(c->set.kernels.len + 1);
-    dump_units(c, plan, stage == TCT_DUMP_LLVM ? TCT_TEXT_LLVM : TCT_TEXT_ASM, seen, out);
+    dump_kernels(c, plan, stage, seen, out);
     tct_heap_free(seen);
 }

@@ -12,10 +12,9 @@
 typedef struct tct_compiler tct_compiler;
 
 typedef struct tct_compile_options {
-    const char
-        *passes; // as for tct_passes_run; NULL: "default". Graphs without fused groups are fused in any case
-    bool defer;  // no machine code yet: tct_compiler_finish makes that of all deferred plans, in parallel
-    bool keep_text;              // keep what tct_compiler_dump prints
+    const char *passes; // as for tct_passes_run; NULL: "default". Fusion follows in any case
+    bool defer;     // no machine code yet: tct_compiler_finish makes that of all deferred plans, in parallel
+    bool keep_text; // keep what tct_compiler_dump prints
     const tct_pass_trace *trace; // may be NULL
 } tct_compile_options;
 
@@ -25,14 +24,15 @@ typedef struct tct_compile_stats { // sums since tct_compiler_new
     uint32_t kernels, kernel_hits; // distinct kernels generated; uses that an equal kernel served
 } tct_compile_stats;
 
-// `isa`: "baseline", "avx2", "avx512" or NULL for the best that this machine has. `threads`: how many kernels
-// are compiled at once, 0: as many as there are cores. NULL after reporting.
+// `isa`: a name of runtime/isa.h ("base", "avx2", "avx512", "avx512bf16") or NULL for the best that this
+// machine has. `threads`: how many kernels are compiled at once, 0: as many as there are cores. NULL after
+// reporting.
 tct_compiler *tct_compiler_new(tct_diag *d, const char *isa, int threads);
 void tct_compiler_free(tct_compiler *c); // and every plan made with it
 
 // The plan of g, whose sizes are all known. The plan keeps nothing of g or its module. `o` may be NULL: all
-// zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (an unknown pass, a size
-// that isn't known: E0843, code that LLVM refuses: E0841).
+// zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (an unknown pass, a
+// size that isn't known: E0843, code that LLVM refuses: E0841).
 tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o);
 // Machine code for all deferred plans. Without it they must not be run.
 bool tct_compiler_finish(tct_diag *d, tct_compiler *c);

@@ -1,10 +1,11 @@
 // Kernel IR of a loop kernel: what is computed for every point of a domain of axes, and how the loops run.
 //
-// A domain is a list of axes, some of them reduced. Values are scalars of one point: numbers, or indices (i64) made of
-// the axes' counters. Every reduction runs over all reduced axes; what needs its result runs over them again, in a
-// later pass. One of the axes is cut into lanes: a reduced one (a row kernel: rows are reduced along the vector), or one
-// that stays (a column kernel: every lane is a result of its own). codegen/lower.h makes a kernel from a graph,
-// tct_loop_schedule decides about the loops, tct_loop_emit writes it as LLVM IR.
+// A domain is a list of axes, some of them reduced. Values are scalars of one point: numbers, or indices
+// (i64) made of the axes' counters. Every reduction runs over all reduced axes; what needs its result runs
+// over them again, in a later pass. One of the axes is cut into lanes: a reduced one (a row kernel: rows are
+// reduced along the vector), or one that stays (a column kernel: every lane is a result of its own).
+// codegen/lower.h makes a kernel from a graph, tct_loop_schedule decides about the loops, tct_loop_emit
+// writes it as LLVM IR.
 #ifndef TCT_CODEGEN_LOOP_H
 #define TCT_CODEGEN_LOOP_H
 
@@ -28,7 +29,8 @@ typedef enum tct_loop_kind {
     TCT_LOOP_LOAD,   // dtype: buffer i at element in[0]; with in[1]: 0 where that is false
     TCT_LOOP_OP,     // dtype: the elementwise operation `op`
     TCT_LOOP_RANDOM, // f32: stream i of key in[0] at counter in[1]
-    TCT_LOOP_REDUCE, // dtype: the reduction `op` of in[0] over all reduced axes; argmax: in[1] is the position
+    TCT_LOOP_REDUCE, // dtype: the reduction `op` of in[0] over all reduced axes; argmax: in[1] is the
+                     // position
 } tct_loop_kind;
 
 typedef struct tct_loop_value {
@@ -40,9 +42,9 @@ typedef struct tct_loop_value {
     int64_t i;
     double f;
     // From tct_loop_schedule:
-    uint32_t axes;   // set of axes along which it varies
-    uint8_t stage;   // passes that must be over before it can be computed
-    bool kept;       // computed in pass `first`, read from scratch memory in later ones
+    uint32_t axes; // set of axes along which it varies
+    uint8_t stage; // passes that must be over before it can be computed
+    bool kept;     // computed in pass `first`, read from scratch memory in later ones
     uint8_t first;
     uint64_t offset; // of what is kept, in scratch memory
 } tct_loop_value;
@@ -66,14 +68,15 @@ typedef struct tct_loop_axis {
 typedef struct tct_loop {
     tct_arena *arena;
     uint32_t n_axes;
-    tct_loop_axis axes[TCT_LOOP_MAX_AXES]; // kept ones, then reduced ones; each outermost first once scheduled
+    tct_loop_axis
+        axes[TCT_LOOP_MAX_AXES]; // kept ones, then reduced ones; each outermost first once scheduled
     tct_loop_value *values;
     uint32_t n_values, cap_values;
     tct_loop_store *stores;
     uint32_t n_stores, cap_stores;
     uint32_t n_bufs;
     uint8_t *buf_dtype;
-    bool ordered; // the reduced axes must run in the order given (scatter)
+    bool ordered;                // the reduced axes must run in the order given (scatter)
     uint32_t *table, table_size; // values by content
     // From tct_loop_schedule:
     uint32_t n_kept; // axes[0 .. n_kept) are not reduced
@@ -102,9 +105,11 @@ void tct_loop_store_to(tct_loop *l, uint32_t buf, tct_lv offset, tct_lv value, t
 // An axis that is taken apart somewhere (x / k, x % k) and would be better two: true and which, where.
 bool tct_loop_wants_split(const tct_loop *l, uint32_t *axis, int64_t *inner);
 
-// Decides order of loops, lanes, passes and scratch memory. Neighbouring axes that run through memory as one become one.
+// Decides order of loops, lanes, passes and scratch memory. Neighbouring axes that run through memory as one
+// become one.
 void tct_loop_schedule(tct_loop *l);
-// Items of work: every item is one point of the kept axes (row kernels) or one block of lanes (column kernels).
+// Items of work: every item is one point of the kept axes (row kernels) or one block of lanes (column
+// kernels).
 int64_t tct_loop_items(const tct_loop *l);
 int64_t tct_loop_items_a_task(const tct_loop *l);
 // Buffer `out`, which is stored to, may be the same memory as buffer `in`, which is loaded from.
@@ -121,8 +126,8 @@ enum { TCT_LOOP_ARG_ITEMS, TCT_LOOP_ARG_CHUNK, TCT_LOOP_ARG_OUTER, TCT_LOOP_N_AR
 // Adds a tct_kernel_fn (or, for a tile, a tct_tile_fn) called `symbol` to the module.
 void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module, const tct_target *target);
 
-// Elementwise operations on registers (codegen/loop_ops.c). `lanes` 0: scalars. bf16 lives in f32 registers, rounded;
-// bool in i1.
+// Elementwise operations on registers (codegen/loop_ops.c). `lanes` 0: scalars. bf16 lives in f32 registers,
+// rounded; bool in i1.
 LLVMTypeRef tct_loop_register_type(LLVMContextRef c, tct_dtype dtype, unsigned lanes);
 LLVMValueRef tct_loop_emit_op(LLVMBuilderRef b, tct_ir_op op, tct_dtype from, tct_dtype to, unsigned lanes,
                               LLVMValueRef *in);

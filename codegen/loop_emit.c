@@ -31,7 +31,9 @@ static void open_level(tct_loop_emitter *e, int level, LLVMBasicBlockRef block) 
 }
 
 // A variable; promoted to a register later.
-static LLVMValueRef new_variable(tct_loop_emitter *e, LLVMTypeRef t) { return LLVMBuildAlloca(e->start, t, ""); }
+static LLVMValueRef new_variable(tct_loop_emitter *e, LLVMTypeRef t) {
+    return LLVMBuildAlloca(e->start, t, "");
+}
 
 typedef struct loop {
     int parent, level;
@@ -40,7 +42,8 @@ typedef struct loop {
     int64_t step;
 } loop;
 
-// Opens `level` as the body of: for (; variable + step <= end; variable += step), step 1: while (variable < end).
+// Opens `level` as the body of: for (; variable + step <= end; variable += step), step 1: while (variable <
+// end).
 static loop begin_loop(tct_loop_emitter *e, int parent, int level, LLVMValueRef variable, LLVMValueRef end,
                        int64_t step) {
     loop p = {parent, level, new_block(e, "head"), new_block(e, "after"), variable, NULL, step};
@@ -62,8 +65,8 @@ static void end_loop(tct_loop_emitter *e, const loop *p) {
     e->block[p->parent] = p->after;
 }
 
-// Runs `piece` over [variable, end): several vectors at a time, then one, then what is left of one. `size` is end minus the
-// start where that is known to the code, else 0.
+// Runs `piece` over [variable, end): several vectors at a time, then one, then what is left of one. `size` is
+// end minus the start where that is known to the code, else 0.
 static void over_lanes(tct_loop_emitter *e, int parent, int level, LLVMValueRef variable, LLVMValueRef end,
                        int64_t size, piece_fn piece) {
     const tct_loop *l = e->l;
@@ -133,16 +136,19 @@ static void begin_accumulators(tct_loop_emitter *e, int parent, unsigned vectors
     }
 }
 
-// Whether (x, at) goes before (best, place): larger, or as large and earlier; a NaN is larger than all numbers.
-static LLVMValueRef goes_before(tct_loop_emitter *e, tct_dtype dtype, LLVMValueRef x, LLVMValueRef at, LLVMValueRef best,
-                                LLVMValueRef place) {
+// Whether (x, at) goes before (best, place): larger, or as large and earlier; a NaN is larger than all
+// numbers.
+static LLVMValueRef goes_before(tct_loop_emitter *e, tct_dtype dtype, LLVMValueRef x, LLVMValueRef at,
+                                LLVMValueRef best, LLVMValueRef place) {
     LLVMBuilderRef b = e->b;
     LLVMValueRef larger, same, earlier = LLVMBuildICmp(b, LLVMIntSLT, at, place, "");
     if (tct_dtype_is_float(dtype)) {
-        LLVMValueRef x_nan = LLVMBuildFCmp(b, LLVMRealUNO, x, x, ""), best_nan = LLVMBuildFCmp(b, LLVMRealUNO, best, best, "");
+        LLVMValueRef x_nan = LLVMBuildFCmp(b, LLVMRealUNO, x, x, ""),
+                     best_nan = LLVMBuildFCmp(b, LLVMRealUNO, best, best, "");
         larger = LLVMBuildOr(b, LLVMBuildFCmp(b, LLVMRealOGT, x, best, ""),
                              LLVMBuildAnd(b, x_nan, LLVMBuildNot(b, best_nan, ""), ""), "");
-        same = LLVMBuildOr(b, LLVMBuildFCmp(b, LLVMRealOEQ, x, best, ""), LLVMBuildAnd(b, x_nan, best_nan, ""), "");
+        same = LLVMBuildOr(b, LLVMBuildFCmp(b, LLVMRealOEQ, x, best, ""),
+                           LLVMBuildAnd(b, x_nan, best_nan, ""), "");
     } else {
         larger = LLVMBuildICmp(b, LLVMIntSGT, x, best, "");
         same = LLVMBuildICmp(b, LLVMIntEQ, x, best, "");
@@ -162,7 +168,8 @@ static void accumulate(tct_loop_emitter *e, const accumulator *a, int level) {
     unsigned lanes = state_of(e)->lanes;
     // In a row kernel lanes that don't exist must not count; in a column kernel they are nobody's result.
     LLVMValueRef mask = is_column(l) ? NULL : e->mask;
-    LLVMValueRef *x = tct_loop_get(e, r->in[0]), *at = r->op == TCT_IR_ARGMAX ? tct_loop_get(e, r->in[1]) : NULL;
+    LLVMValueRef *x = tct_loop_get(e, r->in[0]),
+                 *at = r->op == TCT_IR_ARGMAX ? tct_loop_get(e, r->in[1]) : NULL;
     bool x_lanes = tct_loop_has_lanes(e, of->axes);
     bool at_lanes = at && tct_loop_has_lanes(e, l->values[r->in[1]].axes);
     tct_loop_at(e, level);
@@ -188,7 +195,8 @@ static LLVMValueRef upper_half(tct_loop_emitter *e, LLVMValueRef x, unsigned hal
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->c);
     LLVMValueRef pick[TCT_LOOP_LANES];
     for (unsigned k = 0; k < TCT_LOOP_LANES; k++) pick[k] = LLVMConstInt(i32, k < half ? k + half : k, 0);
-    return LLVMBuildShuffleVector(e->b, x, LLVMGetPoison(LLVMTypeOf(x)), LLVMConstVector(pick, TCT_LOOP_LANES), "");
+    return LLVMBuildShuffleVector(e->b, x, LLVMGetPoison(LLVMTypeOf(x)),
+                                  LLVMConstVector(pick, TCT_LOOP_LANES), "");
 }
 
 // One of two partial results, in *best and *place.
@@ -213,7 +221,8 @@ static void end_accumulators(tct_loop_emitter *e, int level, unsigned vectors) {
         const tct_loop_value *r = &l->values[a->value];
         tct_ir_op op = (tct_ir_op)r->op;
         tct_dtype from = (tct_dtype)l->values[r->in[0]].dtype;
-        LLVMTypeRef t = tct_loop_register_type(e->c, from, s->lanes), pt = tct_loop_register_type(e->c, TCT_I64, s->lanes);
+        LLVMTypeRef t = tct_loop_register_type(e->c, from, s->lanes),
+                    pt = tct_loop_register_type(e->c, TCT_I64, s->lanes);
         LLVMValueRef best[TCT_LOOP_MAX_UNROLL], place[TCT_LOOP_MAX_UNROLL] = {0};
         for (unsigned u = 0; u < vectors; u++) {
             best[u] = LLVMBuildLoad2(e->b, t, a->best[u], "");
@@ -250,7 +259,8 @@ static void emit_point(tct_loop_emitter *e, int level) {
     pass_state *s = state_of(e);
     for (uint32_t k = 0; k < s->n; k++) accumulate(e, &s->acc[k], level);
     for (uint32_t k = 0; k < l->n_stores; k++)
-        if (l->stores[k].axes >> l->n_kept && l->stores[k].stage == e->pass) tct_loop_emit_store(e, &l->stores[k], level);
+        if (l->stores[k].axes >> l->n_kept && l->stores[k].stage == e->pass)
+            tct_loop_emit_store(e, &l->stores[k], level);
 }
 
 static void emit_pass(tct_loop_emitter *e, int parent) {
@@ -271,8 +281,8 @@ static void emit_pass(tct_loop_emitter *e, int parent) {
     if (rows) {
         LLVMValueRef variable = variable_from(e, outer, e->i64, tct_loop_number(e, 0));
         int64_t size = l->axes[last].size;
-        over_lanes(e, outer, LEVEL_REDUCED + (int)(last - l->n_kept), variable, tct_loop_number(e, size), size,
-                   emit_point);
+        over_lanes(e, outer, LEVEL_REDUCED + (int)(last - l->n_kept), variable, tct_loop_number(e, size),
+                   size, emit_point);
     } else {
         emit_point(e, outer);
     }
@@ -291,7 +301,8 @@ static void emit_passes(tct_loop_emitter *e, int level) {
 // --- Items ---
 
 // Counters of the kept axes from the number of an item. Returns the block of lanes in a column kernel.
-static LLVMValueRef emit_item_counters(tct_loop_emitter *e, LLVMValueRef item, int64_t blocks, LLVMValueRef n_blocks) {
+static LLVMValueRef emit_item_counters(tct_loop_emitter *e, LLVMValueRef item, int64_t blocks,
+                                       LLVMValueRef n_blocks) {
     const tct_loop *l = e->l;
     LLVMValueRef rest = item, block = NULL;
     tct_loop_at(e, LEVEL_ITEM);
@@ -373,7 +384,8 @@ static void load_buffers(tct_loop_emitter *e) {
     LLVMTypeRef pointer = LLVMPointerTypeInContext(e->c, 0);
     for (uint32_t k = 0; k < e->l->n_bufs; k++) {
         LLVMValueRef at = tct_loop_number(e, k);
-        e->bufs[k] = tct_llvm_load(e->b, pointer, LLVMBuildGEP2(e->b, pointer, LLVMGetParam(e->fn, 0), &at, 1, ""), 8);
+        e->bufs[k] =
+            tct_llvm_load(e->b, pointer, LLVMBuildGEP2(e->b, pointer, LLVMGetParam(e->fn, 0), &at, 1, ""), 8);
     }
 }
 

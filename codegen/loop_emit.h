@@ -4,9 +4,15 @@
 
 #include "codegen/loop.h"
 
-// Nesting: the function, the items, the lanes of a column kernel, and from LEVEL_REDUCED on the reduced axes. Every value
-// is emitted once at the outermost level where all it depends on is known.
-enum { LEVEL_FUNCTION, LEVEL_ITEM, LEVEL_LANES, LEVEL_REDUCED, MAX_LEVELS = LEVEL_REDUCED + TCT_LOOP_MAX_AXES };
+// Nesting: the function, the items, the lanes of a column kernel, and from LEVEL_REDUCED on the reduced axes.
+// Every value is emitted once at the outermost level where all it depends on is known.
+enum {
+    LEVEL_FUNCTION,
+    LEVEL_ITEM,
+    LEVEL_LANES,
+    LEVEL_REDUCED,
+    MAX_LEVELS = LEVEL_REDUCED + TCT_LOOP_MAX_AXES
+};
 
 typedef struct tct_loop_known {
     uint32_t epoch; // of its level when it was emitted
@@ -20,12 +26,13 @@ typedef struct tct_loop_emitter {
     LLVMValueRef fn, scratch;
     LLVMValueRef *bufs;
     LLVMTypeRef i64;
-    // Levels that are open: the block that their code goes to, and a number that tells one opening from the next.
+    // Levels that are open: the block that their code goes to, and a number that tells one opening from the
+    // next.
     LLVMBasicBlockRef block[MAX_LEVELS];
     uint32_t epoch[MAX_LEVELS], epochs;
     LLVMValueRef counter[TCT_LOOP_MAX_AXES]; // of the lane axis: that of lane 0 of the first vector
-    unsigned width;      // vectors of lanes side by side right now
-    LLVMValueRef mask;   // of lanes that exist, NULL: all
+    unsigned width;                          // vectors of lanes side by side right now
+    LLVMValueRef mask;                       // of lanes that exist, NULL: all
     uint32_t pass;
     tct_loop_known *known; // by value
     void *state;           // of the current pass, codegen/loop_emit.c
@@ -33,7 +40,8 @@ typedef struct tct_loop_emitter {
 
 // The builder at the end of what was emitted at a level.
 void tct_loop_at(tct_loop_emitter *e, int level);
-bool tct_loop_has_lanes(const tct_loop_emitter *e, uint32_t axes); // does a value with these axes differ by lane
+bool tct_loop_has_lanes(const tct_loop_emitter *e,
+                        uint32_t axes); // does a value with these axes differ by lane
 int tct_loop_level_of(const tct_loop_emitter *e, const tct_loop_value *v);
 // The value, one for each vector side by side (one in all when it has no lanes).
 LLVMValueRef *tct_loop_get(tct_loop_emitter *e, tct_lv v);

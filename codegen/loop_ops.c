@@ -41,7 +41,8 @@ LLVMValueRef tct_loop_emit_const(LLVMContextRef c, tct_dtype dtype, unsigned lan
     LLVMTypeRef t = tct_loop_register_type(c, dtype, 0);
     if (dtype == TCT_F64) return splat_const(LLVMConstReal(t, f), lanes);
     if (dtype == TCT_F32) return splat_const(LLVMConstReal(t, (double)(float)f), lanes);
-    if (dtype == TCT_BF16) return splat_const(LLVMConstReal(t, tct_bf16_to_f32(tct_f32_to_bf16((float)f))), lanes);
+    if (dtype == TCT_BF16)
+        return splat_const(LLVMConstReal(t, tct_bf16_to_f32(tct_f32_to_bf16((float)f))), lanes);
     return splat_const(LLVMConstInt(t, dtype == TCT_BOOL ? i != 0 : (uint64_t)i, 1), lanes);
 }
 
@@ -135,15 +136,22 @@ static LLVMValueRef compare(LLVMBuilderRef b, tct_ir_op op, tct_dtype dtype, LLV
                                              LLVMRealOGE, LLVMRealOEQ, LLVMRealUNE};
     static const LLVMIntPredicate integer[] = {LLVMIntSLT, LLVMIntSLE, LLVMIntSGT,
                                                LLVMIntSGE, LLVMIntEQ,  LLVMIntNE};
-    unsigned k = op == TCT_IR_LT ? 0 : op == TCT_IR_LE ? 1 : op == TCT_IR_GT ? 2 : op == TCT_IR_GE ? 3 : op == TCT_IR_EQ ? 4 : 5;
-    return tct_dtype_is_float(dtype) ? LLVMBuildFCmp(b, real[k], x, y, "") : LLVMBuildICmp(b, integer[k], x, y, "");
+    unsigned k = op == TCT_IR_LT   ? 0
+                 : op == TCT_IR_LE ? 1
+                 : op == TCT_IR_GT ? 2
+                 : op == TCT_IR_GE ? 3
+                 : op == TCT_IR_EQ ? 4
+                                   : 5;
+    return tct_dtype_is_float(dtype) ? LLVMBuildFCmp(b, real[k], x, y, "")
+                                     : LLVMBuildICmp(b, integer[k], x, y, "");
 }
 
 // The larger (smaller) of two, NaN if either is.
 static LLVMValueRef extreme(LLVMBuilderRef b, bool larger, tct_dtype dtype, LLVMValueRef x, LLVMValueRef y) {
     if (!tct_dtype_is_float(dtype))
         return LLVMBuildSelect(b, LLVMBuildICmp(b, larger ? LLVMIntSGT : LLVMIntSLT, x, y, ""), x, y, "");
-    LLVMValueRef m = LLVMBuildSelect(b, LLVMBuildFCmp(b, larger ? LLVMRealOGT : LLVMRealOLT, x, y, ""), x, y, "");
+    LLVMValueRef m =
+        LLVMBuildSelect(b, LLVMBuildFCmp(b, larger ? LLVMRealOGT : LLVMRealOLT, x, y, ""), x, y, "");
     return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealUNO, x, x, ""), x, m, "");
 }
 
@@ -174,11 +182,13 @@ static LLVMValueRef sign(LLVMBuilderRef b, tct_dtype dtype, LLVMValueRef x) {
     LLVMTypeRef t = LLVMTypeOf(x);
     LLVMValueRef zero = LLVMConstNull(t);
     if (!tct_dtype_is_float(dtype)) {
-        LLVMValueRef above = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, x, zero, ""), int_const(t, 1), zero, "");
+        LLVMValueRef above =
+            LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, x, zero, ""), int_const(t, 1), zero, "");
         return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, x, zero, ""), int_const(t, -1), above, "");
     }
     // Zeros and NaN are their own sign.
-    LLVMValueRef above = LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOGT, x, zero, ""), real_const(t, 1), x, "");
+    LLVMValueRef above =
+        LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOGT, x, zero, ""), real_const(t, 1), x, "");
     return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOLT, x, zero, ""), real_const(t, -1), above, "");
 }
 
@@ -231,7 +241,8 @@ static LLVMValueRef contracted(LLVMValueRef x) {
     return x;
 }
 
-static LLVMValueRef arithmetic(LLVMBuilderRef b, tct_ir_op op, tct_dtype dtype, LLVMValueRef x, LLVMValueRef y) {
+static LLVMValueRef arithmetic(LLVMBuilderRef b, tct_ir_op op, tct_dtype dtype, LLVMValueRef x,
+                               LLVMValueRef y) {
     bool real = tct_dtype_is_float(dtype), fuse = dtype != TCT_BF16; // bf16 rounds between the two
     LLVMValueRef r;
     switch (op) {
@@ -300,8 +311,8 @@ static LLVMValueRef emit(LLVMBuilderRef b, tct_ir_op op, tct_dtype from, tct_dty
 LLVMValueRef tct_loop_emit_op(LLVMBuilderRef b, tct_ir_op op, tct_dtype from, tct_dtype to, unsigned lanes,
                               LLVMValueRef *in) {
     LLVMValueRef r = emit(b, op, from, to, lanes, in);
-    bool exact = op == TCT_IR_CAST || op == TCT_IR_NEG || op == TCT_IR_ABS || op == TCT_IR_SIGN || op == TCT_IR_MAX ||
-                 op == TCT_IR_MIN || op == TCT_IR_WHERE || op == TCT_IR_STOP_GRADIENT;
+    bool exact = op == TCT_IR_CAST || op == TCT_IR_NEG || op == TCT_IR_ABS || op == TCT_IR_SIGN ||
+                 op == TCT_IR_MAX || op == TCT_IR_MIN || op == TCT_IR_WHERE || op == TCT_IR_STOP_GRADIENT;
     return to == TCT_BF16 && !exact ? round_bf16(b, lanes, r) : r;
 }
 
@@ -309,7 +320,8 @@ LLVMValueRef tct_loop_emit_op(LLVMBuilderRef b, tct_ir_op op, tct_dtype from, tc
 LLVMValueRef tct_loop_emit_random(LLVMBuilderRef b, unsigned lanes, LLVMValueRef key, int64_t stream,
                                   LLVMValueRef index) {
     LLVMContextRef c = tct_llvm_context(b);
-    LLVMTypeRef t32 = tct_loop_register_type(c, TCT_I32, lanes), t64 = tct_loop_register_type(c, TCT_I64, lanes);
+    LLVMTypeRef t32 = tct_loop_register_type(c, TCT_I32, lanes),
+                t64 = tct_loop_register_type(c, TCT_I64, lanes);
     LLVMValueRef half = int_const(t64, 32), low = int_const(t64, 0xFFFFFFFF);
     LLVMValueRef block = LLVMBuildLShr(b, index, int_const(t64, 2), "");
     // Words are kept in 64 bits: that is how the products are made.
@@ -365,6 +377,7 @@ LLVMValueRef tct_loop_emit_combine(LLVMBuilderRef b, tct_ir_op op, tct_dtype dty
     case TCT_IR_ALL:
         return LLVMBuildAnd(b, acc, x, "");
     default: // SUM; bf16 sums are rounded once, at the end
-        return tct_dtype_is_float(dtype) ? contracted(LLVMBuildFAdd(b, acc, x, "")) : LLVMBuildAdd(b, acc, x, "");
+        return tct_dtype_is_float(dtype) ? contracted(LLVMBuildFAdd(b, acc, x, ""))
+                                         : LLVMBuildAdd(b, acc, x, "");
     }
 }

@@ -1,5 +1,5 @@
-// Kernel IR as text. It names no axis, no size of the outermost axis and no graph: what it doesn't show, the code doesn't
-// depend on.
+// Kernel IR as text. It names no axis, no size of the outermost axis and no graph: what it doesn't show, the
+// code doesn't depend on.
 #include "codegen/loop.h"
 
 static void print_axes(const tct_loop *l, tct_buf *out) {
@@ -88,7 +88,8 @@ void tct_loop_print(const tct_loop *l, tct_buf *out) {
     for (uint32_t v = 0; v < l->n_values; v++) print_value(l, v, out);
     for (uint32_t s = 0; s < l->n_stores; s++) {
         const tct_loop_store *store = &l->stores[s];
-        tct_buf_printf(out, "    b%u[%%%u] %s %%%u", store->buf, store->offset, store->add ? "+=" : "=", store->value);
+        tct_buf_printf(out, "    b%u[%%%u] %s %%%u", store->buf, store->offset, store->add ? "+=" : "=",
+                       store->value);
         if (store->guard != TCT_NO_LV) tct_buf_printf(out, " if %%%u", store->guard);
         tct_buf_putc(out, '\n');
     }

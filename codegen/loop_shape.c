@@ -1,4 +1,5 @@
-// From a kernel's meaning to its loops: axes that are one become one, lanes are chosen, passes counted, rows kept.
+// From a kernel's meaning to its loops: axes that are one become one, lanes are chosen, passes counted, rows
+// kept.
 #include "codegen/loop.h"
 
 #include <assert.h>
@@ -186,7 +187,8 @@ static double access_cost(const tct_loop *l, tct_lv offset, uint32_t axis) {
     if (is_axis(l, offset, axis)) return 1;
     if (x->kind != TCT_LOOP_AFFINE) return 10;
     for (uint32_t k = 0; k < x->n_in; k++)
-        if (l->values[x->in[k]].axes & set_of(axis) && (!is_axis(l, x->in[k], axis) || x->coef[k] != 1)) return 10;
+        if (l->values[x->in[k]].axes & set_of(axis) && (!is_axis(l, x->in[k], axis) || x->coef[k] != 1))
+            return 10;
     return 1;
 }
 
@@ -195,7 +197,8 @@ static double lane_cost(const tct_loop *l, uint32_t axis) {
     for (uint32_t v = 0; v < l->n_values; v++)
         if (l->values[v].kind == TCT_LOOP_LOAD) cost += access_cost(l, l->values[v].in[0], axis);
     for (uint32_t s = 0; s < l->n_stores; s++) cost += 1.5 * access_cost(l, l->stores[s].offset, axis);
-    int64_t size = l->axes[axis].size, rounded = (size + TCT_LOOP_LANES - 1) / TCT_LOOP_LANES * TCT_LOOP_LANES;
+    int64_t size = l->axes[axis].size,
+            rounded = (size + TCT_LOOP_LANES - 1) / TCT_LOOP_LANES * TCT_LOOP_LANES;
     return (cost + 1) * ((double)rounded / (double)size);
 }
 
@@ -212,7 +215,8 @@ static void choose_lanes(tct_loop *l) {
     // The lane axis runs innermost among its kind.
     uint32_t lane = (uint32_t)l->lane_axis, last = l->axes[lane].reduced ? l->n_axes - 1 : l->n_kept - 1;
     int place[TCT_LOOP_MAX_AXES];
-    for (uint32_t a = 0; a < l->n_axes; a++) place[a] = a == lane ? (int)last : a > lane && a <= last ? (int)a - 1 : (int)a;
+    for (uint32_t a = 0; a < l->n_axes; a++)
+        place[a] = a == lane ? (int)last : a > lane && a <= last ? (int)a - 1 : (int)a;
     renumber(l, place, l->n_axes);
     l->lane_axis = (int)last;
 }
@@ -369,7 +373,8 @@ int64_t tct_loop_items(const tct_loop *l) {
 
 int64_t tct_loop_items_a_task(const tct_loop *l) {
     double work = (double)reduced_points(l) * (1 + l->cost / 16);
-    if (is_column(l)) work *= (double)(l->block < l->axes[l->lane_axis].size ? l->block : l->axes[l->lane_axis].size);
+    if (is_column(l))
+        work *= (double)(l->block < l->axes[l->lane_axis].size ? l->block : l->axes[l->lane_axis].size);
     int64_t n = (int64_t)(ELEMENTS_A_TASK / work);
     return n < 1 ? 1 : n;
 }

@@ -57,8 +57,8 @@ static LLVMValueRef times(tct_loop_emitter *e, LLVMValueRef x, int64_t by) {
     return LLVMBuildMul(e->b, x, k, "");
 }
 
-// The sum of an affine value's terms, without those that differ by lane, each added at the level where it is known. The
-// builder ends up where the sum may be used at `level`.
+// The sum of an affine value's terms, without those that differ by lane, each added at the level where it is
+// known. The builder ends up where the sum may be used at `level`.
 static LLVMValueRef scalar_part(tct_loop_emitter *e, const tct_loop_value *v, int level) {
     LLVMValueRef sum = tct_loop_number(e, v->i);
     for (int at = LEVEL_FUNCTION; at <= level; at++) {
@@ -123,16 +123,17 @@ static LLVMValueRef gather(tct_loop_emitter *e, tct_dtype dtype, LLVMValueRef ba
     LLVMValueRef r = LLVMGetPoison(t);
     for (unsigned k = 0; k < TCT_LOOP_LANES; k++) {
         LLVMValueRef at = LLVMBuildExtractElement(e->b, index, LLVMConstInt(i32, k, 0), "");
-        LLVMValueRef x = tct_llvm_load(e->b, tct_loop_memory_type(e->c, dtype, 0), element(e, dtype, base, at),
-                                       (unsigned)tct_dtype_size(dtype));
+        LLVMValueRef x = tct_llvm_load(e->b, tct_loop_memory_type(e->c, dtype, 0),
+                                       element(e, dtype, base, at), (unsigned)tct_dtype_size(dtype));
         r = LLVMBuildInsertElement(e->b, r, x, LLVMConstInt(i32, k, 0), "");
     }
     return mask ? LLVMBuildSelect(e->b, mask, r, LLVMConstNull(t), "") : r;
 }
 
-// The store's guard is tested lane by lane: few kernels store to scattered places, and those that do store little.
-static void scatter(tct_loop_emitter *e, tct_dtype dtype, LLVMValueRef base, LLVMValueRef index, LLVMValueRef x,
-                    LLVMValueRef mask, int level) {
+// The store's guard is tested lane by lane: few kernels store to scattered places, and those that do store
+// little.
+static void scatter(tct_loop_emitter *e, tct_dtype dtype, LLVMValueRef base, LLVMValueRef index,
+                    LLVMValueRef x, LLVMValueRef mask, int level) {
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->c);
     for (unsigned k = 0; k < TCT_LOOP_LANES; k++) {
         LLVMValueRef lane = LLVMConstInt(i32, k, 0);
@@ -154,15 +155,18 @@ static void scatter(tct_loop_emitter *e, tct_dtype dtype, LLVMValueRef base, LLV
     }
 }
 
-static LLVMValueRef load_scalar(tct_loop_emitter *e, const tct_loop_value *v, LLVMValueRef index, LLVMValueRef guard) {
+static LLVMValueRef load_scalar(tct_loop_emitter *e, const tct_loop_value *v, LLVMValueRef index,
+                                LLVMValueRef guard) {
     tct_dtype dtype = (tct_dtype)v->dtype;
     if (guard) index = LLVMBuildSelect(e->b, guard, index, tct_loop_number(e, 0), "");
     LLVMTypeRef t = tct_loop_memory_type(e->c, dtype, 0);
-    LLVMValueRef x = tct_llvm_load(e->b, t, element(e, dtype, e->bufs[v->i], index), (unsigned)tct_dtype_size(dtype));
+    LLVMValueRef x =
+        tct_llvm_load(e->b, t, element(e, dtype, e->bufs[v->i], index), (unsigned)tct_dtype_size(dtype));
     return guard ? LLVMBuildSelect(e->b, guard, x, LLVMConstNull(t), "") : x;
 }
 
-static LLVMValueRef load_contiguous(tct_loop_emitter *e, tct_dtype dtype, LLVMValueRef pointer, LLVMValueRef mask) {
+static LLVMValueRef load_contiguous(tct_loop_emitter *e, tct_dtype dtype, LLVMValueRef pointer,
+                                    LLVMValueRef mask) {
     LLVMTypeRef t = tct_loop_memory_type(e->c, dtype, TCT_LOOP_LANES);
     unsigned align = (unsigned)tct_dtype_size(dtype);
     return mask ? tct_llvm_masked_load(e->b, t, pointer, align, mask, LLVMConstNull(t))
@@ -242,7 +246,8 @@ static LLVMValueRef emit_one(tct_loop_emitter *e, const tct_loop_value *v, unsig
     case TCT_LOOP_WITHIN: // below 0 is far above as unsigned
         return LLVMBuildICmp(b, LLVMIntULT, in[0], by, "");
     case TCT_LOOP_INDEX:
-        return from == TCT_I32 ? LLVMBuildSExt(b, in[0], tct_loop_register_type(e->c, TCT_I64, lanes), "") : in[0];
+        return from == TCT_I32 ? LLVMBuildSExt(b, in[0], tct_loop_register_type(e->c, TCT_I64, lanes), "")
+                               : in[0];
     case TCT_LOOP_NUMBER:
         return index_to_number(e, dtype, lanes, in[0]);
     case TCT_LOOP_RANDOM:
@@ -358,7 +363,8 @@ static void store_lanes(tct_loop_emitter *e, const tct_loop_store *s, int level,
     const tct_loop *l = e->l;
     tct_dtype dtype = (tct_dtype)l->buf_dtype[s->buf];
     unsigned align = (unsigned)tct_dtype_size(dtype);
-    bool contiguous = is_contiguous(e, s->offset), value_lanes = tct_loop_has_lanes(e, l->values[s->value].axes);
+    bool contiguous = is_contiguous(e, s->offset),
+         value_lanes = tct_loop_has_lanes(e, l->values[s->value].axes);
     bool guard_lanes = guard && tct_loop_has_lanes(e, l->values[s->guard].axes);
     LLVMValueRef pointer = NULL, *index = NULL;
     if (contiguous)

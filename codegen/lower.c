@@ -1,5 +1,5 @@
-// Lowering pulls: a value is asked for at indices of its axes and asks its operands at indices of theirs. Data movement
-// is nothing but other indices, so it costs no memory and little time.
+// Lowering pulls: a value is asked for at indices of its axes and asks its operands at indices of theirs.
+// Data movement is nothing but other indices, so it costs no memory and little time.
 #include "codegen/lower.h"
 
 #include <assert.h>
@@ -51,11 +51,13 @@ static int position(const tct_node *n, tct_axis a) {
     return -1;
 }
 
-static tct_lv scaled(lowering *w, int64_t c, tct_lv x, int64_t by) { return tct_loop_affine(w->l, c, 1, &x, &by); }
+static tct_lv scaled(lowering *w, int64_t c, tct_lv x, int64_t by) {
+    return tct_loop_affine(w->l, c, 1, &x, &by);
+}
 
 static tct_lv op(lowering *w, tct_ir_op which, tct_dtype dtype, uint32_t n, const tct_lv *in) {
-    return tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_OP, .op = (uint16_t)which, .dtype = (uint8_t)dtype},
-                             n, in);
+    return tct_loop_value_of(
+        w->l, (tct_loop_value){.kind = TCT_LOOP_OP, .op = (uint16_t)which, .dtype = (uint8_t)dtype}, n, in);
 }
 
 static tct_lv pull(lowering *w, tct_value v, const tct_lv *at);
@@ -73,7 +75,8 @@ static tct_lv pull_same(lowering *w, tct_value v, const tct_node *n, const tct_l
 }
 
 // As pull_same, but axis `a` of the operand is at `index`.
-static tct_lv pull_at(lowering *w, tct_value v, const tct_node *n, const tct_lv *at, tct_axis a, tct_lv index) {
+static tct_lv pull_at(lowering *w, tct_value v, const tct_node *n, const tct_lv *at, tct_axis a,
+                      tct_lv index) {
     const tct_node *o = node(w, v);
     tct_lv there[TCT_IR_MAX_AXES];
     for (int k = 0; k < o->n_axes; k++) there[k] = o->axes[k] == a ? index : at[position(n, o->axes[k])];
@@ -87,8 +90,8 @@ static tct_lv all_of(lowering *w, tct_lv a, tct_lv b) {
 }
 
 // As pull_at, where `guard` holds; elsewhere `otherwise`.
-static tct_lv pull_where(lowering *w, tct_value v, const tct_node *n, const tct_lv *at, tct_axis a, tct_lv index,
-                         tct_lv guard, tct_lv otherwise) {
+static tct_lv pull_where(lowering *w, tct_value v, const tct_node *n, const tct_lv *at, tct_axis a,
+                         tct_lv index, tct_lv guard, tct_lv otherwise) {
     if (guard == TCT_NO_LV) return pull_at(w, v, n, at, a, index);
     tct_lv outer = w->guard;
     w->guard = all_of(w, outer, guard);
@@ -96,14 +99,15 @@ static tct_lv pull_where(lowering *w, tct_value v, const tct_node *n, const tct_
     w->guard = outer;
     const tct_loop_value *x = &w->l->values[in[1]], *rest = &w->l->values[otherwise];
     bool zero = rest->kind == TCT_LOOP_CONST && rest->f == 0 && rest->i == 0;
-    if (zero && x->kind == TCT_LOOP_LOAD && x->n_in > 1 && x->in[1] == guard) return in[1]; // it is 0 there itself
+    if (zero && x->kind == TCT_LOOP_LOAD && x->n_in > 1 && x->in[1] == guard)
+        return in[1]; // it is 0 there itself
     return op(w, TCT_IR_WHERE, (tct_dtype)n->dtype, 3, in);
 }
 
 static tct_lv load(lowering *w, const tct_node *n, const tct_lower_port *port, const tct_lv *at) {
     tct_lv in[2] = {tct_loop_affine(w->l, 0, n->n_axes, at, port->stride), w->guard};
-    return tct_loop_value_of(
-        w->l, (tct_loop_value){.kind = TCT_LOOP_LOAD, .dtype = n->dtype, .i = port->buf}, w->guard == TCT_NO_LV ? 1 : 2, in);
+    return tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_LOAD, .dtype = n->dtype, .i = port->buf},
+                             w->guard == TCT_NO_LV ? 1 : 2, in);
 }
 
 static tct_lv pull_random(lowering *w, const tct_node *n, const tct_lv *at) {
@@ -113,7 +117,8 @@ static tct_lv pull_random(lowering *w, const tct_node *n, const tct_lv *at) {
         s *= size_of(w, n->attr.axes[k]);
     }
     tct_lv in[2] = {pull(w, n->in[0], NULL), tct_loop_affine(w->l, 0, n->n_axes, at, stride)};
-    return tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_RANDOM, .dtype = TCT_F32, .i = n->attr.i}, 2, in);
+    return tct_loop_value_of(
+        w->l, (tct_loop_value){.kind = TCT_LOOP_RANDOM, .dtype = TCT_F32, .i = n->attr.i}, 2, in);
 }
 
 static tct_lv domain_index(lowering *w, const domain_axis *d) {
@@ -143,7 +148,8 @@ static tct_lv pull_reduction(lowering *w, const tct_node *n, const tct_lv *at) {
     in[0] = pull(w, n->in[0], there);
     uint32_t n_in = 1;
     if (n->op == TCT_IR_ARGMAX) in[n_in++] = domain_index(w, in_domain(w, n->attr.axes[0]));
-    return tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_REDUCE, .op = n->op, .dtype = n->dtype}, n_in, in);
+    return tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_REDUCE, .op = n->op, .dtype = n->dtype},
+                             n_in, in);
 }
 
 static tct_lv pull_concat(lowering *w, const tct_node *n, const tct_lv *at) {
@@ -153,7 +159,8 @@ static tct_lv pull_concat(lowering *w, const tct_node *n, const tct_lv *at) {
     for (uint32_t k = 0; k < n->n_in; k++) {
         int64_t size = size_of(w, n->attr.axes[k]);
         tct_lv index = scaled(w, -start, here, 1);
-        result = pull_where(w, n->in[k], n, at, n->attr.axes[k], index, tct_loop_within(w->l, index, size), result);
+        result = pull_where(w, n->in[k], n, at, n->attr.axes[k], index, tct_loop_within(w->l, index, size),
+                            result);
         start += size;
     }
     return result;
@@ -210,7 +217,8 @@ static tct_lv pull_movement(lowering *w, const tct_node *n, const tct_lv *at) {
         return pull_concat(w, n, at);
     default: { // GATHER
         tct_lv index = pull_same(w, n->in[1], n, at);
-        index = tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_INDEX, .dtype = TCT_I64}, 1, &index);
+        index =
+            tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_INDEX, .dtype = TCT_I64}, 1, &index);
         tct_lv guard = tct_loop_within(w->l, index, size_of(w, a->axes[0]));
         return pull_where(w, n->in[0], n, at, a->axes[0], index, guard, tct_loop_const(w->l, dtype, 0, 0));
     }
@@ -237,7 +245,8 @@ static tct_lv pull_anew(lowering *w, tct_value v, const tct_lv *at) {
     case TCT_IR_SIZE: {
         int64_t s = 1;
         for (int k = 0; k < n->attr.n_axes; k++) s *= size_of(w, n->attr.axes[k]);
-        return tct_loop_const(w->l, dtype, tct_dtype_is_float(dtype) ? (double)s : 0, tct_dtype_is_float(dtype) ? 0 : s);
+        return tct_loop_const(w->l, dtype, tct_dtype_is_float(dtype) ? (double)s : 0,
+                              tct_dtype_is_float(dtype) ? 0 : s);
     }
     case TCT_IR_IOTA:
         return tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_NUMBER, .dtype = n->dtype}, 1, at);
@@ -263,7 +272,8 @@ static tct_lv pull_anew(lowering *w, tct_value v, const tct_lv *at) {
 static tct_lv pull(lowering *w, tct_value v, const tct_lv *at) {
     const tct_node *n = node(w, v);
     for (pulled *p = w->memo[v]; p; p = p->next)
-        if (p->guard == w->guard && (!n->n_axes || memcmp(p->at, at, n->n_axes * sizeof *at) == 0)) return p->value;
+        if (p->guard == w->guard && (!n->n_axes || memcmp(p->at, at, n->n_axes * sizeof *at) == 0))
+            return p->value;
     pulled *p = tct_arena_alloc(w->arena, sizeof *p + n->n_axes * sizeof *at);
     p->guard = w->guard;
     if (n->n_axes) memcpy(p->at, at, n->n_axes * sizeof *at);
@@ -278,10 +288,13 @@ static tct_lv pull(lowering *w, tct_value v, const tct_lv *at) {
 static void add_domain(lowering *w, tct_axis a, bool reduced) {
     if (in_domain(w, a)) return;
     assert(w->n_domain < TCT_LOOP_MAX_AXES);
-    w->domain[w->n_domain++] = (domain_axis){.axis = a, .reduced = reduced, .n_digits = 1, .digit = {size_of(w, a)}};
+    w->domain[w->n_domain++] =
+        (domain_axis){.axis = a, .reduced = reduced, .n_digits = 1, .digit = {size_of(w, a)}};
 }
 
-static const tct_node *output_node(const lowering *w, size_t k) { return node(w, w->body->outputs.data[k].value); }
+static const tct_node *output_node(const lowering *w, size_t k) {
+    return node(w, w->body->outputs.data[k].value);
+}
 
 static bool is_scatter(const tct_node *n) { return n->op == TCT_IR_SCATTER_ADD || n->op == TCT_IR_PUT; }
 
@@ -296,7 +309,8 @@ static void find_domain(lowering *w) {
         return;
     }
     for (size_t v = 0; v < w->body->nodes.len && !reduction; v++)
-        if (tct_ir_ops[w->body->nodes.data[v].op].cls == TCT_CLASS_REDUCTION) reduction = &w->body->nodes.data[v];
+        if (tct_ir_ops[w->body->nodes.data[v].op].cls == TCT_CLASS_REDUCTION)
+            reduction = &w->body->nodes.data[v];
     const tct_ir_attr *attr = reduction ? &reduction->attr : NULL;
     for (int k = 0; k < first->n_axes; k++) {
         bool reduced = false;
@@ -372,7 +386,8 @@ static void set_buffer_types(lowering *w) {
     w->l->buf_dtype = TCT_NEW_ARRAY(w->arena, uint8_t, s->n_bufs);
     for (size_t k = 0; k < w->body->inputs.len; k++)
         w->l->buf_dtype[s->in[k].buf] = node(w, w->body->inputs.data[k])->dtype;
-    for (size_t k = 0; k < w->body->outputs.len; k++) w->l->buf_dtype[s->out[k].buf] = output_node(w, k)->dtype;
+    for (size_t k = 0; k < w->body->outputs.len; k++)
+        w->l->buf_dtype[s->out[k].buf] = output_node(w, k)->dtype;
     if (s->gemm) w->l->buf_dtype[s->dot_port.buf] = node(w, s->dot)->dtype;
 }
 

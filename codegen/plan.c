@@ -15,10 +15,10 @@ static bool sizes_known(tct_diag *d, const tct_graph *g) {
     return true;
 }
 
-tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const tct_target *target, tct_kernel_set *set,
-                        tct_buf *text) {
+tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const tct_target *target,
+                        tct_kernel_set *set) {
     if (!sizes_known(d, g)) return NULL;
-    tct_planner p = {.d = d, .arena = arena, .g = g, .target = target, .set = set, .text = text};
+    tct_planner p = {.d = d, .arena = arena, .g = g, .target = target, .set = set};
     tct_plan *plan = NULL;
     if (tct_plan_steps(&p)) {
         tct_plan_share(&p);
@@ -47,8 +47,8 @@ tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands)
     return &p->steps.data[p->steps.len - 1];
 }
 
-uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype, int64_t n,
-                       const char *label) {
+uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype,
+                       int64_t n, const char *label) {
     tct_pstep *s = tct_new_step(p, TCT_STEP_KERNEL, 2);
     tct_arena *arena = tct_alloc(sizeof *arena);
     tct_loop *l = tct_loop_new(arena);
@@ -57,7 +57,8 @@ uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint3
     l->buf_dtype[0] = l->buf_dtype[1] = (uint8_t)dtype;
     tct_loop_add_axis(l, "element", n, false);
     tct_lv at = tct_loop_counter(l, 0);
-    tct_lv x = tct_loop_value_of(l, (tct_loop_value){.kind = TCT_LOOP_LOAD, .dtype = (uint8_t)dtype, .i = 0}, 1, &at);
+    tct_lv x = tct_loop_value_of(l, (tct_loop_value){.kind = TCT_LOOP_LOAD, .dtype = (uint8_t)dtype, .i = 0},
+                                 1, &at);
     tct_loop_store_to(l, 1, at, x, TCT_NO_LV, false);
     tct_loop_schedule(l);
     s->loop = l;

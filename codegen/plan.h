@@ -14,9 +14,9 @@ const char *tct_kernel_set_loop(tct_kernel_set *set, tct_loop *loop);
 // `symbol` as tct_gemm_plan_make gave it; the result lives as long as the set.
 const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol);
 
-// The plan of a fused graph with known sizes (tct_pass_fuse), with kernels by symbol and no addresses yet. `text`, if not
-// NULL, gets the kernels as text as they come. Made in `arena`, which also outlives it. NULL after reporting E0843.
-tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const tct_target *target, tct_kernel_set *set,
-                        tct_buf *text);
+// The plan of a fused graph with known sizes (tct_pass_fuse), with kernels by symbol and no addresses yet.
+// Made in `arena`, which must outlive it. NULL after reporting E0843.
+tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const tct_target *target,
+                        tct_kernel_set *set);
 
 #endif

@@ -1,5 +1,5 @@
-// Internal to codegen/plan*.c: a plan in the making. Steps in the graph's order, on storages that have no place yet; then
-// an order of steps, then places.
+// Internal to codegen/plan*.c: a plan in the making. Steps in the graph's order, on storages that have no
+// place yet; then an order of steps, then places.
 #ifndef TCT_CODEGEN_PLAN_BUILD_H
 #define TCT_CODEGEN_PLAN_BUILD_H
 
@@ -11,9 +11,9 @@ typedef struct tct_storage {
     uint8_t place, dtype; // tct_place
     uint32_t index;
     uint64_t bytes, offset;
-    uint32_t root;       // itself, or whose memory it is
-    uint32_t writer;     // first step that writes it, UINT32_MAX: the caller
-    bool scratch;        // lives within its one step
+    uint32_t root;        // itself, or whose memory it is
+    uint32_t writer;      // first step that writes it, UINT32_MAX: the caller
+    bool scratch;         // lives within its one step
     uint32_t first, last; // of its root: position in the order
 } tct_storage;
 
@@ -36,16 +36,17 @@ typedef struct tct_pstep {
     const char *label;
     tct_span span;
     double flops, bytes;
-    tct_loop *loop;      // loop kernels, and the epilogue of a product; in an arena of its own on the heap
+    tct_loop *loop;        // loop kernels, and the epilogue of a product; in an arena of its own on the heap
     uint32_t scatter_base; // scatter: the operand that is its base, counted from 1; 0: no scatter
-    tct_gemm_plan *gemm; // products
+    tct_gemm_plan *gemm;   // products
     tct_plan_scan *scan;
     tct_plan_foreign *foreign;
     uint32_t first_edge; // UINT32_MAX: none
     uint32_t position;   // in the order
 } tct_pstep;
 
-// A step that must run before another one though that needs nothing of it: the other overwrites what it reads.
+// A step that must run before another one though that needs nothing of it: the other overwrites what it
+// reads.
 typedef struct tct_edge {
     uint32_t before, next; // next edge of the same later step, UINT32_MAX: none
 } tct_edge;
@@ -57,16 +58,15 @@ typedef struct tct_planner {
     const tct_graph *g;
     const tct_target *target;
     tct_kernel_set *set;
-    tct_buf *text;
     TCT_VEC(tct_storage) storages;
     TCT_VEC(tct_pstep) steps;
     TCT_VEC(tct_edge) edges;
     uint32_t *walk, walks; // marks of tct_plan_leads, by step
     uint32_t walk_size;
-    tct_located *value;   // by node
+    tct_located *value; // by node
     bool *located;
-    uint32_t **bundle;    // by node: storages of its results
-    uint32_t *order;      // steps as they run
+    uint32_t **bundle; // by node: storages of its results
+    uint32_t *order;   // steps as they run
     uint64_t arena_bytes;
 } tct_planner;
 
@@ -78,13 +78,13 @@ static inline uint32_t tct_root(const tct_planner *p, uint32_t s) {
 uint32_t tct_new_storage(tct_planner *p, tct_dtype dtype, uint64_t bytes);
 tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands);
 // A step that copies `n` elements.
-uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype, int64_t n,
-                       const char *label);
+uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype,
+                       int64_t n, const char *label);
 
-bool tct_plan_steps(tct_planner *p);   // codegen/plan_steps.c: the graph as steps
-void tct_plan_share(tct_planner *p);   // codegen/plan_share.c: outputs, donated inputs, scatter in place
-void tct_plan_order(tct_planner *p);   // codegen/plan_order.c: order, life times, operands overwritten
-void tct_plan_places(tct_planner *p);  // codegen/plan_memory.c: offsets in the arena
+bool tct_plan_steps(tct_planner *p);      // codegen/plan_steps.c: the graph as steps
+void tct_plan_share(tct_planner *p);      // codegen/plan_share.c: outputs, donated inputs, scatter in place
+void tct_plan_order(tct_planner *p);      // codegen/plan_order.c: order, life times, operands overwritten
+void tct_plan_places(tct_planner *p);     // codegen/plan_memory.c: offsets in the arena
 tct_plan *tct_plan_write(tct_planner *p); // codegen/plan_write.c
 
 void tct_add_edge(tct_planner *p, uint32_t before, uint32_t after);

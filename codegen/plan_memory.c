@@ -1,5 +1,5 @@
-// The memory plan: every storage of the arena gets an offset, such that those alive at the same time don't overlap. The
-// largest first, each at the lowest place that is free for its whole life.
+// The memory plan: every storage of the arena gets an offset, such that those alive at the same time don't
+// overlap. The largest first, each at the lowest place that is free for its whole life.
 #include "codegen/plan_build.h"
 
 #include <stdlib.h>
@@ -11,7 +11,9 @@ typedef struct placed {
     uint64_t begin, end;
 } placed;
 
-static uint64_t rounded(uint64_t bytes) { return bytes ? (bytes + ALIGN - 1) & ~(uint64_t)(ALIGN - 1) : ALIGN; }
+static uint64_t rounded(uint64_t bytes) {
+    return bytes ? (bytes + ALIGN - 1) & ~(uint64_t)(ALIGN - 1) : ALIGN;
+}
 
 typedef struct by_size {
     uint64_t bytes;

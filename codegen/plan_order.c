@@ -1,5 +1,5 @@
-// The order of steps: that of the graph, but whoever frees at least as much memory as he takes goes first. Then, with life
-// times known, results overwrite operands that die with their step.
+// The order of steps: that of the graph, but whoever frees at least as much memory as he takes goes first.
+// Then, with life times known, results overwrite operands that die with their step.
 #include "codegen/plan_build.h"
 
 typedef struct follower {
@@ -8,11 +8,11 @@ typedef struct follower {
 
 typedef struct ordering {
     tct_planner *p;
-    uint32_t *waits;    // by step: for how many
+    uint32_t *waits;     // by step: for how many
     uint32_t *followers; // by step: the first of them in `list`
     TCT_VEC(follower) list;
-    uint32_t *uses;     // by root storage: operands of steps that didn't run yet
-    bool *taken;        // by root storage
+    uint32_t *uses; // by root storage: operands of steps that didn't run yet
+    bool *taken;    // by root storage
     TCT_VEC(uint32_t) ready;
 } ordering;
 
@@ -36,7 +36,8 @@ static void start(ordering *o) {
         const tct_pstep *step = &p->steps.data[s];
         for (uint32_t k = 0; k < step->n_operands; k++) {
             o->uses[tct_root(p, step->operands[k].storage)]++;
-            if (step->operands[k].read) add_follower(o, s, p->storages.data[step->operands[k].storage].writer);
+            if (step->operands[k].read)
+                add_follower(o, s, p->storages.data[step->operands[k].storage].writer);
         }
         for (uint32_t e = step->first_edge; e != UINT32_MAX; e = p->edges.data[e].next)
             add_follower(o, s, p->edges.data[e].before);
@@ -46,7 +47,8 @@ static void start(ordering *o) {
 }
 
 // Operands of s in the memory `root`; `first`: k is the first of them.
-static uint32_t operands_in(const tct_planner *p, const tct_pstep *s, uint32_t root, uint32_t k, bool *first) {
+static uint32_t operands_in(const tct_planner *p, const tct_pstep *s, uint32_t root, uint32_t k,
+                            bool *first) {
     uint32_t n = 0;
     *first = true;
     for (uint32_t j = 0; j < s->n_operands; j++) {
@@ -127,7 +129,8 @@ static void share_operands(tct_planner *p, tct_pstep *s) {
     for (uint32_t k = s->gemm ? 3 : 0; k < s->n_operands; k++) {
         uint32_t out = tct_root(p, s->operands[k].storage);
         tct_storage *to = &p->storages.data[out];
-        if (!s->operands[k].written || to->place != TCT_PLACE_ARENA || to->first != s->position || !used_once(p, s, out))
+        if (!s->operands[k].written || to->place != TCT_PLACE_ARENA || to->first != s->position ||
+            !used_once(p, s, out))
             continue;
         for (uint32_t j = s->gemm ? 3 : 0; j < s->n_operands; j++) {
             uint32_t in = tct_root(p, s->operands[j].storage);

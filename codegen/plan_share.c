@@ -1,5 +1,5 @@
-// Results that take over memory whatever the order of steps will be: the caller's outputs, inputs that the caller donates
-// to an output, and the base of a scatter.
+// Results that take over memory whatever the order of steps will be: the caller's outputs, inputs that the
+// caller donates to an output, and the base of a scatter.
 #include "codegen/plan_build.h"
 
 #include <assert.h>
@@ -68,10 +68,11 @@ static bool writes_where_it_reads(tct_planner *p, uint32_t at, uint32_t result, 
     return true;
 }
 
-// Step `at` writes `result` in the memory of `root`: everybody else who reads that must have done so before. False when
-// somebody can't.
+// Step `at` writes `result` in the memory of `root`: everybody else who reads that must have done so before.
+// False when somebody can't.
 static bool take_over(tct_planner *p, uint32_t at, uint32_t result, uint32_t root) {
-    if (storage(p, result)->bytes != storage(p, root)->bytes || !writes_where_it_reads(p, at, result, root)) return false;
+    if (storage(p, result)->bytes != storage(p, root)->bytes || !writes_where_it_reads(p, at, result, root))
+        return false;
     for (uint32_t t = 0; t < p->steps.len; t++)
         if (t != at && reads(p, &p->steps.data[t], root) && tct_plan_leads(p, at, t)) return false;
     for (uint32_t t = 0; t < p->steps.len; t++)
@@ -99,7 +100,8 @@ static void copy_output(tct_planner *p, uint32_t k, uint32_t s) {
         return;
     }
     // Into an input's memory: from a copy of our own, because the source may be another donated input.
-    uint32_t between = tct_new_storage(p, dtype, storage(p, s)->bytes), target = input_storage(p, (uint32_t)o->alias);
+    uint32_t between = tct_new_storage(p, dtype, storage(p, s)->bytes),
+             target = input_storage(p, (uint32_t)o->alias);
     storage(p, between)->writer = tct_copy_step(p, s, 0, between, dtype, elements, "copy");
     uint32_t step = tct_copy_step(p, between, 0, to, dtype, elements, "copy");
     storage(p, to)->writer = step;
@@ -108,7 +110,9 @@ static void copy_output(tct_planner *p, uint32_t k, uint32_t s) {
     (void)ok;
 }
 
-static bool is_caller_s(const tct_planner *p, uint32_t s) { return p->storages.data[s].place == TCT_PLACE_INPUT; }
+static bool is_caller_s(const tct_planner *p, uint32_t s) {
+    return p->storages.data[s].place == TCT_PLACE_INPUT;
+}
 
 static void place_outputs(tct_planner *p) {
     size_t n = p->g->outputs.len;
@@ -138,14 +142,15 @@ static void place_outputs(tct_planner *p) {
         if (copied[k]) copy_output(p, k, p->value[p->g->outputs.data[k].value].storage);
 }
 
-// A scatter adds to its base. If nobody wants that any more it is the result's memory from the start; otherwise it is
-// copied first.
+// A scatter adds to its base. If nobody wants that any more it is the result's memory from the start;
+// otherwise it is copied first.
 static void place_scatter(tct_planner *p, uint32_t at) {
     const tct_pstep *s = &p->steps.data[at];
     tct_operand base = s->operands[s->scatter_base - 1];
     uint32_t result = s->operands[s->n_operands - 1].storage, root = tct_root(p, base.storage);
     if (tct_root(p, result) == root) return;
-    bool free_base = storage(p, root)->place == TCT_PLACE_ARENA && storage(p, tct_root(p, result))->place != TCT_PLACE_INPUT;
+    bool free_base = storage(p, root)->place == TCT_PLACE_ARENA &&
+                     storage(p, tct_root(p, result))->place != TCT_PLACE_INPUT;
     for (uint32_t t = 0; t < p->steps.len && free_base; t++)
         if (t != at && reads(p, &p->steps.data[t], root) && tct_plan_leads(p, at, t)) free_base = false;
     if (free_base) {
@@ -158,7 +163,8 @@ static void place_scatter(tct_planner *p, uint32_t at) {
     uint64_t bytes = storage(p, result)->bytes;
     uint32_t copy = tct_new_storage(p, dtype, bytes);
     storage(p, copy)->root = tct_root(p, result);
-    uint32_t step = tct_copy_step(p, base.storage, base.offset, copy, dtype, (int64_t)(bytes / tct_dtype_size(dtype)), "copy");
+    uint32_t step = tct_copy_step(p, base.storage, base.offset, copy, dtype,
+                                  (int64_t)(bytes / tct_dtype_size(dtype)), "copy");
     storage(p, copy)->writer = step;
     tct_add_edge(p, step, at);
 }

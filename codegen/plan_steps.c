@@ -36,7 +36,8 @@ static const tct_located *where(tct_planner *p, tct_value v) {
 
 static tct_operand reading(tct_planner *p, tct_value v) {
     const tct_located *at = where(p, v);
-    return (tct_operand){at->storage, at->offset * (int64_t)tct_dtype_size((tct_dtype)node(p, v)->dtype), true, false};
+    return (tct_operand){at->storage, at->offset * (int64_t)tct_dtype_size((tct_dtype)node(p, v)->dtype),
+                         true, false};
 }
 
 static tct_operand writing(uint32_t storage) { return (tct_operand){storage, 0, false, true}; }
@@ -46,13 +47,16 @@ static uint32_t result_storage(tct_planner *p, const tct_node *n) {
     return s;
 }
 
-static void set_writer(tct_planner *p, uint32_t storage, uint32_t step) { p->storages.data[storage].writer = step; }
+static void set_writer(tct_planner *p, uint32_t storage, uint32_t step) {
+    p->storages.data[storage].writer = step;
+}
 
 // --- Labels ---
 
 static bool is_telling(const tct_node *n) {
     tct_ir_class cls = tct_ir_ops[n->op].cls;
-    if (cls == TCT_CLASS_MOVEMENT) return n->op == TCT_IR_GATHER || n->op == TCT_IR_SCATTER_ADD || n->op == TCT_IR_PUT;
+    if (cls == TCT_CLASS_MOVEMENT)
+        return n->op == TCT_IR_GATHER || n->op == TCT_IR_SCATTER_ADD || n->op == TCT_IR_PUT;
     return cls != TCT_CLASS_LEAF && n->op != TCT_IR_CAST && n->op != TCT_IR_STOP_GRADIENT;
 }
 
@@ -75,10 +79,6 @@ static const char *label_of(tct_planner *p, const tct_graph *body) {
 
 // --- Loops ---
 
-static void keep_text(tct_planner *p, const tct_pstep *s) {
-    if (p->text && s->loop) tct_loop_print(s->loop, p->text);
-}
-
 static double points_of(const tct_loop *l) {
     double n = 1;
     for (uint32_t a = 0; a < l->n_axes; a++) n *= (double)l->axes[a].size;
@@ -87,7 +87,8 @@ static double points_of(const tct_loop *l) {
 
 static double operand_bytes(const tct_planner *p, const tct_pstep *s) {
     double bytes = 0;
-    for (uint32_t k = 0; k < s->n_operands; k++) bytes += (double)p->storages.data[s->operands[k].storage].bytes;
+    for (uint32_t k = 0; k < s->n_operands; k++)
+        bytes += (double)p->storages.data[s->operands[k].storage].bytes;
     return bytes;
 }
 
@@ -132,7 +133,6 @@ static void plan_loop(tct_planner *p, tct_value v) {
     s->span = n->span;
     s->flops = s->loop->cost * points_of(s->loop);
     s->bytes = operand_bytes(p, s);
-    keep_text(p, s);
 }
 
 // --- Products ---
@@ -213,7 +213,8 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     q.problem.epilogue = true;
     tct_lower_port *in = TCT_NEW_ARRAY(&p->temporary, tct_lower_port, n_in);
     tct_lower_port *out = TCT_NEW_ARRAY(&p->temporary, tct_lower_port, n_out);
-    tct_lower_spec spec = {.body = body, .in = in, .out = out, .n_bufs = 3 + n_in + n_out, .dot = dot, .axis = q.axis};
+    tct_lower_spec spec = {
+        .body = body, .in = in, .out = out, .n_bufs = 3 + n_in + n_out, .dot = dot, .axis = q.axis};
     tct_lower_row_major(p->g->module, d, spec.dot_port.stride);
     describe_product(p, &q, spec.dot_port.stride);
     tct_pstep *s = tct_new_step(p, TCT_STEP_GEMM, 3 + n_in + n_out);
@@ -249,7 +250,6 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     s->label = label_of(p, body);
     s->span = n->span;
     s->flops += s->loop->cost * (double)tct_node_elements(p->g, d);
-    keep_text(p, s);
 }
 
 // --- Scans and calls ---
@@ -257,7 +257,7 @@ static void plan_gemm(tct_planner *p, tct_value v) {
 static bool plan_scan(tct_planner *p, tct_value v) {
     const tct_node *n = node(p, v);
     tct_graph *body = tct_pass_fuse(n->attr.body);
-    tct_plan *sub = tct_plan_make(p->d, p->arena, body, p->target, p->set, p->text);
+    tct_plan *sub = tct_plan_make(p->d, p->arena, body, p->target, p->set);
     if (!sub) return false;
     uint32_t n_in = n->n_in, n_out = (uint32_t)body->outputs.len, carries = (uint32_t)n->attr.i;
     tct_plan_scan *scan = TCT_NEW(p->arena, tct_plan_scan);
@@ -310,7 +310,8 @@ static void plan_foreign(tct_planner *p, tct_value v) {
     const tct_node *n = node(p, v);
     const tct_graph *body = n->attr.body;
     uint32_t n_in = n->n_in, n_out = (uint32_t)body->outputs.len, all = n_in + n_out;
-    const char *name = n->attr.name, *symbol = strchr(name, ':'), *rest = symbol ? strchr(symbol + 1, ':') : NULL;
+    const char *name = n->attr.name, *symbol = strchr(name, ':'),
+               *rest = symbol ? strchr(symbol + 1, ':') : NULL;
     tct_plan_foreign *f = TCT_NEW(p->arena, tct_plan_foreign);
     f->library = symbol ? tct_arena_strndup(p->arena, name, (size_t)(symbol - name)) : "";
     symbol = symbol ? symbol + 1 : name;

@@ -25,8 +25,8 @@ static uint32_t buffer_of(writer *w, const tct_operand *o) {
                          .last_step = s->last};
     for (size_t k = 0; k < w->buffers.len; k++) {
         const tct_plan_buffer *x = &w->buffers.data[k];
-        if (x->place == b.place && x->dtype == b.dtype && x->index == b.index && x->offset == b.offset && x->bytes == b.bytes &&
-            x->first_step == b.first_step && x->last_step == b.last_step)
+        if (x->place == b.place && x->dtype == b.dtype && x->index == b.index && x->offset == b.offset &&
+            x->bytes == b.bytes && x->first_step == b.first_step && x->last_step == b.last_step)
             return (uint32_t)k;
     }
     TCT_PUSH(&w->buffers, b);

@@ -1,6 +1,6 @@
-// Fusion: operations become kernels. After it a graph holds inputs, products, scans, calls, fused groups (kind loop: one
-// loop kernel; kind gemm: a product with its epilogue), gets, and movement that products read as views. The bodies
-// of scans are left as they are: they are planned as graphs of their own.
+// Fusion: operations become kernels. After it a graph holds inputs, products, scans, calls, fused groups
+// (kind loop: one loop kernel; kind gemm: a product with its epilogue), gets, and movement that products read
+// as views. The bodies of scans are left as they are: they are planned as graphs of their own.
 #include "passes/fuse.h"
 #include "passes/passes.h"
 

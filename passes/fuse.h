@@ -1,5 +1,5 @@
-// Fusion: which operations become one kernel. Internal to passes/fuse*.c, but for the view of a value, which the
-// planner asks for too.
+// Fusion: which operations become one kernel. Internal to passes/fuse*.c, but for the view of a value, which
+// the planner asks for too.
 #ifndef TCT_PASSES_FUSE_H
 #define TCT_PASSES_FUSE_H
 
@@ -11,7 +11,8 @@ typedef struct tct_view {
     tct_value base;
     int64_t offset, stride[TCT_IR_MAX_AXES];
 } tct_view;
-// False where some movement on the way copies. Goes through rename, slice, split, merge, broadcast and stop_gradient.
+// False where some movement on the way copies. Goes through rename, slice, split, merge, broadcast and
+// stop_gradient.
 bool tct_view_of(const tct_graph *g, tct_value v, tct_view *out);
 
 typedef enum tct_fuse_kind {
@@ -20,7 +21,8 @@ typedef enum tct_fuse_kind {
     TCT_FUSE_ANCHOR, // computed by one kernel; in memory if another one wants it
 } tct_fuse_kind;
 
-// A value that another one is made of, through inline nodes; `moved`: not at the same point of the axes they share.
+// A value that another one is made of, through inline nodes; `moved`: not at the same point of the axes they
+// share.
 typedef struct tct_fuse_source {
     tct_value v;
     bool moved;
@@ -52,15 +54,16 @@ typedef struct tct_fusion {
     uint32_t *group;           // by node; UINT32_MAX: none
     tct_fuse_group *groups;
     uint32_t n_groups;
-    uint32_t *user_begin; // by node: its users among anchors and stored nodes are users[user_begin[v] .. user_begin[v+1])
+    uint32_t *user_begin; // by node: its users among anchors and stored nodes are users[user_begin[v] ..
+                          // user_begin[v+1])
     tct_value *users;
     uint32_t *mark, marks; // scratch of walks, by node
 } tct_fusion;
 
 enum { TCT_FUSE_NO_GROUP = -1 };
 
-void tct_fuse_classify(tct_fusion *f); // passes/fuse_classify.c: kind, in_memory, sources, users
-void tct_fuse_merge(tct_fusion *f);    // passes/fuse_merge.c: groups
+void tct_fuse_classify(tct_fusion *f);    // passes/fuse_classify.c: kind, in_memory, sources, users
+void tct_fuse_merge(tct_fusion *f);       // passes/fuse_merge.c: groups
 tct_graph *tct_fuse_build(tct_fusion *f); // passes/fuse_build.c: the graph with fused nodes
 // Rewrites that make graphs easier to fuse; see passes/fuse_prepare.c.
 tct_graph *tct_fuse_prepare(tct_graph *g);

@@ -1,14 +1,14 @@
-// Which values are worth memory: products and other calls always, arithmetic over one large operand never, the rest where
-// more than one kernel wants it.
+// Which values are worth memory: products and other calls always, arithmetic over one large operand never,
+// the rest where more than one kernel wants it.
 #include "passes/fuse.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum {
-    MOST_COST = 12,   // of what is computed again by every kernel that wants it
-    MOST_SMALL = 4,   // small values that it reads
-    SMALL_BY = 8,     // small: that much smaller than the result
+    MOST_COST = 12, // of what is computed again by every kernel that wants it
+    MOST_SMALL = 4, // small values that it reads
+    SMALL_BY = 8,   // small: that much smaller than the result
     MOST_SOURCES = 24
 };
 
@@ -53,7 +53,8 @@ static tct_fuse_kind first_kind(const tct_node *n) {
     case TCT_IR_IOTA:
         return TCT_FUSE_INLINE;
     default:
-        return tct_ir_ops[n->op].cls == TCT_CLASS_MOVEMENT && !is_scatter(n) ? TCT_FUSE_INLINE : TCT_FUSE_ANCHOR;
+        return tct_ir_ops[n->op].cls == TCT_CLASS_MOVEMENT && !is_scatter(n) ? TCT_FUSE_INLINE
+                                                                             : TCT_FUSE_ANCHOR;
     }
 }
 
@@ -132,7 +133,8 @@ static void find_wants(tct_fusion *f) {
         for (uint32_t k = 0; k < n->n_in; k++) {
             if (n->op == TCT_IR_DOT)
                 want_in_memory(f, n->in[k], true);
-            else if (n->op == TCT_IR_SCAN || n->op == TCT_IR_FOREIGN || n->op == TCT_IR_FUSED || (is_scatter(n) && k == 0))
+            else if (n->op == TCT_IR_SCAN || n->op == TCT_IR_FOREIGN || n->op == TCT_IR_FUSED ||
+                     (is_scatter(n) && k == 0))
                 want_in_memory(f, n->in[k], false);
         }
     }
@@ -167,11 +169,14 @@ void tct_fuse_classify(tct_fusion *f) {
     for (tct_value v = 0; v < n; v++) {
         const tct_node *node = tct_node_of(f->g, v);
         find_sources(f, v);
-        cost[v] = f->kind[v] == TCT_FUSE_STORED || tct_ir_ops[node->op].cls == TCT_CLASS_REDUCTION ? 0 : cost_of(node);
+        cost[v] = f->kind[v] == TCT_FUSE_STORED || tct_ir_ops[node->op].cls == TCT_CLASS_REDUCTION
+                      ? 0
+                      : cost_of(node);
         for (uint32_t k = 0; k < node->n_in; k++)
             if (f->kind[node->in[k]] == TCT_FUSE_INLINE) cost[v] += cost[node->in[k]];
         if (f->kind[v] == TCT_FUSE_ANCHOR && is_cheap(f, v, cost)) f->kind[v] = TCT_FUSE_INLINE;
-        if (f->kind[v] == TCT_FUSE_INLINE && (f->in_memory[v] || f->sources[v].n > MOST_SOURCES || cost[v] > MOST_COST))
+        if (f->kind[v] == TCT_FUSE_INLINE &&
+            (f->in_memory[v] || f->sources[v].n > MOST_SOURCES || cost[v] > MOST_COST))
             f->kind[v] = TCT_FUSE_ANCHOR;
     }
     find_users(f);

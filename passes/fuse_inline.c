@@ -1,5 +1,5 @@
-// Undoes fusion: the bodies of fused groups take their places in the graph. Groups may come from a text, so what they hold
-// together is nothing to rely on.
+// Undoes fusion: the bodies of fused groups take their places in the graph. Groups may come from a text, so
+// what they hold together is nothing to rely on.
 #include "passes/fuse.h"
 #include "passes/rewrite.h"
 

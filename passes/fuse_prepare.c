@@ -1,5 +1,6 @@
 // Before fusion: what no kernel does as it stands is put differently.
-//   - products of other types than f32 and f64, and tiny ones, become sums of elementwise products (bf16: products in f32),
+//   - products of other types than f32 and f64, and tiny ones, become sums of elementwise products (bf16:
+//   products in f32),
 //   - reductions of much to little become two, so that the first runs in many pieces,
 //   - x + scatter_add(0, i, u) adds into x,
 //   - what no output needs goes.
@@ -10,10 +11,10 @@
 #include <stdint.h>
 
 enum {
-    FEW_RESULTS = 32,     // fewer results than this can't keep the threads busy
-    MUCH_WORK = 32768,    // elements from which on that matters
-    CHUNK = 4096,         // of an axis that is cut for it
-    TINY_PRODUCT = 1024,  // multiplications
+    FEW_RESULTS = 32,    // fewer results than this can't keep the threads busy
+    MUCH_WORK = 32768,   // elements from which on that matters
+    CHUNK = 4096,        // of an axis that is cut for it
+    TINY_PRODUCT = 1024, // multiplications
 };
 
 static int64_t product(const tct_graph *g, const tct_axis *a, uint32_t n) {
@@ -34,7 +35,8 @@ static tct_value in_order_of(tct_graph *g, tct_value v, const tct_node *like) {
     tct_value x = v;
     if (!tct_same_order(tct_node_of(g, v)->axes, tct_node_of(g, v)->n_axes, like->axes, like->n_axes)) {
         tct_node *n = &g->nodes.data[v];
-        if (n->op == TCT_IR_INPUT || n->op == TCT_IR_GET) return tct_in_order(g, v, like->axes, like->n_axes, NULL);
+        if (n->op == TCT_IR_INPUT || n->op == TCT_IR_GET)
+            return tct_in_order(g, v, like->axes, like->n_axes, NULL);
         tct_set_order(g, v, like->axes, like->n_axes);
     }
     return x;
@@ -78,7 +80,8 @@ static double neutral(tct_ir_op op) {
 }
 
 // Cuts axis `a` of x into pieces of CHUNK, the last one filled up; returns the axes of pieces and within.
-static tct_value cut(tct_rewrite *r, tct_ir_op op, tct_value x, tct_axis a, tct_axis *piece, tct_axis *within) {
+static tct_value cut(tct_rewrite *r, tct_ir_op op, tct_value x, tct_axis a, tct_axis *piece,
+                     tct_axis *within) {
     tct_graph *g = r->to;
     tct_ir_module *m = g->module;
     const char *name = tct_arena_strdup(&m->arena, tct_axis_of(m, a)->name);
@@ -104,7 +107,8 @@ static tct_value rewrite_reduction(tct_rewrite *r, const tct_node *n) {
     const tct_node *o = tct_node_of(r->from, n->in[0]);
     tct_ir_op op = (tct_ir_op)n->op;
     int64_t results = tct_node_elements(r->from, n), reduced = product(r->from, n->attr.axes, n->attr.n_axes);
-    if (results >= FEW_RESULTS || reduced < MUCH_WORK || op == TCT_IR_ARGMAX || n->dtype == TCT_BF16) return TCT_NO_VALUE;
+    if (results >= FEW_RESULTS || reduced < MUCH_WORK || op == TCT_IR_ARGMAX || n->dtype == TCT_BF16)
+        return TCT_NO_VALUE;
     // Outer axes of those reduced are left to the second step until there are enough pieces.
     tct_axis first[TCT_IR_MAX_AXES], second[TCT_IR_MAX_AXES];
     uint32_t n_first = 0, n_second = 0;
@@ -123,9 +127,11 @@ static tct_value rewrite_reduction(tct_rewrite *r, const tct_node *n) {
     if (!n_first || product(g, first, n_first) < 64 || pieces < FEW_RESULTS) {
         tct_axis largest = n->attr.axes[0];
         for (int k = 1; k < n->attr.n_axes; k++)
-            if (tct_axis_of(g->module, n->attr.axes[k])->size > tct_axis_of(g->module, largest)->size) largest = n->attr.axes[k];
+            if (tct_axis_of(g->module, n->attr.axes[k])->size > tct_axis_of(g->module, largest)->size)
+                largest = n->attr.axes[k];
         bool fills = op == TCT_IR_SUM || op == TCT_IR_ANY || op == TCT_IR_ALL || !integers(n);
-        if (tct_axis_of(g->module, largest)->size < 4 * CHUNK || !room_for_another_axis(o) || !fills) return TCT_NO_VALUE;
+        if (tct_axis_of(g->module, largest)->size < 4 * CHUNK || !room_for_another_axis(o) || !fills)
+            return TCT_NO_VALUE;
         n_first = 0;
         for (int k = 0; k < n->attr.n_axes; k++)
             if (n->attr.axes[k] != largest) first[n_first++] = n->attr.axes[k];
@@ -142,7 +148,8 @@ static tct_value rewrite_reduction(tct_rewrite *r, const tct_node *n) {
 static bool is_zero(const tct_graph *g, tct_value v) {
     const tct_node *n = tct_node_of(g, v);
     if (n->op == TCT_IR_BROADCAST) return is_zero(g, n->in[0]);
-    return n->op == TCT_IR_CONST && (tct_dtype_is_float((tct_dtype)n->dtype) ? n->attr.f == 0 : n->attr.i == 0);
+    return n->op == TCT_IR_CONST &&
+           (tct_dtype_is_float((tct_dtype)n->dtype) ? n->attr.f == 0 : n->attr.i == 0);
 }
 
 // The base lies in memory as the result does.
@@ -160,8 +167,8 @@ static tct_value rewrite_add(tct_rewrite *r, const tct_node *n, const uint32_t *
     for (int k = 0; k < 2; k++) {
         tct_value v = n->in[k], x = n->in[1 - k];
         const tct_node *s = tct_node_of(r->from, v), *base = tct_node_of(r->from, x);
-        if (s->op != TCT_IR_SCATTER_ADD || uses[v] != 1 || !is_zero(r->from, s->in[0]) || s->n_axes != n->n_axes ||
-            !tct_same_order(base->axes, base->n_axes, n->axes, n->n_axes))
+        if (s->op != TCT_IR_SCATTER_ADD || uses[v] != 1 || !is_zero(r->from, s->in[0]) ||
+            s->n_axes != n->n_axes || !tct_same_order(base->axes, base->n_axes, n->axes, n->n_axes))
             continue;
         tct_node sum = *s; // axes as n has them, which is as x has them
         sum.in = (tct_value[3]){x, s->in[1], s->in[2]};

@@ -20,7 +20,8 @@ static void shared(const tct_node *n, const tct_node *o, const tct_view *from, t
     }
 }
 
-static bool view_merge(const tct_graph *g, const tct_node *n, const tct_node *o, const tct_view *from, tct_view *out) {
+static bool view_merge(const tct_graph *g, const tct_node *n, const tct_node *o, const tct_view *from,
+                       tct_view *out) {
     int64_t stride = 0, expected = 0;
     bool first = true;
     for (int k = n->attr.n_axes; k-- > 0;) {

@@ -3,8 +3,8 @@
 #define TCT_TESTS_CODEGEN_COMPARE_H
 
 #include "codegen/compile.h"
-#include "runtime/isa.h"
 #include "ir/interp.h"
+#include "runtime/isa.h"
 #include "tests/support/random_graph.h"
 
 #include <setjmp.h>
@@ -35,11 +35,12 @@ static inline void compare_fail(const char *what, const tct_graph *g, const tct_
 }
 
 // Runs plan on copies of the inputs; outputs with an alias lie where their input lies.
-static inline void compare_run(const tct_graph *g, const tct_plan *plan, int threads, const tct_ir_tensor *inputs,
-                               tct_arena *arena, tct_ir_tensor *outputs) {
+static inline void compare_run(const tct_graph *g, const tct_plan *plan, int threads,
+                               const tct_ir_tensor *inputs, tct_arena *arena, tct_ir_tensor *outputs) {
     tct_diag d = {0};
     tct_pool *pool = tct_pool_new(threads);
-    void **in = TCT_NEW_ARRAY(arena, void *, g->inputs.len), **out = TCT_NEW_ARRAY(arena, void *, g->outputs.len);
+    void **in = TCT_NEW_ARRAY(arena, void *, g->inputs.len),
+         **out = TCT_NEW_ARRAY(arena, void *, g->outputs.len);
     for (size_t k = 0; k < g->inputs.len; k++) {
         uint64_t bytes = plan->inputs[k].bytes;
         in[k] = tct_arena_alloc(arena, bytes + 1);
@@ -47,7 +48,8 @@ static inline void compare_run(const tct_graph *g, const tct_plan *plan, int thr
     }
     for (size_t k = 0; k < g->outputs.len; k++) {
         const tct_node *n = tct_node_of(g, g->outputs.data[k].value);
-        out[k] = plan->outputs[k].alias >= 0 ? in[plan->outputs[k].alias] : tct_arena_alloc(arena, plan->outputs[k].bytes + 1);
+        out[k] = plan->outputs[k].alias >= 0 ? in[plan->outputs[k].alias]
+                                             : tct_arena_alloc(arena, plan->outputs[k].bytes + 1);
         outputs[k].dtype = (tct_dtype)n->dtype;
         outputs[k].n_axes = n->n_axes;
         if (n->n_axes) memcpy(outputs[k].axes, n->axes, n->n_axes * sizeof *n->axes);
@@ -69,7 +71,10 @@ static inline void compare_graph(tct_compiler *c, tct_graph *g, uint64_t seed, c
     tct_ir_tensor *inputs = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->inputs.len + 1);
     tct_ir_tensor *expected = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->outputs.len + 1);
     tct_random_inputs(g, &arena, seed, false, inputs);
-    if (!tct_ir_interp(&d, &arena, g, inputs, expected, NULL)) compare_fail("the interpreter failed", g, NULL, &d);
+    if (!tct_ir_interp(&d, &arena, g, inputs, expected, NULL))
+        compare_fail("the interpreter failed", g, NULL, &d);
+    tct_pass_trace checked = {.verify_each = true};
+    if (!tct_passes_run(&d, g, "default,fuse", &checked)) compare_fail("broken by a pass", g, NULL, &d);
     tct_compile_options options = {.passes = o->passes};
     const tct_plan *plan = tct_compile_graph(&d, c, g, &options);
     if (!plan) compare_fail("not compiled", g, NULL, &d);
@@ -84,7 +89,8 @@ static inline void compare_graph(tct_compiler *c, tct_graph *g, uint64_t seed, c
                     compare_fail("other bits on more threads", g, plan, &d);
                 continue;
             }
-            if (tct_tensors_close(g->module, &expected[k], &outputs[k], o->relative, o->absolute, text)) continue;
+            if (tct_tensors_close(g->module, &expected[k], &outputs[k], o->relative, o->absolute, text))
+                continue;
             snprintf(why, sizeof why, "seed %llu, output %zu: %s", (unsigned long long)seed, k, text);
             compare_fail(why, g, plan, &d);
         }

@@ -7,8 +7,8 @@ static int number_from(const char *name, int otherwise) {
 }
 
 // Many graphs by one compiler: kernels that they share are shared.
-static void on_random_graphs(const char *isa, const tct_random_graph_options *like, int first, int n, double relative,
-                             double absolute) {
+static void on_random_graphs(const char *isa, const tct_random_graph_options *like, int first, int n,
+                             double relative, double absolute) {
     tct_diag d = {0};
     tct_isa set;
     if (isa && tct_isa_parse(isa, &set) && set > tct_isa_host()) return;
@@ -37,7 +37,8 @@ enum {
 };
 
 static void test_family(unsigned classes, const char *isa, int n) {
-    tct_random_graph_options o = {.classes = classes, .tame = true, .continuous = true, .permute = true, .aliases = true};
+    tct_random_graph_options o = {
+        .classes = classes, .tame = true, .continuous = true, .permute = true, .aliases = true};
     on_random_graphs(isa, &o, number_from("TERCET_SEED", 1), number_from("TERCET_GRAPHS", n), 1e-4, 1e-4);
 }
 
@@ -72,8 +73,9 @@ static void test_everything_base(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pointwise),       cmocka_unit_test(test_summing),         cmocka_unit_test(test_moving),
-        cmocka_unit_test(test_multiplying),     cmocka_unit_test(test_everything),      cmocka_unit_test(test_everything_avx2),
+        cmocka_unit_test(test_pointwise),       cmocka_unit_test(test_summing),
+        cmocka_unit_test(test_moving),          cmocka_unit_test(test_multiplying),
+        cmocka_unit_test(test_everything),      cmocka_unit_test(test_everything_avx2),
         cmocka_unit_test(test_everything_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,8 @@ static void test_elementwise(void **state) {
     (void)state;
     on_all_sets("axis A = 37 axis B = 53 graph g {"
                 " %x: f32[A, B] = input #0 \"x\" %y: f32[B] = input #1 \"y\""
-                " %a: f32[A, B] = mul %x, %y %b: f32[A, B] = tanh %a %c: f32[A, B] = add %b, %x return c = %c, b = %b }");
+                " %a: f32[A, B] = mul %x, %y %b: f32[A, B] = tanh %a %c: f32[A, B] = add %b, %x return c = "
+                "%c, b = %b }");
     on_all_sets("graph g { %x: f32 = input #0 \"x\" %y: f32 = exp %x return y = %y }");
 }
 
@@ -31,27 +32,32 @@ static void test_softmax(void **state) {
     (void)state;
     on_all_sets("axis B = 5 axis V = 133 graph softmax {"
                 " %0: f32[B, V] = input #0 \"x\" %1: f32[B] = reduce_max %0 {V} %2: f32[B, V] = sub %0, %1"
-                " %3: f32[B, V] = exp %2 %4: f32[B] = sum %3 {V} %5: f32[B, V] = div %3, %4 return out = %5, s = %4 }");
+                " %3: f32[B, V] = exp %2 %4: f32[B] = sum %3 {V} %5: f32[B, V] = div %3, %4 return out = %5, "
+                "s = %4 }");
 }
 
 static void test_column_sums(void **state) {
     (void)state;
-    on_all_sets("axis B = 7 axis T = 33 axis C = 131 graph g {"
-                " %x: f32[B, T, C] = input #0 \"x\" %s: f32[C] = sum %x {B, T} %m: f32[C] = reduce_max %x {B, T}"
-                " return s = %s, m = %m }");
-    on_all_sets("axis A = 12 axis B = 17 graph g { %x: f32[A, B] = input #0 \"x\" %m: f32[B] = reduce_max %x {A}"
-                " %d: f32[A, B] = sub %x, %m %e: f32[A, B] = exp %d %s: f32[B] = sum %e {A} %y: f32[A, B] = div %e, %s "
-                " return y = %y }");
+    on_all_sets(
+        "axis B = 7 axis T = 33 axis C = 131 graph g {"
+        " %x: f32[B, T, C] = input #0 \"x\" %s: f32[C] = sum %x {B, T} %m: f32[C] = reduce_max %x {B, T}"
+        " return s = %s, m = %m }");
+    on_all_sets(
+        "axis A = 12 axis B = 17 graph g { %x: f32[A, B] = input #0 \"x\" %m: f32[B] = reduce_max %x {A}"
+        " %d: f32[A, B] = sub %x, %m %e: f32[A, B] = exp %d %s: f32[B] = sum %e {A} %y: f32[A, B] = div %e, "
+        "%s "
+        " return y = %y }");
 }
 
 static void test_movement(void **state) {
     (void)state;
-    on_all_sets("axis B = 3 axis T = 5 axis C = 24 axis H = 4 axis D = 6 axis E = 12 graph g {"
-                " %x: f32[B, T, C] = input #0 \"x\" %s: f32[B, T, H, D] = split %x {C} -> {H, D}"
-                " %t: f32[B, H, T, D] = mul %s, %s %m: f32[B, T, C] = merge %t {H, D} -> {C}"
-                " %f: f32[B, T, C] = flip %m {C} %h: f32[B, T, E] = slice %f {C} -> {E} #1 by 2 "
-                " %p: f32[B, T, C] = pad %h {E} -> {C} #5 fill 2 %c: f32[B, T, C] = concat %h, %h {E, E} -> {C}"
-                " %y: f32[B, T, C] = add %p, %c return y = %y, m = %m }");
+    on_all_sets(
+        "axis B = 3 axis T = 5 axis C = 24 axis H = 4 axis D = 6 axis E = 12 graph g {"
+        " %x: f32[B, T, C] = input #0 \"x\" %s: f32[B, T, H, D] = split %x {C} -> {H, D}"
+        " %t: f32[B, H, T, D] = mul %s, %s %m: f32[B, T, C] = merge %t {H, D} -> {C}"
+        " %f: f32[B, T, C] = flip %m {C} %h: f32[B, T, E] = slice %f {C} -> {E} #1 by 2 "
+        " %p: f32[B, T, C] = pad %h {E} -> {C} #5 fill 2 %c: f32[B, T, C] = concat %h, %h {E, E} -> {C}"
+        " %y: f32[B, T, C] = add %p, %c return y = %y, m = %m }");
 }
 
 static void test_gather_scatter(void **state) {
@@ -64,31 +70,36 @@ static void test_gather_scatter(void **state) {
 
 static void test_products(void **state) {
     (void)state;
-    on_all_sets("axis B = 9 axis K = 40 axis N = 33 graph g {"
-                " %x: f32[B, K] = input #0 \"x\" %w: f32[K, N] = input #1 \"w\" %b: f32[N] = input #2 \"b\""
-                " %d: f32[B, N] = dot %x, %w {K} %y: f32[B, N] = add %d, %b %z: f32[B, N] = tanh %y return z = %z }");
+    on_all_sets(
+        "axis B = 9 axis K = 40 axis N = 33 graph g {"
+        " %x: f32[B, K] = input #0 \"x\" %w: f32[K, N] = input #1 \"w\" %b: f32[N] = input #2 \"b\""
+        " %d: f32[B, N] = dot %x, %w {K} %y: f32[B, N] = add %d, %b %z: f32[B, N] = tanh %y return z = %z }");
 }
 
 static void test_in_place(void **state) {
     (void)state;
-    on_all_sets("axis A = 70 graph g { %p: f32[A] = input #0 \"p\" %m: f32[A] = input #1 \"m\" %g: f32[A] = input #2 \"g\""
-                " %c: f32 = const 0.9 %n: f32[A] = mul %m, %c %k: f32[A] = add %n, %g %q: f32[A] = sub %p, %k "
-                " return p = %q into 0, m = %k into 1 }");
+    on_all_sets(
+        "axis A = 70 graph g { %p: f32[A] = input #0 \"p\" %m: f32[A] = input #1 \"m\" %g: f32[A] = input #2 "
+        "\"g\""
+        " %c: f32 = const 0.9 %n: f32[A] = mul %m, %c %k: f32[A] = add %n, %g %q: f32[A] = sub %p, %k "
+        " return p = %q into 0, m = %k into 1 }");
 }
 
 static void test_large_sum(void **state) {
     (void)state;
-    on_all_sets("axis A = 100003 graph g { %x: f32[A] = input #0 \"x\" %y: f32[A] = mul %x, %x %s: f32 = sum %y {A}"
-                " %m: f32 = reduce_max %x {A} return s = %s, m = %m }");
+    on_all_sets(
+        "axis A = 100003 graph g { %x: f32[A] = input #0 \"x\" %y: f32[A] = mul %x, %x %s: f32 = sum %y {A}"
+        " %m: f32 = reduce_max %x {A} return s = %s, m = %m }");
     on_all_sets("axis A = 401 axis B = 97 graph g { %x: f32[A, B] = input #0 \"x\" %y: f32[A, B] = mul %x, %x"
                 " %s: f32 = sum %y {A, B} return s = %s }");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_softmax),        cmocka_unit_test(test_column_sums),
-        cmocka_unit_test(test_movement),    cmocka_unit_test(test_gather_scatter), cmocka_unit_test(test_products),
-        cmocka_unit_test(test_in_place),    cmocka_unit_test(test_large_sum),
+        cmocka_unit_test(test_elementwise),    cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_column_sums),    cmocka_unit_test(test_movement),
+        cmocka_unit_test(test_gather_scatter), cmocka_unit_test(test_products),
+        cmocka_unit_test(test_in_place),       cmocka_unit_test(test_large_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
