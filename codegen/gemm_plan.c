@@ -14,6 +14,7 @@ enum {
     MIN_BOX_ROWS = 128,
     MIN_TASKS = 16, // when the work allows it; lower boxes pack B more often, so rows are split
     FEW_TASKS = 8,  // when there are fewer than these
+    MAX_ROWS = 12,  // of a register tile: with more, LLVM spills
     MAX_DOT_ROWS = 16,
     MAX_STREAM_ROWS = 4,
     DIRECT_BYTES = 1 << 20, // of A, for reading it in place
@@ -153,7 +154,8 @@ static void choose_tile(planner *p) {
     double best = 0;
     for (int64_t vectors = 1; vectors <= least(4, all_vectors ? all_vectors : 1); vectors++)
         for (int64_t rows = 1;
-             rows <= least(14, g->m ? g->m : 1) && rows * vectors + vectors + spare <= registers; rows++) {
+             rows <= least(MAX_ROWS, g->m ? g->m : 1) && rows * vectors + vectors + spare <= registers;
+             rows++) {
             int64_t nr = vectors * p->lanes, rest = g->m % rows, edge = ceil_div(g->n % nr, p->lanes);
             double cycles = (double)(g->n / nr) * ((double)(g->m / rows) * tile_cycles(rows, vectors, g->k) +
                                                    tile_cycles(rest, vectors, g->k)) +
