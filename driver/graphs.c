@@ -35,6 +35,8 @@ static const tct_item *find_graph(const tct_package *p, const char *name) {
     return NULL;
 }
 
+const tct_item *tct_graph_item(const tct_graph_file *f) { return find_graph(&f->package, f->request->graph); }
+
 // Whether a name begins with a parameter of the graph ("clip", "m.layers"); the others are config values.
 static bool names_parameter(const tct_item *graph, const char *name) {
     size_t len = strcspn(name, ".");

@@ -37,6 +37,7 @@ void tct_graph_close(tct_graph_file *f);
 // The graph with what was given and `n` further settings. NULL after reporting.
 tct_graph *tct_graph_build(tct_diag *d, tct_graph_file *f, const tct_setting *more, size_t n);
 
+const tct_item *tct_graph_item(const tct_graph_file *f); // the graph in its file
 const tct_graph_param *tct_graph_param_named(const tct_graph_file *f, const char *name); // NULL: none
 // A scalar argument given with --set, NULL when there is none.
 const char *tct_graph_given(const tct_graph_file *f, const char *name);

@@ -129,6 +129,11 @@ static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
         v->known = a->known && b->known;
         return v;
     }
+    if (op == TCT_OP_DIV) {
+        tct_elab_error(e, "E0341", span, "/ of integers");
+        tct_elab_help(e, "a div b rounds down; float(a) / b divides exactly");
+        return tct_val_error(e);
+    }
     if (!a->known || !b->known) {
         tct_val *v = tct_val_int(e, 0, span);
         v->known = false;
@@ -144,10 +149,6 @@ static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
     case TCT_OP_MUL:
         overflow = __builtin_mul_overflow(x, y, &r);
         break;
-    case TCT_OP_DIV:
-        tct_elab_error(e, "E0341", span, "/ of integers");
-        tct_elab_help(e, "a div b rounds down; float(a) / b divides exactly");
-        return tct_val_error(e);
     case TCT_OP_FLOORDIV:
     case TCT_OP_MOD:
         if (y == 0 || (x == INT64_MIN && y == -1)) {

@@ -57,7 +57,8 @@ static bool left_out(tct_elab *e, const tct_param *p) {
     return false;
 }
 
-static bool axis_from_settings(tct_elab *e, const char *name, tct_span span) {
+// Binds an axis of the graph: with the size that a setting gives, else `declared` (NULL: unknown).
+static bool sized_axis(tct_elab *e, const char *name, const tct_expr *declared, tct_span span) {
     tct_scope *f = tct_scope_function(e);
     for (size_t i = 0; i < f->symbols.len; i++)
         if (f->symbols.data[i].is_axis && strcmp(f->symbols.data[i].name, name) == 0) return true;
@@ -67,8 +68,18 @@ static bool axis_from_settings(tct_elab *e, const char *name, tct_span span) {
         tct_val *v = tct_elab_literal(e, "int", text, span);
         if (!v || v->i < 1) return tct_elab_error(e, "E0302", span, "axis %s can't have size %s", name, text);
         size = v->i;
+    } else if (declared) {
+        tct_val *v = tct_elab_static(e, declared, V_INT);
+        if (!v) return false;
+        if (v->known && v->i < 1)
+            return tct_elab_error(e, "E0302", declared->span, "an axis of size %lld", (long long)v->i);
+        size = v->known ? v->i : 0;
     }
     return tct_scope_bind_axis(e, name, tct_axis_get(e->module, name, size), span);
+}
+
+static bool axis_from_settings(tct_elab *e, const char *name, tct_span span) {
+    return sized_axis(e, name, NULL, span);
 }
 
 typedef struct leaves {
@@ -101,25 +112,38 @@ static uint32_t decoder_arguments(tct_elab *e, const tct_member *decoder, const 
     return n;
 }
 
-static tct_val *model_param(tct_elab *e, const tct_param *p, const tct_item *model, const tct_member *decoder,
-                            const tct_val *decoding) {
-    tct_actual *args = TCT_NEW_ARRAY(&e->arena, tct_actual, model->n_params + 1);
-    uint32_t n = 0;
+// Hyper-parameters of a model that is a parameter, from settings "m.layers"; the cache of a decode graph has
+// the shape that the model it decodes says. `before`: values of the parameters before it. false after
+// reporting.
+static bool hyper_arguments(tct_elab *e, const tct_item *item, const tct_param *p, const tct_item *model,
+                            tct_val *const *before, tct_actual *args, uint32_t *n) {
     for (uint32_t i = 0; i < model->n_params; i++) {
         const tct_param *h = &model->params[i];
         const char *text = setting(e, tct_arena_printf(&e->arena, "%s.%s", p->name.text, h->name.text));
         if (!text) continue;
         const char *type = h->type ? h->type->name.text : "int";
         tct_val *v = tct_elab_literal(e, type, text, p->name.span);
-        if (!v) {
-            tct_elab_error(e, "E0337", h->name.span, "%s.%s is %s, found %s", p->name.text, h->name.text,
-                           type, text);
-            return tct_val_error(e);
-        }
-        args[n].name = h->name;
-        args[n++].val = v;
+        if (!v)
+            return tct_elab_error(e, "E0337", h->name.span, "%s.%s is %s, found %s", p->name.text,
+                                  h->name.text, type, text);
+        args[*n].name = h->name;
+        args[(*n)++].val = v;
     }
-    if (n == 0 && decoder) n = decoder_arguments(e, decoder, decoding, model, args);
+    for (uint32_t i = 0; *n == 0 && item->params + i < p; i++)
+        for (uint32_t k = 0; *n == 0 && before[i] && before[i]->model && k < before[i]->model->n_members;
+             k++) {
+            const tct_member *m = &before[i]->model->members[k];
+            if (m->kind == TCT_MEMBER_DECODE && strcmp(m->type->name.text, model->name.text) == 0)
+                *n = decoder_arguments(e, m, before[i], model, args);
+        }
+    return true;
+}
+
+static tct_val *model_param(tct_elab *e, const tct_item *item, const tct_param *p, const tct_item *model,
+                            tct_val *const *before) {
+    tct_actual *args = TCT_NEW_ARRAY(&e->arena, tct_actual, model->n_params + 1);
+    uint32_t n = 0;
+    if (!hyper_arguments(e, item, p, model, before, args, &n)) return tct_val_error(e);
     const char *path = tct_arena_strdup(&e->module->arena, p->name.text);
     tct_graph_model entry = {.name = path, .first_input = (uint32_t)e->builder->graph->inputs.len};
     leaves l = {0};
@@ -210,7 +234,7 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
         if (p->type->rest && !rest_axes(e, item, p, axes, &n)) return tct_val_error(e);
         for (uint32_t i = 0; i < p->type->n_axes && n < TCT_IR_MAX_AXES; i++) {
             const tct_type_axis *a = &p->type->axes[i];
-            if (!axis_from_settings(e, a->name.text, a->name.span)) return tct_val_error(e);
+            if (!sized_axis(e, a->name.text, a->size, a->name.span)) return tct_val_error(e);
             axes[n++] = tct_scope_find(e, a->name.text, true)->val->axis;
         }
         tct_value v = tct_ir_input(e->builder->graph, tct_arena_strdup(&e->module->arena, p->name.text),
@@ -224,17 +248,7 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
         if (near) tct_elab_help(e, "did you mean %s?", near);
         return tct_val_error(e);
     }
-    // The cache of a decode graph has the shape that the model it decodes says.
-    const tct_member *decoder = NULL;
-    const tct_val *decoding = NULL;
-    for (uint32_t i = 0; item->params + i < p; i++)
-        for (uint32_t k = 0; before[i] && before[i]->model && k < before[i]->model->n_members; k++) {
-            const tct_member *m = &before[i]->model->members[k];
-            if (m->kind != TCT_MEMBER_DECODE || strcmp(m->type->name.text, model->name.text) != 0) continue;
-            decoder = m;
-            decoding = before[i];
-        }
-    return model_param(e, p, model, decoder, decoding);
+    return model_param(e, item, p, model, before);
 }
 
 // The value with its axes in the order that the declared type names them: what leaves a graph has that order.
@@ -296,6 +310,30 @@ static void add_outputs(tct_elab *e, const char *name, tct_val *v, const tct_val
                     input && i < input->n_items ? input->items[i] : NULL, NULL);
 }
 
+static tct_val *no_leaf(tct_elab *e, void *ctx, const char *path, const tct_member *member, tct_dtype dtype,
+                        const tct_axis *axes, uint32_t n, tct_scope *scope, const char *file_prefix) {
+    (void)ctx, (void)path, (void)dtype, (void)axes, (void)n, (void)scope, (void)file_prefix;
+    return tct_val_new(e, V_NONE, member->name.span);
+}
+
+// The axes of models that are parameters, before tensors name them: the models know the sizes. A conflict
+// between two models is told where they are bound in earnest.
+static void bind_model_axes(tct_elab *e, const tct_item *item) {
+    tct_val **seen = TCT_NEW_ARRAY(&e->arena, tct_val *, item->n_params + 1);
+    for (uint32_t i = 0; i < item->n_params; i++) {
+        const tct_param *p = &item->params[i];
+        const tct_item *model = p->type ? tct_elab_item(e, p->type->name.text) : NULL;
+        if (!model || model->kind != TCT_ITEM_MODEL) continue;
+        tct_actual *args = TCT_NEW_ARRAY(&e->arena, tct_actual, model->n_params + 1);
+        uint32_t n = 0;
+        if (!hyper_arguments(e, item, p, model, seen, args, &n)) return;
+        tct_val *v = seen[i] = tct_elab_model(e, model, args, n, "", "", true, no_leaf, NULL, p->name.span);
+        for (uint32_t k = 0; v->kind == V_STRUCT && k < v->n_axes; k++)
+            if (tct_axis_of(e->module, v->axes[k].axis)->size && !tct_scope_find(e, v->axes[k].name, true))
+                tct_scope_bind_axis(e, v->axes[k].name, v->axes[k].axis, p->name.span);
+    }
+}
+
 static tct_graph *build(tct_elab *e, const tct_item *item) {
     tct_builder top = {.kind = TCT_BUILD_TOP};
     e->graph_models.len = 0;
@@ -315,6 +353,7 @@ static tct_graph *build(tct_elab *e, const tct_item *item) {
             axis_from_settings(e, tct_arena_strdup(&e->module->arena, e->settings[i].name), item->name.span);
         e->setting_used[i] = false;
     }
+    bind_model_axes(e, item);
     tct_actual *actuals = TCT_NEW_ARRAY(&e->arena, tct_actual, item->n_params + 1);
     tct_val **before = TCT_NEW_ARRAY(&e->arena, tct_val *, item->n_params + 1),
             **after = TCT_NEW_ARRAY(&e->arena, tct_val *, item->n_params + 1);
