@@ -1,5 +1,6 @@
-// Vector functions against libm in double: errors in ulp over a sample of all f32 bit patterns (`--step 1`: over
-// all of them; docs/numerics.md has the figures), exact at the edges, and the same bits in a vector and alone.
+// Vector functions against libm in double: errors in ulp over a sample of all f32 bit patterns (`--step 1`:
+// over all of them; docs/numerics.md has the figures), exact at the edges, and the same bits in a vector and
+// alone.
 #include "base/diag.h"
 #include "codegen/jit.h"
 #include "codegen/vecmath.h"
