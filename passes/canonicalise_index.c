@@ -124,15 +124,24 @@ static tct_value simplify_gather(tct_canon *c, const tct_value *in, attributes a
     return TCT_NO_VALUE;
 }
 
+// Updates of rows 0, 1, ... of zeros: these rows, and zeros behind.
+static tct_value scatter_first(tct_canon *c, tct_value update, attributes attr, tct_axis from) {
+    int64_t size = size_of(c, from);
+    if (!size || size > size_of(c, attr->axes[0])) return TCT_NO_VALUE;
+    tct_ir_attr pad = {.n_axes = 1, .axes = {from}, .n_to = 1, .to = {attr->axes[0]}};
+    return tct_canon_make(c, TCT_IR_PAD, &update, 1, &pad);
+}
+
 // Zeros but for one position of each row, which lies along axes of the base: a choice, point by point, that
 // joins what uses it. (Where several updates can meet, a real scatter is needed.)
 static tct_value simplify_scatter(tct_canon *c, const tct_value *in, attributes attr) {
     const tct_node *base = node(c, in[0]), *index = node(c, in[1]);
     double zero;
     tct_axis meet[TCT_IR_MAX_AXES];
-    if (!tct_canon_const(c, in[0], &zero) || zero != 0 ||
-        tct_axes_minus(meet, index->axes, index->n_axes, base->axes, base->n_axes))
-        return TCT_NO_VALUE;
+    if (!tct_canon_const(c, in[0], &zero) || zero != 0) return TCT_NO_VALUE;
+    bool meets = tct_axes_minus(meet, index->axes, index->n_axes, base->axes, base->n_axes) > 0;
+    if (meets && index->op == TCT_IR_IOTA) return scatter_first(c, in[2], attr, index->attr.axes[0]);
+    if (meets) return TCT_NO_VALUE;
     tct_value none = tct_const_like(c->r.to, in[0], 0);
     tct_ir_attr along = {.n_axes = 1, .axes = {attr->axes[0]}, .dtype = TCT_I32};
     tct_value iota = tct_ir_emit(c->r.to, NULL, TCT_IR_IOTA, NULL, 0, &along);

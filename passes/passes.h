@@ -34,7 +34,7 @@ extern const char *const tct_passes_early;
 // Before code generation, after differentiation.
 extern const char *const tct_passes_default;
 
-// Reverse-mode differentiation (passes/grad.c): a copy of `g` whose outputs are those of g, then for each k
+// Reverse-mode differentiation (passes/grad.c). Callers run the list "early" on g first. Gives a copy of `g` whose outputs are those of g, then for each k
 // in wrt (numbers of inputs) "grad.<input name>" = d outputs[loss] / d input, same dtype and axes order as
 // the input
 // ("grad.grad.<input name>" where the first name is taken: graphs can be differentiated again). Output
