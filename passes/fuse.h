@@ -60,11 +60,24 @@ typedef struct tct_fusion {
     uint32_t *mark, marks; // scratch of walks, by node
 } tct_fusion;
 
-enum { TCT_FUSE_NO_GROUP = -1 };
+// Why two groups are not one.
+typedef enum tct_fuse_reason {
+    TCT_FUSE_MAY, // no reason
+    TCT_FUSE_SCATTER,
+    TCT_FUSE_EPILOGUE,
+    TCT_FUSE_DOMAIN,
+    TCT_FUSE_LARGE,
+    TCT_FUSE_FEW_PIECES,
+    TCT_FUSE_MOVED,
+    TCT_FUSE_BETWEEN,
+} tct_fuse_reason;
 
 void tct_fuse_classify(tct_fusion *f);    // passes/fuse_classify.c: kind, in_memory, sources, users
 void tct_fuse_merge(tct_fusion *f);       // passes/fuse_merge.c: groups
 tct_graph *tct_fuse_build(tct_fusion *f); // passes/fuse_build.c: the graph with fused nodes
+// After merging: every value that goes through memory from one kernel to another, and why. Appends lines of
+// text.
+void tct_fuse_explain(tct_fusion *f, tct_buf *out);
 // Rewrites that make graphs easier to fuse; see passes/fuse_prepare.c.
 tct_graph *tct_fuse_prepare(tct_graph *g);
 tct_graph *tct_fuse_inline(tct_graph *g); // passes/fuse_inline.c

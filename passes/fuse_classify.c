@@ -94,18 +94,21 @@ static void find_sources(tct_fusion *f, tct_value v) {
     if (count) memcpy(f->sources[v].data, list, count * sizeof *list);
 }
 
+static bool is_small_beside(const tct_fusion *f, tct_value small, tct_value v) {
+    return tct_node_elements(f->g, tct_node_of(f->g, small)) * SMALL_BY <=
+           tct_node_elements(f->g, tct_node_of(f->g, v));
+}
+
 // Arithmetic that costs less than writing its result to memory and reading it back.
 static bool is_cheap(const tct_fusion *f, tct_value v, const int *cost) {
     const tct_node *n = tct_node_of(f->g, v);
     if (tct_ir_ops[n->op].cls != TCT_CLASS_ELEMENTWISE || cost[v] > MOST_COST) return false;
-    int64_t elements = tct_node_elements(f->g, n);
     uint32_t large = 0, small = 0;
     for (uint32_t k = 0; k < f->sources[v].n; k++) {
-        const tct_node *s = tct_node_of(f->g, f->sources[v].data[k].v);
-        if (tct_node_elements(f->g, s) * SMALL_BY > elements)
-            large++;
-        else
+        if (is_small_beside(f, f->sources[v].data[k].v, v))
             small++;
+        else
+            large++;
     }
     return large <= 1 && small <= MOST_SMALL;
 }
@@ -173,7 +176,8 @@ void tct_fuse_classify(tct_fusion *f) {
                       ? 0
                       : cost_of(node);
         for (uint32_t k = 0; k < node->n_in; k++)
-            if (f->kind[node->in[k]] == TCT_FUSE_INLINE) cost[v] += cost[node->in[k]];
+            if (f->kind[node->in[k]] == TCT_FUSE_INLINE && !is_small_beside(f, node->in[k], v))
+                cost[v] += cost[node->in[k]];
         if (f->kind[v] == TCT_FUSE_ANCHOR && is_cheap(f, v, cost)) f->kind[v] = TCT_FUSE_INLINE;
         if (f->kind[v] == TCT_FUSE_INLINE &&
             (f->in_memory[v] || f->sources[v].n > MOST_SOURCES || cost[v] > MOST_COST))

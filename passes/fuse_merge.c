@@ -1,8 +1,8 @@
 // Grouping anchors into kernels. Greedy, in an order that gives the most valuable merges the first choice:
-//   1. elementwise with elementwise, 2. with reductions along what is contiguous (softmax, norms),
-//   3. products take the elementwise group behind them as epilogue, 4. with the other reductions (bias
-//   gradients),
-//   5. groups over one domain that read the same large value.
+//   1. elementwise with elementwise, 2. with a reduction that is the only one to want the result, 3. with
+//   reductions along what is contiguous (softmax, norms), 4. products take the elementwise group behind them
+//   as epilogue, 5. with the other reductions (bias gradients), 6. groups over one domain that read the same
+//   large value.
 // Two groups may merge when they agree about their domain, no value moves between them, and no third one
 // stands between.
 #include "passes/fuse.h"
@@ -182,15 +182,22 @@ static bool small_enough(tct_fusion *f, uint32_t a, uint32_t b) {
     return n <= MOST_INPUTS;
 }
 
-static bool may_merge(tct_fusion *f, uint32_t a, uint32_t b) {
+static tct_fuse_reason why_not(tct_fusion *f, uint32_t a, uint32_t b) {
     const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
     bool moved, back;
-    if (a == b || ga->alone || gb->alone || ga->dot != TCT_NO_VALUE || gb->dot != TCT_NO_VALUE) return false;
-    if (!domains_agree(ga, gb) || !small_enough(f, a, b) || would_starve(f, a, b)) return false;
+    if (ga->alone || gb->alone) return TCT_FUSE_SCATTER;
+    if (ga->dot != TCT_NO_VALUE || gb->dot != TCT_NO_VALUE) return TCT_FUSE_EPILOGUE;
+    if (!domains_agree(ga, gb)) return TCT_FUSE_DOMAIN;
+    if (!small_enough(f, a, b)) return TCT_FUSE_LARGE;
+    if (would_starve(f, a, b)) return TCT_FUSE_FEW_PIECES;
     feeds(f, a, b, &moved);
-    if (moved) return false;
     feeds(f, b, a, &back);
-    return !back && !stands_between(f, a, b) && !stands_between(f, b, a);
+    if (moved || back) return TCT_FUSE_MOVED;
+    return stands_between(f, a, b) || stands_between(f, b, a) ? TCT_FUSE_BETWEEN : TCT_FUSE_MAY;
+}
+
+static bool may_merge(tct_fusion *f, uint32_t a, uint32_t b) {
+    return a != b && why_not(f, a, b) == TCT_FUSE_MAY;
 }
 
 // --- Merging ---
@@ -255,7 +262,7 @@ static bool reduces_rows(const tct_fusion *f, const tct_fuse_group *g) {
     return false;
 }
 
-typedef enum phase { ELEMENTWISE, ROWS, INTERNAL, EVERYTHING } phase;
+typedef enum phase { ELEMENTWISE, INTERNAL, ROWS, EVERYTHING } phase;
 
 static bool belongs(const tct_fusion *f, phase p, uint32_t a, uint32_t b) {
     const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
@@ -341,9 +348,30 @@ static void take_epilogues(tct_fusion *f) {
 void tct_fuse_merge(tct_fusion *f) {
     start_groups(f);
     merge_along_edges(f, ELEMENTWISE);
-    merge_along_edges(f, ROWS);
     merge_along_edges(f, INTERNAL);
+    merge_along_edges(f, ROWS);
     take_epilogues(f);
     merge_along_edges(f, EVERYTHING);
     merge_siblings(f);
+}
+
+void tct_fuse_explain(tct_fusion *f, tct_buf *out) {
+    static const char *const text[] = {
+        [TCT_FUSE_MAY] = "they could, but a better choice came first",
+        [TCT_FUSE_SCATTER] = "a scatter takes nothing in that comes after it",
+        [TCT_FUSE_EPILOGUE] = "one of them is the epilogue of a product",
+        [TCT_FUSE_DOMAIN] = "they run over different axes",
+        [TCT_FUSE_LARGE] = "the kernel would become too large",
+        [TCT_FUSE_FEW_PIECES] = "the work would run in too few pieces",
+        [TCT_FUSE_MOVED] = "the value is read at other points than where it is made",
+        [TCT_FUSE_BETWEEN] = "something that needs the one and that the other needs stands between",
+    };
+    for (tct_value v = 0; v < f->g->nodes.len; v++) {
+        for (uint32_t k = 0; f->kind[v] == TCT_FUSE_ANCHOR && k < f->sources[v].n; k++) {
+            tct_value s = f->sources[v].data[k].v;
+            if (f->kind[s] != TCT_FUSE_ANCHOR || group_of(f, s) == group_of(f, v)) continue;
+            tct_buf_printf(out, "%%%u (%s) and %%%u (%s): %s\n", s, tct_ir_ops[node(f, s)->op].name, v,
+                           tct_ir_ops[node(f, v)->op].name, text[why_not(f, group_of(f, s), group_of(f, v))]);
+        }
+    }
 }
