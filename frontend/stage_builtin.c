@@ -173,7 +173,7 @@ static bool argument(tct_elab *e, const char *name, const signature *s, uint32_t
     uint32_t reg = tct_stage_load(e, v, TCT_KIND_LIST, span);
     if (reg == NO_REG) return false;
     const char *element = inside(e, type);
-    if (strcmp(element, "any") != 0 && tct_stage_type(e, reg)->element != kind_by_name(element))
+    if (strcmp(element, "any") != 0 && !tct_stage_list_of(e, reg, kind_by_name(element)))
         return wrong(e, name, s, k, v, span);
     return push(a, reg);
 }

@@ -133,8 +133,7 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
         }
         args[k] = tct_stage_load(e, tct_stage_value(e, a), kind, a->span);
         if (args[k] == NO_REG) return tct_val_error(e);
-        tct_kind have = (tct_kind)tct_stage_type(e, args[k])->element;
-        if (kind == TCT_KIND_LIST && have != element) {
+        if (kind == TCT_KIND_LIST && !tct_stage_list_of(e, args[k], element)) {
             tct_elab_error(e, "E0502", a->span, "%s of %s is a list of another type", p->name.text,
                            item->name.text);
             return tct_val_error(e);

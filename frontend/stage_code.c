@@ -117,9 +117,10 @@ static uint32_t constant(tct_elab *e, const tct_val *v, tct_kind kind, tct_span 
     return reg;
 }
 
-// A list written out, element by element.
+// A list written out, element by element. Of an empty one the elements' kind is open until something is
+// appended.
 static uint32_t list(tct_elab *e, tct_val *v, tct_span span) {
-    tct_kind element = v->n_items ? tct_stage_kind(e, v->items[0]) : TCT_KIND_FLOAT;
+    tct_kind element = v->n_items ? tct_stage_kind(e, v->items[0]) : TCT_KIND_NONE;
     for (uint32_t i = 0; i < v->n_items; i++)
         if (tct_stage_kind(e, v->items[i]) == TCT_KIND_FLOAT && element == TCT_KIND_INT)
             element = TCT_KIND_FLOAT;
@@ -135,6 +136,19 @@ static uint32_t list(tct_elab *e, tct_val *v, tct_span span) {
         tct_stage_emit(e, TCT_I_CALL, 0, (uint32_t)e->stage->calls.len - 1, 0, 0, span);
     }
     return r->reg;
+}
+
+bool tct_stage_list_of(tct_elab *e, uint32_t list, tct_kind element) {
+    tct_reg_type *t = &e->stage->regs.data[list];
+    if (t->element == TCT_KIND_NONE) t->element = (uint8_t)element;
+    return t->element == element;
+}
+
+bool tct_stage_has_elements(tct_elab *e, uint32_t list, tct_span span) {
+    if (tct_stage_type(e, list)->element != TCT_KIND_NONE) return true;
+    tct_elab_error(e, "E0502", span,
+                   "nothing has been appended to this list up to here: the type of its elements isn't known");
+    return false;
 }
 
 uint32_t tct_stage_load(tct_elab *e, tct_val *v, tct_kind kind, tct_span span) {

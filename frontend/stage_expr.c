@@ -68,7 +68,8 @@ static tct_val *element(tct_elab *e, const tct_expr *x) {
     }
     uint32_t list = tct_stage_load(e, a, TCT_KIND_LIST, x->a->span),
              index = tct_stage_load(e, i, TCT_KIND_INT, x->span);
-    if (list == NO_REG || index == NO_REG) return tct_val_error(e);
+    if (list == NO_REG || index == NO_REG || !tct_stage_has_elements(e, list, x->a->span))
+        return tct_val_error(e);
     const tct_reg_type t = *tct_stage_type(e, list);
     tct_val *out = t.element == TCT_KIND_LIST
                        ? tct_stage_list_reg(e, (tct_kind)t.element2, TCT_KIND_NONE, x->span)

@@ -86,6 +86,9 @@ tct_val *tct_stage_list_reg(tct_elab *e, tct_kind element, tct_kind element2, tc
 // The value in a register of `kind`: constants are loaded, ints become floats where a float is wanted. NO_REG
 // after reporting E0502.
 uint32_t tct_stage_load(tct_elab *e, tct_val *v, tct_kind kind, tct_span span);
+// Whether the elements of the list in a register are of this kind; they are from now on where that was open.
+bool tct_stage_list_of(tct_elab *e, uint32_t list, tct_kind element);
+bool tct_stage_has_elements(tct_elab *e, uint32_t list, tct_span span); // false after reporting: still open
 tct_kind tct_stage_kind(tct_elab *e, const tct_val *v); // KIND_NONE for what is no scalar or list
 const tct_reg_type *tct_stage_type(tct_elab *e, uint32_t reg);
 

@@ -89,6 +89,8 @@ static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name
             tct_error(e->d, "E0506", item->span, "there is no model %s to generate with", g->model);
     }
     tct_scope_pop(e);
+    for (size_t i = 0; i < s.regs.len; i++) // lists that stay empty
+        if (s.regs.data[i].kind == TCT_KIND_LIST) tct_stage_list_of(e, (uint32_t)i, TCT_KIND_FLOAT);
     tct_draft *d = TCT_NEW(&e->arena, tct_draft);
     tct_program *p = &d->program;
     p->name = item->name.text;

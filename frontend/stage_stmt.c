@@ -9,7 +9,13 @@ static bool is_scalar_static(const tct_val *v) {
 
 // A value with a register of its own, so that it can be assigned to: structures field by field.
 static tct_val *variable(tct_elab *e, tct_val *v, const char *name, tct_span span) {
-    if (is_scalar_static(v) || v->kind == V_LIST) {
+    if (v->kind == V_LIST) { // made here: nobody else has it
+        uint32_t reg = tct_stage_load(e, v, TCT_KIND_LIST, span);
+        if (reg == NO_REG) return tct_val_error(e);
+        e->stage->regs.data[reg].name = name;
+        return tct_stage_reg_val(e, reg, span);
+    }
+    if (is_scalar_static(v)) {
         tct_kind kind = tct_stage_kind(e, v);
         uint32_t from = tct_stage_load(e, v, kind, span);
         if (from == NO_REG) return tct_val_error(e);
@@ -105,8 +111,7 @@ static void assign_parameter(tct_elab *e, const tct_stmt *s, const tct_val *para
     stage_run *run = TCT_NEW(&e->arena, stage_run);
     tct_builder *outer = e->builder, *b = tct_stage_graph_begin(e, run, s->span);
     tct_val *v = tct_elab_expr(e, s->value);
-    tct_value x =
-        v->kind == V_ERROR ? TCT_NO_VALUE : tct_elab_operand(e, v, param->dtype, s->value->span);
+    tct_value x = v->kind == V_ERROR ? TCT_NO_VALUE : tct_elab_operand(e, v, param->dtype, s->value->span);
     if (x != TCT_NO_VALUE) {
         const tct_node n = *tct_node_of(b->graph, x);
         bool fits = n.dtype == param->dtype;
@@ -223,7 +228,7 @@ static void for_range(tct_elab *e, const tct_stmt *s) {
 
 static void for_list(tct_elab *e, const tct_stmt *s, tct_val *list) {
     uint32_t reg = tct_stage_load(e, list, TCT_KIND_LIST, s->value->span);
-    if (reg == NO_REG) return;
+    if (reg == NO_REG || !tct_stage_has_elements(e, reg, s->value->span)) return;
     const tct_reg_type t = *tct_stage_type(e, reg);
     tct_val *n = tct_stage_scalar_reg(e, TCT_KIND_INT, NULL, s->span),
             *i = tct_stage_scalar_reg(e, TCT_KIND_INT, NULL, s->span);

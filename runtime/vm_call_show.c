@@ -1,4 +1,4 @@
-// Built-ins that show something, and key.
+// Built-ins that show something, key and seconds.
 #include "runtime/rng.h"
 #include "runtime/vm_state.h"
 
@@ -35,5 +35,10 @@ bool tct_vm_call_SAMPLES(tct_vm *vm, const tct_call *c) {
 bool tct_vm_call_KEY(tct_vm *vm, const tct_call *c) {
     uint64_t key = tct_rng_fold(tct_vm_seed(vm, 1), vm->draws++);
     tct_value_set(tct_result(vm, c, 0), tct_value_int((int64_t)(key >> 1)));
+    return true;
+}
+
+bool tct_vm_call_SECONDS(tct_vm *vm, const tct_call *c) {
+    tct_value_set(tct_result(vm, c, 0), tct_value_float(tct_vm_elapsed(vm)));
     return true;
 }
