@@ -39,9 +39,9 @@ typedef struct tct_fuse_group {
     tct_value *members; // in order
     uint32_t n_axes, n_reduced;
     tct_axis axes[TCT_IR_MAX_AXES], reduced[TCT_IR_MAX_AXES]; // ascending
-    tct_value first, last; // of the members, for a quick no to questions of order
-    tct_value dot;         // the product whose epilogue it is, or TCT_NO_VALUE
-    bool alone;            // takes no others: scatter
+    tct_value last;                                           // of the members
+    tct_value dot; // the product whose epilogue it is, or TCT_NO_VALUE
+    bool alone;    // takes no others: scatter
     uint32_t reductions;
 } tct_fuse_group;
 

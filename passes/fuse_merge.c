@@ -75,9 +75,9 @@ static void visit_group(walk *w, const tct_fuse_group *g) {
 }
 
 // Whether group b can be reached from the n values in `from`, by way of something that is neither them nor in
-// b. `a` is their group, UINT32_MAX for none.
+// b. `a` is their group, UINT32_MAX for none. Places in the graph set no bound to the walk: a group's members
+// are far apart, and all of it runs after what any of them needs.
 static bool leads_around(tct_fusion *f, const tct_value *from, uint32_t n, uint32_t a, uint32_t b) {
-    const tct_fuse_group *gb = &f->groups[b];
     walk w = {.f = f, .mark = ++f->marks};
     bool found = false;
     for (uint32_t k = 0; k < n; k++) visit(&w, from[k]);
@@ -91,8 +91,8 @@ static bool leads_around(tct_fusion *f, const tct_value *from, uint32_t n, uint3
             if (g == b) {
                 found = !start;
             } else if (g == UINT32_MAX) {
-                if (u <= gb->last) visit(&w, u);
-            } else if (g != a && f->groups[g].first <= gb->last) {
+                visit(&w, u);
+            } else if (g != a) {
                 visit_group(&w, &f->groups[g]);
             }
         }
@@ -219,7 +219,6 @@ static void merge(tct_fusion *f, uint32_t into, uint32_t from) {
     a->members = all;
     a->n = n;
     a->reductions += b->reductions;
-    if (b->first < a->first) a->first = b->first;
     if (b->last > a->last) a->last = b->last;
     b->n = 0;
 }
@@ -236,7 +235,7 @@ static void start_groups(tct_fusion *f) {
         tct_fuse_group *g = &f->groups[f->n_groups];
         f->group[v] = f->n_groups++;
         g->members = TCT_NEW_ARRAY(&f->arena, tct_value, 1);
-        g->members[0] = g->first = g->last = v;
+        g->members[0] = g->last = v;
         g->n = 1;
         g->dot = TCT_NO_VALUE;
         g->alone = x->op == TCT_IR_SCATTER_ADD || x->op == TCT_IR_PUT;
@@ -341,7 +340,6 @@ static void take_epilogues(tct_fusion *f) {
         if (dot == TCT_NO_VALUE || !may_take(f, g, dot)) continue;
         group->dot = dot;
         f->group[dot] = g;
-        if (dot < group->first) group->first = dot;
     }
 }
 
