@@ -55,7 +55,13 @@ static bool folder_value(void *ctx, tct_diag *d, const char *folder, const char 
     return true;
 }
 
-const tct_stage_hooks tct_driver_hooks = {NULL, tct_grad, tokenizer_info, folder_value};
+// Stable forms are found before differentiation: their gradients are stable then, too.
+static tct_graph *differentiate(tct_diag *d, tct_graph *g, uint32_t loss, const uint32_t *wrt, uint32_t n) {
+    tct_graph *early = tct_passes_run(d, g, "early", NULL);
+    return early ? tct_grad(d, early, loss, wrt, n) : NULL;
+}
+
+const tct_stage_hooks tct_driver_hooks = {NULL, differentiate, tokenizer_info, folder_value};
 
 // A checkpoint belongs to one program: what it does, on which graphs.
 static uint64_t program_hash(const tct_draft *draft) {

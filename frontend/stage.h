@@ -13,8 +13,8 @@ typedef struct tct_token_info {
 // What the frontend asks of others without knowing them.
 typedef struct tct_stage_hooks {
     void *ctx;
-    // passes/grad.c's tct_grad.
-    tct_graph *(*grad)(tct_diag *d, const tct_graph *g, uint32_t loss, const uint32_t *wrt, uint32_t n_wrt);
+    // The graph with gradients, as passes/passes.h's tct_grad says.
+    tct_graph *(*grad)(tct_diag *d, tct_graph *g, uint32_t loss, const uint32_t *wrt, uint32_t n_wrt);
     // Reads a tokenizer's folder; false after reporting.
     bool (*tokenizer)(void *ctx, tct_diag *d, const char *path, tct_token_info *out);
     // The value of a key in a model folder's config.json as source text ("64", "1e-05", "true", or a string's

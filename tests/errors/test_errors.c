@@ -39,7 +39,10 @@ static bool no_value(void *ctx, tct_diag *d, const char *folder, const char *key
     *out = NULL;
     return true;
 }
-static const tct_stage_hooks hooks = {NULL, tct_grad, small_tokenizer, no_value};
+static tct_graph *gradient(tct_diag *d, tct_graph *g, uint32_t loss, const uint32_t *wrt, uint32_t n) {
+    return tct_grad(d, g, loss, wrt, n);
+}
+static const tct_stage_hooks hooks = {NULL, gradient, small_tokenizer, no_value};
 
 // The `// --set KEY=VALUE` lines at the top of a case.
 static size_t read_sets(tct_arena *a, const char *text, tct_setting *sets) {
