@@ -62,8 +62,8 @@ static bool check_range(tct_elab *e, const tct_config_cell *c, const tct_val *v,
     if (!tct_val_is_number(low) || !tct_val_is_number(high))
         return tct_elab_error(e, "E0403", c->entry->low->span, "a range has numbers as bounds");
     if (number(v) >= number(low) && number(v) <= number(high)) return true;
-    tct_elab_error(e, "E0403", place, "%s = %s is outside of %s .. %s", c->name, show(e, v), show(e, low),
-                   show(e, high));
+    tct_elab_error(e, "E0403", place, "config.%s is from %s to %s, found %s", c->name, show(e, low),
+                   show(e, high), show(e, v));
     if (place.file != c->entry->span.file || place.begin < c->entry->span.begin ||
         place.begin > c->entry->span.end)
         tct_elab_note(e, c->entry->span, "the range is declared here");
@@ -81,12 +81,14 @@ static tct_val *evaluate(tct_elab *e, tct_config_cell *c) {
     if (c->val) return c->val;
     const char *type = c->entry->type ? c->entry->type->name.text : "";
     if (c->evaluating) {
-        tct_elab_error(e, "E0404", c->entry->span, "config.%s depends on itself", c->name);
+        tct_elab_error(e, "E0404", c->entry->span, "config.%s depends on its own value", c->name);
         return tct_val_error(e);
     }
     if (!known_type(type)) {
         tct_elab_error(e, "E0402", c->entry->type ? c->entry->type->span : c->entry->span,
-                       "config values are int, float, bool, string or path, found %s", type);
+                       type[0] ? "config values are int, float, bool, string or path, found %s"
+                               : "a config value needs a type: int, float, bool, string or path",
+                       type);
         return c->val = tct_val_error(e);
     }
     c->evaluating = true;
@@ -110,6 +112,14 @@ static tct_val *evaluate(tct_elab *e, tct_config_cell *c) {
     return v;
 }
 
+static const char *names_text(tct_elab *e, const char *const *names, size_t n) {
+    enum { MAX_SHOWN = 12 };
+    const char *text = "";
+    for (size_t i = 0; i < n && i < MAX_SHOWN; i++)
+        text = tct_arena_printf(&e->arena, "%s%s%s", text, i ? ", " : "", names[i]);
+    return n > MAX_SHOWN ? tct_arena_printf(&e->arena, "%s, …", text) : text;
+}
+
 static void override(tct_elab *e, const tct_setting *s) {
     uint32_t file = tct_diag_add_source(e->d, "command line", s->name, strlen(s->name));
     tct_span place = {file, 0, (uint32_t)strlen(s->name)};
@@ -121,7 +131,8 @@ static void override(tct_elab *e, const tct_setting *s) {
         const char *type = c->entry->type ? c->entry->type->name.text : "";
         tct_val *v = known_type(type) ? tct_elab_literal(e, type, s->value, place) : NULL;
         if (!v) {
-            tct_elab_error(e, "E0402", place, "%s is declared %s, found %s", c->name, type, s->value);
+            tct_elab_error(e, "E0402", place, "config.%s is declared %s, found \"%s\"", c->name, type,
+                           s->value);
             tct_elab_note(e, c->entry->span, "declared here");
             return;
         }
@@ -129,7 +140,7 @@ static void override(tct_elab *e, const tct_setting *s) {
         c->from_command_line = true;
         return;
     }
-    tct_elab_error(e, "E0405", place, "there is no config value %s", s->name);
+    tct_elab_error(e, "E0405", place, "unknown config value `%s`", s->name);
     const char *near = tct_nearest(s->name, names, e->config.len);
     if (!near) // perhaps only the last part was given
         for (size_t i = 0; i < e->config.len && !near; i++) {
@@ -137,9 +148,11 @@ static void override(tct_elab *e, const tct_setting *s) {
             if (dot && strcmp(dot + 1, s->name) == 0) near = names[i];
         }
     if (near)
-        tct_elab_help(e, "did you mean %s?", near);
+        tct_elab_help(e, "did you mean `%s`?", near);
     else if (e->config.len == 0)
         tct_elab_help(e, "this program declares no config");
+    else
+        tct_elab_help(e, "there are %s", names_text(e, names, e->config.len));
 }
 
 void tct_elab_config(tct_elab *e, const tct_setting *sets, size_t n) {
@@ -166,8 +179,8 @@ tct_val *tct_elab_config_value(tct_elab *e, const char *dotted, tct_span span) {
         names[i] = e->config.data[i].name;
         if (strcmp(names[i], dotted) == 0) return evaluate(e, &e->config.data[i]);
     }
-    tct_elab_error(e, "E0405", span, "there is no config value %s", dotted);
+    tct_elab_error(e, "E0405", span, "unknown config value `%s`", dotted);
     const char *near = tct_nearest(dotted, names, e->config.len);
-    if (near) tct_elab_help(e, "did you mean config.%s?", near);
+    if (near) tct_elab_help(e, "did you mean `config.%s`?", near);
     return tct_val_error(e);
 }

@@ -13,7 +13,8 @@ bool tct_elab_bind_names(tct_elab *e, const tct_stmt *s, tct_val *v) {
     bool ok = v->kind == V_STRUCT && v->n_fields == s->n_names;
     if (!ok && v->kind != V_ERROR) {
         if (v->kind == V_STRUCT)
-            tct_elab_error(e, "E0342", s->span, "%u names for %u values", s->n_names, v->n_fields);
+            tct_elab_error(e, "E0342", s->span, "%u names for %u values: %s", s->n_names, v->n_fields,
+                           tct_val_fields(e, v));
         else
             tct_elab_error(e, "E0342", s->span, "%s can't be taken apart", tct_val_describe(e, v));
     }
@@ -27,12 +28,18 @@ tct_val **tct_elab_place(tct_elab *e, const tct_expr *x) {
     if (x->kind == TCT_EXPR_NAME) {
         tct_symbol *s = tct_scope_find(e, x->name.text, false);
         if (!s) {
-            tct_elab_error(e, "E0201", x->span, "there is no variable %s here", x->name.text);
+            tct_elab_error(e, "E0201", x->span, "unknown variable `%s`", x->name.text);
+            const char *near = tct_elab_suggest(e, x->name.text);
+            if (near)
+                tct_elab_help(e, "did you mean `%s`?", near);
+            else
+                tct_elab_help(e, "`var %s = …` makes one", x->name.text);
             return NULL;
         }
         if (!s->mutable) {
-            tct_elab_error(e, "E0205", x->span, "%s can't be changed", x->name.text);
-            tct_elab_note(e, s->span, "declared here; var instead of let makes it a variable");
+            tct_elab_error(e, "E0205", x->span, "`%s` can't be changed: it is no variable", x->name.text);
+            tct_elab_note(e, s->span, "declared here");
+            tct_elab_help(e, "`var %s = …` declares a variable", x->name.text);
             return NULL;
         }
         return &s->val;
@@ -95,9 +102,12 @@ static bool for_loop(tct_elab *e, const tct_stmt *s) {
         if (!known) first = 0, end = 2, step = 1;
         if (step == 0) return tct_elab_error(e, "E0341", r->span, "a range with step 0");
         int64_t count = step > 0 ? (end - first + step - 1) / step : (first - end - step - 1) / -step;
-        if (count > 100000)
-            return tct_elab_error(e, "E0345", r->span, "a loop of %lld turns would be unrolled; scan doesn't",
-                                  (long long)count);
+        if (count > 100000) {
+            tct_elab_error(e, "E0345", r->span,
+                           "a loop of %lld turns is too long: a graph's loop is unrolled", (long long)count);
+            tct_elab_help(e, "scan repeats along an axis without being unrolled");
+            return false;
+        }
         for (int64_t k = 0; k < count; k++) {
             tct_scope_push(e, false);
             tct_val *v = tct_val_int(e, first + k * step, s->names[0].span);
@@ -141,19 +151,26 @@ static bool assign(tct_elab *e, const tct_stmt *s) {
 
 static bool axis_statement(tct_elab *e, const tct_stmt *s) {
     tct_val *size = s->value ? tct_elab_static(e, s->value, V_INT) : NULL;
-    if (!size)
-        return tct_elab_error(e, "E0331", s->span, "axis %s needs a size: axis %s = 4", s->names[0].text,
-                              s->names[0].text);
-    if (size->known && size->i < 1)
-        return tct_elab_error(e, "E0302", s->value->span, "an axis of size %lld", (long long)size->i);
-    tct_scope_new_axis(e, s->names[0].text, size->known ? size->i : 0, s->names[0].span);
-    return true;
+    if (!s->value)
+        tct_elab_error(e, "E0331", s->span, "axis %s needs a size: axis %s = 4", s->names[0].text,
+                       s->names[0].text);
+    bool wrong = size && size->known && size->i < 1;
+    if (wrong)
+        tct_elab_error(e, "E0302", s->value->span, "an axis has at least one position, found %lld",
+                       (long long)size->i);
+    // Where the size is wrong it is unknown from here on, so that uses of the axis aren't reported.
+    tct_scope_new_axis(e, s->names[0].text, size && size->known && !wrong ? size->i : 0, s->names[0].span);
+    return size && !wrong;
 }
 
 static bool yield(tct_elab *e, const tct_stmt *s) {
     if (!e->builder || e->builder->kind != TCT_BUILD_SCAN)
-        return tct_elab_error(e, "E0345", s->span, "yield belongs into a scan");
-    if (e->yielded) return tct_elab_error(e, "E0345", s->span, "a second yield");
+        return tct_elab_error(e, "E0345", s->span, "yield stands in a scan only");
+    if (e->yielded) {
+        tct_elab_error(e, "E0345", s->span, "a second yield in this scan");
+        tct_elab_help(e, "one yield gives several values: yield (a, b)");
+        return false;
+    }
     const tct_expr *x = s->value;
     bool tuple = x->kind == TCT_EXPR_TUPLE;
     uint32_t n = tuple ? x->n_args : 1;
@@ -194,35 +211,39 @@ static bool statement(tct_elab *e, const tct_stmt *s) {
         return true;
     case TCT_STMT_RETURN:
         if (e->builder && e->builder->kind == TCT_BUILD_SCAN) {
-            tct_elab_error(e, "E0345", s->span, "return out of a scan; yield gives a value at each position");
+            tct_elab_error(e, "E0345", s->span, "return stands in a scan");
+            tct_elab_help(e, "yield gives the scan's value at each position");
             return false;
         }
         e->returned = s->value ? tct_elab_expr(e, s->value) : tct_val_new(e, V_NONE, s->span);
-        e->returned->span = s->span;
+        e->returned->span = s->value ? s->value->span : s->span;
         return false;
     case TCT_STMT_ASSERT: {
         tct_val *c = tct_elab_static(e, s->value, V_BOOL);
         if (c && c->known && !c->i) {
             tct_val *m = s->message ? tct_elab_static(e, s->message, V_STRING) : NULL;
-            tct_elab_error(e, "E0346", s->span, "%s", m ? m->s : "this doesn't hold");
+            tct_elab_error(e, "E0346", s->value->span, "assertion doesn't hold%s%s", m ? ": " : "",
+                           m ? m->s : "");
         }
         return true;
     }
     case TCT_STMT_EXPR: {
         tct_val *v = tct_elab_expr(e, s->value); // a call with an inout argument
-        if (v->kind != V_ERROR && v->kind != V_NONE && s->value->kind != TCT_EXPR_CALL)
+        if (v->kind != V_ERROR && v->kind != V_NONE && s->value->kind != TCT_EXPR_CALL) {
             tct_elab_error(e, "E0345", s->span, "the value of this expression isn't used");
+            tct_elab_help(e, "name it with let, or return it");
+        }
         return true;
     }
     case TCT_STMT_WHILE:
     case TCT_STMT_BREAK:
     case TCT_STMT_CONTINUE:
     case TCT_STMT_STAGE:
-        tct_elab_error(e, "E0501", s->span,
-                       "this statement belongs into a stage; a graph repeats with for and scan");
+        tct_elab_error(e, "E0501", s->span, "this is a statement of stage code, and this is a graph");
+        tct_elab_help(e, "a graph repeats with for (unrolled) and scan (along an axis)");
         return true;
     case TCT_STMT_STATE:
-        tct_elab_error(e, "E0501", s->span, "state belongs into an optimizer");
+        tct_elab_error(e, "E0501", s->span, "state stands in an optimizer only");
         return true;
     }
     return true;
@@ -247,7 +268,7 @@ tct_val *tct_elab_block_value(tct_elab *e, const tct_block *b) {
     tct_scope_pop(e);
     if (!v) {
         tct_elab_error(e, "E0345", b ? b->span : TCT_NO_SPAN,
-                       "this block must end with an expression: it is the value of the if");
+                       "this block must end with an expression, the value of the if");
         return tct_val_error(e);
     }
     return v;
@@ -336,7 +357,7 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
     tct_axis axis;
     tct_expr axis_name = {.kind = TCT_EXPR_NAME, .name = x->name, .span = x->name.span};
     if (!e->builder) {
-        tct_elab_error(e, "E0343", x->span, "scan works on tensors, and there are none here");
+        tct_elab_error(e, "E0343", x->span, "scan works on tensors, and there are none outside of graphs");
         return tct_val_error(e);
     }
     if (!tct_elab_axis(e, &axis_name, &axis)) return tct_val_error(e);
@@ -385,6 +406,7 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
                 fits = tct_elab_error(e, "E0333", x->args[i].value->span,
                                       "the carry %s begins as %s and goes on as %s", c[i].name.text,
                                       tct_dtype_name(c[i].dtype), tct_dtype_name((tct_dtype)next->dtype));
+                tct_elab_help(e, "%s(…) converts", tct_dtype_name((tct_dtype)next->dtype));
             }
         }
         if (!fits || changed || !e->yielded) TCT_VEC_FREE(&b->imports);
@@ -392,6 +414,7 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
         if (changed) continue;
         if (!e->yielded) {
             tct_elab_error(e, "E0345", x->span, "this scan yields nothing");
+            tct_elab_help(e, "yield e gives its value at each position");
             break;
         }
         uint32_t n_in = x->n_args + (uint32_t)b->imports.len;

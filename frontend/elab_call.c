@@ -14,6 +14,15 @@ bool tct_elab_dtype_name(const char *name, tct_dtype *out) {
     return false;
 }
 
+// "(x, by = …)"
+static const char *parameters_text(tct_elab *e, const tct_param *params, uint32_t n) {
+    const char *text = "(";
+    for (uint32_t i = 0; i < n; i++)
+        text = tct_arena_printf(&e->arena, "%s%s%s%s", text, i ? ", " : "", params[i].name.text,
+                                params[i].value ? " = …" : "");
+    return tct_arena_printf(&e->arena, "%s)", text);
+}
+
 bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint32_t n_params,
                     const tct_actual *actuals, uint32_t n, tct_span span, int32_t *out) {
     bool ok = true;
@@ -30,8 +39,11 @@ bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint
                 const char **names = TCT_NEW_ARRAY(&e->arena, const char *, n_params);
                 for (uint32_t j = 0; j < n_params; j++) names[j] = params[j].name.text;
                 const char *near = tct_nearest(name->text, names, n_params);
-                ok = tct_elab_error(e, "E0338", name->span, "%s has no parameter %s", what, name->text);
-                if (near) tct_elab_help(e, "did you mean %s?", near);
+                ok = tct_elab_error(e, "E0338", name->span, "%s has no parameter `%s`", what, name->text);
+                if (near)
+                    tct_elab_help(e, "did you mean `%s`?", near);
+                else
+                    tct_elab_help(e, "it takes %s", parameters_text(e, params, n_params));
                 continue;
             }
         } else {
@@ -40,10 +52,12 @@ bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint
         if (k >= n_params) {
             ok = tct_elab_error(e, "E0339", place, "%s takes %u argument%s, found %u", what, n_params,
                                 n_params == 1 ? "" : "s", n);
+            tct_elab_help(e, "it takes %s", parameters_text(e, params, n_params));
             break;
         }
         if (out[k] >= 0) {
-            ok = tct_elab_error(e, "E0338", place, "%s is given twice", params[k].name.text);
+            ok = tct_elab_error(e, "E0338", place, "%s gets `%s` twice", what, params[k].name.text);
+            if (actuals[out[k]].expr) tct_elab_note(e, actuals[out[k]].expr->span, "the first time here");
             continue;
         }
         out[k] = (int32_t)i;
@@ -51,7 +65,7 @@ bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint
     if (!ok) return false;
     for (uint32_t k = 0; k < n_params; k++)
         if (out[k] < 0 && !params[k].value) {
-            ok = tct_elab_error(e, "E0340", span, "%s lacks its argument %s", what, params[k].name.text);
+            ok = tct_elab_error(e, "E0340", span, "%s lacks its argument `%s`", what, params[k].name.text);
             if (params[k].name.span.file) tct_elab_note(e, params[k].name.span, "declared here");
         }
     return ok;
@@ -161,10 +175,17 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
             if (s && same >= 0) {
                 int64_t is = tct_axis_of(e->module, n.axes[same])->size,
                         was = tct_axis_of(e->module, s->val->axis)->size;
-                tct_elab_error(e, "E0330", place, "axis %s is %lld in %s and %lld in what came before",
-                               a->name.text, (long long)is, p->name.text, (long long)was);
-                if (s->span.file)
+                if (is && was)
+                    tct_elab_error(e, "E0330", place,
+                                   "axis %s of %s is %lld here, and %lld in what came before", a->name.text,
+                                   x->item->name.text, (long long)is, (long long)was);
+                else
+                    tct_elab_error(e, "E0330", place, "axis %s of %s is another axis in what came before",
+                                   a->name.text, x->item->name.text);
+                if (s->span.file && was)
                     tct_elab_note(e, s->span, "%s was bound to %lld here", a->name.text, (long long)was);
+                else if (s->span.file)
+                    tct_elab_note(e, s->span, "%s was bound here", a->name.text);
                 return tct_val_error(e);
             }
             tct_elab_error(e, "E0334", place, "%s of %s is %s, found %s: axis %s is missing", p->name.text,
@@ -186,12 +207,13 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
             return tct_val_error(e);
         }
         matched[found] = true;
-        if (!s && !tct_scope_bind_axis(e, a->name.text, n.axes[found], place)) return tct_val_error(e);
+        if (!s && !tct_scope_bind_axis(e, a->name.text, n.axes[found], place.file ? place : a->name.span))
+            return tct_val_error(e);
         if (a->size) {
             tct_val *size = tct_elab_static(e, a->size, V_INT);
             int64_t have = tct_axis_of(e->module, n.axes[found])->size;
             if (size && size->known && have && have != size->i) {
-                tct_elab_error(e, "E0336", place, "axis %s has size %lld, %s demands %lld", a->name.text,
+                tct_elab_error(e, "E0336", place, "axis %s is %lld here, and %s demands %lld", a->name.text,
                                (long long)have, x->item->name.text, (long long)size->i);
                 tct_elab_note(e, a->name.span, "demanded here");
                 return tct_val_error(e);
@@ -223,8 +245,9 @@ static tct_val *bind_static(expansion *x, const tct_param *p, tct_val_kind want,
         f->known = v->known;
         return f;
     }
-    tct_elab_error(e, "E0337", place, "%s of %s is %s that is known at compile time, found %s", p->name.text,
-                   x->item->name.text, p->type->name.text, caller_describe(x, v));
+    tct_elab_error(e, "E0337", place, "%s of %s is %s %s that is known at compile time, found %s",
+                   p->name.text, x->item->name.text, strcmp(p->type->name.text, "int") == 0 ? "an" : "a",
+                   p->type->name.text, caller_describe(x, v));
     tct_elab_note(e, p->name.span, "declared here");
     return tct_val_error(e);
 }
@@ -247,7 +270,8 @@ static bool bind_axis_param(expansion *x, const tct_param *p, const tct_actual *
     tct_elab *e = x->e;
     bool list = strcmp(p->type->name.text, "axes") == 0;
     if (!a || !a->expr)
-        return tct_elab_error(e, "E0340", call, "%s lacks its axis %s", x->item->name.text, p->name.text);
+        return tct_elab_error(e, "E0340", call, "%s lacks its argument `%s`, the name of an axis",
+                              x->item->name.text, p->name.text);
     tct_scope *inner = e->scope;
     tct_axis axes[TCT_IR_MAX_AXES];
     uint32_t n = 1;
@@ -309,12 +333,28 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
         return tct_val_error(e);
     }
     if (found < n->n_axes && !r->type->rest) {
-        tct_elab_error(e, "E0344", place, "%s returns %s, found %s", x->item->name.text,
-                       type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)));
+        const char *more = "";
+        for (uint32_t k = 0; k < n->n_axes && !more[0]; k++) {
+            bool declared = false;
+            for (uint32_t i = 0; i < r->type->n_axes; i++)
+                declared |= bound_axis(e, r->type->axes[i].name.text)->val->axis == n->axes[k];
+            if (!declared) more = tct_axis_local_name(e, n->axes[k]);
+        }
+        tct_elab_error(e, "E0344", place, "%s returns %s, found %s: axis %s is one too many",
+                       x->item->name.text, type_text(x, r->type),
+                       tct_val_describe(e, tct_val_tensor(e, value, place)), more);
         tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
     }
     return tct_val_tensor(e, value, place);
+}
+
+// "(a, b)"
+static const char *results_text(tct_elab *e, const tct_item *item) {
+    const char *text = "(";
+    for (uint32_t i = 0; i < item->n_results; i++)
+        text = tct_arena_printf(&e->arena, "%s%s%s", text, i ? ", " : "", item->results[i].name.text);
+    return item->n_results ? tct_arena_printf(&e->arena, "%s)", text) : "";
 }
 
 // The value of a call from what return gave.
@@ -326,10 +366,15 @@ static tct_val *results(expansion *x, tct_val *returned, tct_span place) {
         return check_result(x, &item->results[0], returned, place);
     if (returned->kind != V_STRUCT || returned->model || returned->n_fields != item->n_results) {
         if (item->n_results != 1) {
+            const char *found = returned->kind == V_NONE ? "none"
+                                : returned->kind == V_STRUCT && !returned->model
+                                    ? tct_arena_printf(&e->arena, "%u", returned->n_fields)
+                                    : "one";
             tct_elab_error(e, "E0344", place, "%s has %u results, this return gives %s", item->name.text,
-                           item->n_results,
-                           returned->kind == V_STRUCT ? tct_arena_printf(&e->arena, "%u", returned->n_fields)
-                                                      : "one");
+                           item->n_results, found);
+            if (item->n_results)
+                tct_elab_note(e, item->results[0].type->span, "the results are declared here");
+            tct_elab_help(e, "return %s", results_text(e, item));
             return tct_val_error(e);
         }
         tct_val *wrapped = tct_val_new(e, V_STRUCT, place);
@@ -381,12 +426,13 @@ static void export_axes(expansion *x) {
 tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n,
                          const tct_arg *map, uint32_t n_map, tct_span span) {
     if (item->kind != TCT_ITEM_GRAPH || !item->body) {
-        tct_elab_error(e, "E0203", span, "%s is no graph", item->name.text);
+        tct_elab_error(e, "E0203", span, "`%s` is no graph, so it can't be called in one", item->name.text);
         return tct_val_error(e);
     }
     if (e->depth >= MAX_DEPTH) {
-        tct_elab_error(e, "E0345", span, "calls nest more than %d deep: %s calls itself", MAX_DEPTH,
-                       item->name.text);
+        tct_elab_error(e, "E0345", span, "calls nest more than %d deep: %s calls itself without an end",
+                       MAX_DEPTH, item->name.text);
+        tct_elab_help(e, "a graph is expanded where it is called; scan repeats along an axis");
         return tct_val_error(e);
     }
     int32_t *which = TCT_NEW_ARRAY(&e->arena, int32_t, item->n_params + 1);
@@ -445,9 +491,10 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
         tct_elab_block(e, item->body);
         if (e->returned)
             out = results(&x, e->returned, e->returned->span);
-        else if (e->d->n_errors == errors && item->n_results)
-            tct_elab_error(e, "E0344", item->name.span, "%s doesn't return", item->name.text);
-        else if (!item->n_results)
+        else if (e->d->n_errors == errors && item->n_results) {
+            tct_elab_error(e, "E0344", item->name.span, "%s ends without a return", item->name.text);
+            tct_elab_note(e, item->results[0].type->span, "the result is declared here");
+        } else if (!item->n_results)
             out = tct_val_new(e, V_NONE, span);
         for (uint32_t k = 0; k < item->n_params; k++)
             if (item->params[k].inout && which[k] >= 0 && actuals[which[k]].place)
@@ -465,7 +512,19 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
 tct_val *tct_elab_call(tct_elab *e, const tct_item *item, const tct_expr *call) {
     if (item->kind == TCT_ITEM_MODEL || item->kind == TCT_ITEM_OPTIMIZER || item->kind == TCT_ITEM_FN ||
         item->kind == TCT_ITEM_PIPELINE || item->kind == TCT_ITEM_CONFIG) {
-        tct_elab_error(e, "E0203", call->span, "%s can't be called in a graph", item->name.text);
+        bool model = item->kind == TCT_ITEM_MODEL;
+        tct_elab_error(e, "E0203", call->a->span, "%s `%s` can't be called in a graph",
+                       model                              ? "the model"
+                       : item->kind == TCT_ITEM_OPTIMIZER ? "the optimizer"
+                       : item->kind == TCT_ITEM_PIPELINE  ? "the pipeline"
+                       : item->kind == TCT_ITEM_FN        ? "the fn"
+                                                          : "the config",
+                       item->name.text);
+        if (model)
+            tct_elab_help(e, "stage code makes models; a graph gets one as a parameter, m: %s",
+                          item->name.text);
+        else
+            tct_elab_help(e, "it belongs into stage code");
         return tct_val_error(e);
     }
     tct_actual *actuals = TCT_NEW_ARRAY(&e->arena, tct_actual, call->n_args + 1);
@@ -480,8 +539,9 @@ tct_val *tct_elab_call(tct_elab *e, const tct_item *item, const tct_expr *call) 
         n_map = call->a->n_args;
         for (uint32_t i = 0; i < n_map; i++)
             if (!map[i].name.text) {
-                tct_elab_error(e, "E0331", map[i].value->span,
-                               "write %s[V = K](…): callee's axis = axis here", item->name.text);
+                tct_elab_error(e, "E0331", map[i].value->span, "an axis of %s = an axis here is expected",
+                               item->name.text);
+                tct_elab_help(e, "%s[V = K](…)", item->name.text);
                 return tct_val_error(e);
             }
     }

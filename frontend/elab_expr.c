@@ -39,14 +39,16 @@ static bool no_such_axis(tct_elab *e, const tct_name *name) {
             tct_buf_printf(&list, "%s%s", list.len ? ", " : "", f->symbols.data[i].name);
         }
     if (tct_scope_find(e, name->text, false))
-        tct_elab_error(e, "E0331", name->span, "%s is no axis", name->text);
+        tct_elab_error(e, "E0331", name->span, "`%s` is no axis", name->text);
     else
-        tct_elab_error(e, "E0331", name->span, "there is no axis %s here", name->text);
+        tct_elab_error(e, "E0331", name->span, "unknown axis `%s`", name->text);
     const char *near = tct_nearest(name->text, names.data, names.len);
     if (near)
-        tct_elab_help(e, "did you mean %s?", near);
+        tct_elab_help(e, "did you mean `%s`?", near);
     else if (list.len)
         tct_elab_help(e, "axes in scope: %s", list.data);
+    else
+        tct_elab_help(e, "`axis %s = 4` makes one", name->text);
     TCT_VEC_FREE(&names);
     tct_buf_free(&list);
     return false;
@@ -61,6 +63,7 @@ bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out) {
     }
     tct_elab_error(e, "E0331", x->span, "the name of an axis is expected here");
     if (x->kind == TCT_EXPR_INT) tct_elab_help(e, "axes have names, not numbers: sum(x, T)");
+    if (x->kind == TCT_EXPR_LIST) tct_elab_help(e, "one axis, not a list");
     return false;
 }
 
@@ -81,7 +84,8 @@ bool tct_elab_axes(tct_elab *e, const tct_expr *x, tct_axis out[TCT_IR_MAX_AXES]
     }
     for (uint32_t i = 0; i < x->n_args; i++) {
         if (*n == TCT_IR_MAX_AXES)
-            return tct_elab_error(e, "E0331", x->span, "more than %d axes", TCT_IR_MAX_AXES);
+            return tct_elab_error(e, "E0331", x->span, "%u axes: a tensor has at most %d", x->n_args,
+                                  TCT_IR_MAX_AXES);
         tct_axis axis;
         if (!tct_elab_axis(e, x->args[i].value, &axis)) return false;
         for (uint32_t k = 0; k < *n; k++)
@@ -130,7 +134,7 @@ static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
         return v;
     }
     if (op == TCT_OP_DIV) {
-        tct_elab_error(e, "E0341", span, "/ of integers");
+        tct_elab_error(e, "E0341", span, "/ divides floats, found two integers");
         tct_elab_help(e, "a div b rounds down; float(a) / b divides exactly");
         return tct_val_error(e);
     }
@@ -152,7 +156,8 @@ static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
     case TCT_OP_FLOORDIV:
     case TCT_OP_MOD:
         if (y == 0 || (x == INT64_MIN && y == -1)) {
-            tct_elab_error(e, "E0341", span, "division of %lld by %lld", (long long)x, (long long)y);
+            tct_elab_error(e, "E0341", span, "%lld %s %lld has no value", (long long)x, operator_text[op],
+                           (long long)y);
             return tct_val_error(e);
         }
         r = x / y;
@@ -206,6 +211,8 @@ static tct_val *static_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val 
     }
     tct_elab_error(e, "E0341", span, "%s doesn't work on %s and %s", operator_text[op],
                    tct_val_describe(e, a), tct_val_describe(e, b));
+    if (a->kind == V_STRING && tct_val_is_number(b) && op == TCT_OP_ADD)
+        tct_elab_help(e, "str(…) makes a string");
     return tct_val_error(e);
 }
 
@@ -225,8 +232,14 @@ static bool same_name_two_sizes(tct_elab *e, tct_value a, tct_value b, tct_span 
             const tct_axis_info *p = tct_axis_of(e->module, x->axes[i]),
                                 *q = tct_axis_of(e->module, y->axes[k]);
             if (x->axes[i] == y->axes[k] || strcmp(p->name, q->name) != 0) continue;
-            tct_elab_error(e, "E0302", span, "axis %s is %lld on the left and %lld on the right", p->name,
-                           (long long)p->size, (long long)q->size);
+            if (p->size && q->size)
+                tct_elab_error(e, "E0302", span, "axis %s is %lld on the left and %lld on the right", p->name,
+                               (long long)p->size, (long long)q->size);
+            else
+                tct_elab_error(
+                    e, "E0302", span,
+                    "axis %s of the left and of the right are two axes that need not have one size", p->name);
+            tct_elab_help(e, "rename(x, %s -> …) gives one of them a name of its own", p->name);
             return true;
         }
     return false;
@@ -235,10 +248,11 @@ static bool same_name_two_sizes(tct_elab *e, tct_value a, tct_value b, tct_span 
 tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span) {
     if (a->kind == V_ERROR || b->kind == V_ERROR) return tct_val_error(e);
     if (is_static(a) && is_static(b)) return static_binary(e, op, a, b, span);
-    if (!(is_tensor(a) || is_static(a)) || !(is_tensor(b) || is_static(b)) || !e->builder) {
-        const tct_val *wrong = is_tensor(a) || is_static(a) ? b : a;
-        tct_elab_error(e, "E0332", span, "%s is applied to %s", operator_text[op],
-                       tct_val_describe(e, wrong));
+    bool fits = (is_tensor(a) || is_static(a)) && (is_tensor(b) || is_static(b)) && a->kind != V_STRING &&
+                b->kind != V_STRING;
+    if (!fits || !e->builder) {
+        tct_elab_error(e, "E0332", span, "%s doesn't work on %s and %s", operator_text[op],
+                       tct_val_describe(e, a), tct_val_describe(e, b));
         return tct_val_error(e);
     }
     static const tct_ir_op ops[] = {
@@ -254,7 +268,7 @@ tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, t
     if (!tb) db = da;
     bool floating = da == TCT_F32 || da == TCT_F64 || da == TCT_BF16;
     if (op == TCT_OP_DIV && !floating) {
-        tct_elab_error(e, "E0341", span, "/ of %s", tct_dtype_name(da));
+        tct_elab_error(e, "E0341", span, "/ divides floats, found %s", tct_dtype_name(da));
         tct_elab_help(e, "x div y rounds down; f32(x) / y divides exactly");
         return tct_val_error(e);
     }
@@ -263,9 +277,11 @@ tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, t
     if (x == TCT_NO_VALUE || y == TCT_NO_VALUE) return tct_val_error(e);
     tct_elab_at(e, span);
     if (da != db) {
-        tct_elab_error(e, "E0301", span, "%s of %s and %s", operator_text[op], tct_dtype_name(da),
-                       tct_dtype_name(db));
-        tct_elab_help(e, "convert one side: %s(…)", da == TCT_BOOL ? tct_dtype_name(db) : tct_dtype_name(da));
+        tct_elab_error(e, "E0301", span, "%s needs one dtype on both sides, found %s and %s",
+                       operator_text[op], tct_val_describe(e, a), tct_val_describe(e, b));
+        bool left = da == TCT_BOOL || (db == TCT_F32 && da != TCT_F64);
+        tct_elab_help(e, "convert the %s side: %s(…)", left ? "left" : "right",
+                      tct_dtype_name(left ? db : da));
         return tct_val_error(e);
     }
     if (same_name_two_sizes(e, x, y, span)) return tct_val_error(e);
@@ -336,7 +352,8 @@ static tct_val *field(tct_elab *e, const tct_expr *x) {
     tct_val *a = tct_elab_expr(e, x->a);
     if (a->kind == V_ERROR) return a;
     if (a->kind != V_STRUCT) {
-        tct_elab_error(e, "E0342", x->op_span, "%s has no fields", tct_val_describe(e, a));
+        tct_elab_error(e, "E0342", x->op_span, "%s has no fields, so no `%s`", tct_val_describe(e, a),
+                       x->name.text);
         if (a->kind == V_TENSOR && strcmp(x->name.text, "shape") == 0)
             tct_elab_help(e, "size(T) is the size of axis T");
         return tct_val_error(e);
@@ -346,8 +363,11 @@ static tct_val *field(tct_elab *e, const tct_expr *x) {
     const char **names = TCT_NEW_ARRAY(&e->arena, const char *, a->n_fields);
     for (uint32_t i = 0; i < a->n_fields; i++) names[i] = a->fields[i].name;
     const char *near = tct_nearest(x->name.text, names, a->n_fields);
-    tct_elab_error(e, "E0202", x->op_span, "%s has no field %s", tct_val_describe(e, a), x->name.text);
-    if (near) tct_elab_help(e, "did you mean %s?", near);
+    tct_elab_error(e, "E0202", x->op_span, "%s has no field `%s`", tct_val_describe(e, a), x->name.text);
+    if (near)
+        tct_elab_help(e, "did you mean `%s`?", near);
+    else
+        tct_elab_help(e, "it has %s", tct_val_fields(e, a));
     return tct_val_error(e);
 }
 
@@ -364,8 +384,8 @@ static tct_val *index_value(tct_elab *e, const tct_expr *x) {
     if (!i) return tct_val_error(e);
     if (!i->known) return a->n_items ? a->items[0] : tct_val_error(e);
     if (i->i < 0 || i->i >= a->n_items) {
-        tct_elab_error(e, "E0342", x->args[0].value->span, "number %lld of a list of %u", (long long)i->i,
-                       a->n_items);
+        tct_elab_error(e, "E0342", x->args[0].value->span, "no element %lld: %s counts from 0",
+                       (long long)i->i, tct_val_describe(e, a));
         return tct_val_error(e);
     }
     return a->items[i->i];
@@ -377,12 +397,12 @@ static tct_val *name(tct_elab *e, const tct_expr *x) {
     tct_symbol *axis = axis_symbol(e, x->name.text);
     if (axis) return axis->val;
     if (tct_elab_item(e, x->name.text)) {
-        tct_elab_error(e, "E0201", x->span, "%s is called with arguments", x->name.text);
+        tct_elab_error(e, "E0201", x->span, "`%s` is no value: it is called with arguments", x->name.text);
         return tct_val_error(e);
     }
-    tct_elab_error(e, "E0201", x->span, "there is no %s here", x->name.text);
+    tct_elab_error(e, "E0201", x->span, "unknown name `%s`", x->name.text);
     const char *near = tct_elab_suggest(e, x->name.text);
-    if (near) tct_elab_help(e, "did you mean %s?", near);
+    if (near) tct_elab_help(e, "did you mean `%s`?", near);
     return tct_val_error(e);
 }
 
@@ -390,16 +410,20 @@ static tct_val *call(tct_elab *e, const tct_expr *x) {
     const tct_expr *callee = x->a;
     if (callee->kind == TCT_EXPR_INDEX) callee = callee->a;
     if (callee->kind != TCT_EXPR_NAME) {
-        tct_elab_error(e, "E0203", callee->span, "only graphs and operations are called");
+        tct_elab_error(e, "E0203", callee->span, "only graphs and operations are called, by their name");
         return tct_val_error(e);
     }
     const tct_item *item = tct_elab_item(e, callee->name.text);
     if (item) return tct_elab_call(e, item, x);
     tct_val *v = tct_elab_operation(e, callee->name.text, x);
     if (v) return v;
-    tct_elab_error(e, "E0201", callee->span, "there is no graph or operation %s", callee->name.text);
+    tct_elab_error(e, "E0201", callee->span, "unknown graph or operation `%s`", callee->name.text);
     const char *near = tct_elab_suggest(e, callee->name.text);
-    if (near) tct_elab_help(e, "did you mean %s?", near);
+    if (near)
+        tct_elab_help(e, "did you mean `%s`?", near);
+    else
+        tct_elab_help(e,
+                      "`tercet ops` lists the operations, `tercet std` the library, which `use` makes known");
     return tct_val_error(e);
 }
 
@@ -408,7 +432,13 @@ static tct_val *structure(tct_elab *e, const tct_expr *x) {
     for (uint32_t i = 0; i < x->n_args; i++) {
         const char *n = x->args[i].name.text;
         if (!n) n = tct_arena_printf(&e->arena, "%u", i);
-        if (tct_val_field(v, n)) tct_elab_error(e, "E0204", x->args[i].name.span, "%s is given twice", n);
+        if (tct_val_field(v, n)) {
+            tct_elab_error(e, "E0204", x->args[i].name.span, "the field `%s` is given twice", n);
+            for (uint32_t k = 0; k < i; k++)
+                if (x->args[k].name.text && strcmp(x->args[k].name.text, n) == 0)
+                    tct_elab_note(e, x->args[k].name.span, "the first time here");
+            continue;
+        }
         tct_val_add_field(e, v, n, tct_elab_expr(e, x->args[i].value));
     }
     return v;
@@ -448,7 +478,8 @@ tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x) {
     case TCT_EXPR_STRUCT:
         return structure(e, x);
     case TCT_EXPR_ARROW:
-        tct_elab_error(e, "E0331", x->op_span, "-> belongs into an argument: rename(x, K -> J)");
+        tct_elab_error(e, "E0331", x->op_span, "-> stands in arguments of operations only");
+        tct_elab_help(e, "rename(x, K -> J)");
         return tct_val_error(e);
     case TCT_EXPR_IF: {
         tct_val *c = tct_elab_static(e, x->a, V_BOOL);
@@ -458,7 +489,7 @@ tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x) {
     case TCT_EXPR_SCAN:
         return tct_elab_scan(e, x);
     case TCT_EXPR_MINIMIZE:
-        tct_elab_error(e, "E0501", x->span, "minimize belongs into a stage");
+        tct_elab_error(e, "E0501", x->span, "minimize is stage code, and this is a graph");
         return tct_val_error(e);
     }
     return tct_val_error(e);

@@ -55,16 +55,20 @@ static bool tensor_arg(tct_elab *e, const tct_item *item, const tct_param *p, tc
             if (!tct_scope_bind_axis(e, want, n->axes[k], span)) return false;
             found = true;
         }
-        if (!found)
-            return tct_elab_error(e, "E0334", span, "%s of %s lacks the axis %s", p->name.text,
-                                  item->name.text, want);
+        if (!found) {
+            tct_elab_error(e, "E0334", span, "%s of %s lacks the axis %s, found %s", p->name.text,
+                           item->name.text, want, tct_val_describe(e, tct_val_tensor(e, *out, span)));
+            tct_elab_note(e, p->type->span, "declared here");
+            return false;
+        }
     }
     return true;
 }
 
 tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n, tct_span span) {
     if (!e->builder) {
-        tct_elab_error(e, "E0343", span, "%s works on tensors, and there are none here", item->name.text);
+        tct_elab_error(e, "E0343", span, "%s works on tensors, and there are none outside of graphs",
+                       item->name.text);
         return tct_val_error(e);
     }
     int32_t *which = TCT_NEW_ARRAY(&e->arena, int32_t, item->n_params + 1);

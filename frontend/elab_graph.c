@@ -34,9 +34,9 @@ static const tct_item *find_graph(tct_elab *e, const char *name) {
             if (e->package->files.data[f]->items[i]->kind == TCT_ITEM_GRAPH)
                 TCT_PUSH(&names, e->package->files.data[f]->items[i]->name.text);
     tct_error(e->d, "E0201", item ? item->name.span : TCT_NO_SPAN,
-              item ? "%s is no graph" : "there is no graph %s", name);
+              item ? "`%s` is no graph" : "unknown graph `%s`", name);
     const char *near = tct_nearest(name, names.data, names.len);
-    if (near) tct_elab_help(e, "did you mean %s?", near);
+    if (near) tct_help(e->d, "did you mean `%s`?", near);
     TCT_VEC_FREE(&names);
     return NULL;
 }
@@ -72,7 +72,8 @@ static bool sized_axis(tct_elab *e, const char *name, const tct_expr *declared, 
         tct_val *v = tct_elab_static(e, declared, V_INT);
         if (!v) return false;
         if (v->known && v->i < 1)
-            return tct_elab_error(e, "E0302", declared->span, "an axis of size %lld", (long long)v->i);
+            return tct_elab_error(e, "E0302", declared->span, "an axis has at least one position, found %lld",
+                                  (long long)v->i);
         size = v->known ? v->i : 0;
     }
     return tct_scope_bind_axis(e, name, tct_axis_get(e->module, name, size), span);
@@ -228,7 +229,8 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
         tct_axis axes[TCT_IR_MAX_AXES];
         uint32_t n = 0;
         if (p->type->n_axes > TCT_IR_MAX_AXES) {
-            tct_elab_error(e, "E0331", p->type->span, "more than %d axes", TCT_IR_MAX_AXES);
+            tct_elab_error(e, "E0331", p->type->span, "%u axes: a tensor has at most %d", p->type->n_axes,
+                           TCT_IR_MAX_AXES);
             return tct_val_error(e);
         }
         if (p->type->rest && !rest_axes(e, item, p, axes, &n)) return tct_val_error(e);
@@ -244,8 +246,8 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
     const tct_item *model = tct_elab_item(e, p->type->name.text);
     if (!model || model->kind != TCT_ITEM_MODEL) {
         const char *near = tct_elab_suggest(e, p->type->name.text);
-        tct_elab_error(e, "E0201", p->type->span, "there is no type or model %s", p->type->name.text);
-        if (near) tct_elab_help(e, "did you mean %s?", near);
+        tct_elab_error(e, "E0201", p->type->span, "unknown type or model `%s`", p->type->name.text);
+        if (near) tct_elab_help(e, "did you mean `%s`?", near);
         return tct_val_error(e);
     }
     return model_param(e, item, p, model, before);

@@ -158,6 +158,7 @@ void tct_val_add_field(tct_elab *e, tct_val *v, const char *name, tct_val *field
 bool tct_val_is_number(const tct_val *v);                    // static int or float
 const char *tct_val_describe(tct_elab *e, const tct_val *v); // "f32[B, T]", "an int", "the model Gpt2"
 const char *tct_axes_text(tct_elab *e, const tct_axis *axes, uint32_t n);
+const char *tct_val_fields(tct_elab *e, const tct_val *v); // names of a structure's fields: "a, b"
 
 // Scopes
 tct_scope *tct_scope_push(tct_elab *e, bool function);

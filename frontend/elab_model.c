@@ -21,8 +21,9 @@ static tct_val *hyper_value(tct_elab *e, const tct_item *item, const tct_param *
     if (!v && p->value) v = tct_elab_expr(e, p->value);
     if (!v) {
         if (!representative) {
-            tct_elab_error(e, "E0340", span, "%s lacks its hyper-parameter %s", item->name.text,
+            tct_elab_error(e, "E0340", span, "%s lacks its hyper-parameter `%s`", item->name.text,
                            p->name.text);
+            tct_elab_note(e, p->name.span, "declared here");
             return tct_val_error(e);
         }
         v = strcmp(type, "float") == 0  ? tct_val_float(e, 1, span)
@@ -64,7 +65,7 @@ static bool axis_member(instance *in, const tct_member *m) {
         tct_val *v = tct_elab_static(e, m->value, V_INT);
         if (!v) return false;
         if (v->known && v->i < 1)
-            return tct_elab_error(e, "E0302", m->value->span, "axis %s would have size %lld", m->name.text,
+            return tct_elab_error(e, "E0302", m->value->span, "an axis has at least one position, found %lld",
                                   (long long)v->i);
         size = v->known ? v->i : 0;
         axis = tct_axis_get(e->module, m->name.text, size);
@@ -93,14 +94,16 @@ static bool param_member(instance *in, const tct_member *m) {
         return tct_elab_error(e, "E0333", m->type->span, "a parameter is a tensor, found %s",
                               m->type->name.text);
     if (m->type->n_axes > TCT_IR_MAX_AXES)
-        return tct_elab_error(e, "E0331", m->type->span, "more than %d axes", TCT_IR_MAX_AXES);
+        return tct_elab_error(e, "E0331", m->type->span, "%u axes: a tensor has at most %d", m->type->n_axes,
+                              TCT_IR_MAX_AXES);
     for (uint32_t i = 0; i < m->type->n_axes; i++) {
         const tct_type_axis *a = &m->type->axes[i];
         if (a->size) { // an axis of this parameter's own
             tct_val *v = tct_elab_static(e, a->size, V_INT);
             if (!v) return false;
             if (v->known && v->i < 1)
-                return tct_elab_error(e, "E0302", a->size->span, "an axis of size %lld", (long long)v->i);
+                return tct_elab_error(e, "E0302", a->size->span,
+                                      "an axis has at least one position, found %lld", (long long)v->i);
             axes[i] = tct_axis_get(e->module, a->name.text, v->known ? v->i : 0);
             if (!tct_scope_bind_axis(e, a->name.text, axes[i], a->name.span)) return false;
             bool listed = false;
@@ -141,8 +144,13 @@ static const char *file_part(tct_elab *e, const char *prefix, const tct_name *as
 static bool part_member(instance *in, const tct_member *m) {
     tct_elab *e = in->e;
     const tct_item *item = tct_elab_item(e, m->type->name.text);
-    if (!item || item->kind != TCT_ITEM_MODEL)
-        return tct_elab_error(e, "E0201", m->type->span, "there is no model %s", m->type->name.text);
+    if (!item || item->kind != TCT_ITEM_MODEL) {
+        tct_elab_error(e, "E0201", m->type->span, item ? "`%s` is no model" : "unknown model `%s`",
+                       m->type->name.text);
+        const char *near = item ? NULL : tct_elab_suggest(e, m->type->name.text);
+        if (near) tct_elab_help(e, "did you mean `%s`?", near);
+        return false;
+    }
     tct_actual *args = TCT_NEW_ARRAY(&e->arena, tct_actual, m->n_args + 1);
     for (uint32_t i = 0; i < m->n_args; i++) {
         args[i].name = m->args[i].name;
@@ -161,7 +169,9 @@ static bool part_member(instance *in, const tct_member *m) {
     tct_val *count = tct_elab_static(e, m->count, V_INT);
     if (!count) return false;
     int64_t n = count->known ? count->i : REPRESENTATIVE_COUNT;
-    if (n < 0 || n > 100000) return tct_elab_error(e, "E0337", m->count->span, "%lld parts", (long long)n);
+    if (n < 0 || n > 100000)
+        return tct_elab_error(e, "E0337", m->count->span, "a list has 0 to 100000 parts, found %lld",
+                              (long long)n);
     tct_val *list = tct_val_new(e, V_LIST, m->span);
     list->items = TCT_NEW_ARRAY(&e->arena, tct_val *, (size_t)n);
     list->n_items = (uint32_t)n;

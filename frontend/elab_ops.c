@@ -7,20 +7,27 @@ typedef struct op_call {
     tct_elab *e;
     const tct_expr *x;
     const char *name;
-    const tct_expr *arg[6]; // by parameter
-    tct_val *val[6];        // evaluated, once
-    size_t before;          // messages there were
+    const struct operation *op; // NULL for elementwise functions and conversions
+    const tct_expr *arg[6];     // by parameter
+    tct_val *val[6];            // evaluated, once
+    size_t before;              // messages there were
 } op_call;
 
 typedef struct operation {
     const char *name;
     const char *params; // "x axes", a ? behind optional ones
     tct_val *(*build)(op_call *c);
+    const char *usage; // an example for messages
 } operation;
 
 static tct_val *fail(op_call *c) {
     tct_elab_after_report(c->e, c->before);
     return tct_val_error(c->e);
+}
+
+static bool show_usage(op_call *c) {
+    if (c->op) tct_elab_help(c->e, "%s", c->op->usage);
+    return false;
 }
 
 static tct_graph *graph(op_call *c) { return c->e->builder->graph; }
@@ -55,7 +62,7 @@ static const tct_node *node(op_call *c, tct_value v) { return tct_elab_node(c->e
 
 static bool has(op_call *c, tct_value v, tct_axis a, tct_span span) {
     if (tct_node_has_axis(node(c, v), a)) return true;
-    tct_elab_error(c->e, "E0303", span, "the tensor has no axis %s, it is %s", tct_axis_local_name(c->e, a),
+    tct_elab_error(c->e, "E0303", span, "this tensor has no axis %s: it is %s", tct_axis_local_name(c->e, a),
                    tct_val_describe(c->e, tct_val_tensor(c->e, v, span)));
     return false;
 }
@@ -65,8 +72,10 @@ static int64_t size_of(op_call *c, tct_axis a) { return tct_axis_of(c->e->module
 // `K -> J` as its sides. The left one must exist.
 static bool arrow(op_call *c, uint32_t k, const tct_expr **from, const tct_expr **to) {
     const tct_expr *x = c->arg[k];
-    if (x->kind != TCT_EXPR_ARROW)
-        return tct_elab_error(c->e, "E0331", x->span, "%s takes OLD -> NEW here", c->name);
+    if (x->kind != TCT_EXPR_ARROW) {
+        tct_elab_error(c->e, "E0331", x->span, "an arrow is expected here: the old axis -> the new one");
+        return show_usage(c);
+    }
     *from = x->a;
     *to = x->b;
     return true;
@@ -92,8 +101,10 @@ static bool target_axis(op_call *c, const tct_expr *x, int64_t size, tct_axis *o
     int64_t have = size_of(c, *out);
     if (have == size || have == 0 || size == 0)
         return true; // where one isn't known yet, the axis in scope stands
-    tct_elab_error(e, "E0302", x->span, "axis %s would have size %lld here", x->name.text, (long long)size);
-    tct_elab_note(e, s->span, "%s was bound to %lld here", x->name.text, (long long)have);
+    tct_elab_error(e, "E0302", x->span, "this makes an axis %s of size %lld, but %s is %lld", x->name.text,
+                   (long long)size, x->name.text, (long long)have);
+    if (s->span.file) tct_elab_note(e, s->span, "%s was bound to %lld here", x->name.text, (long long)have);
+    tct_elab_help(e, "sizes must agree; a name that isn't used yet makes a new axis");
     return false;
 }
 
@@ -172,8 +183,9 @@ static tct_val *rename_(op_call *c) {
         !has(c, x, from, l->span) || !target_axis(c, r, size_of(c, from), &to))
         return fail(c);
     if (from != to && tct_node_has_axis(node(c, x), to)) {
-        tct_elab_error(c->e, "E0302", r->span, "the tensor has an axis %s already",
-                       tct_axis_local_name(c->e, to));
+        tct_elab_error(c->e, "E0302", r->span, "the tensor has an axis %s already: it is %s",
+                       tct_axis_local_name(c->e, to),
+                       tct_val_describe(c->e, tct_val_tensor(c->e, x, r->span)));
         return fail(c);
     }
     return done(c, tct_ir_rename(graph(c), c->e->d, x, from, to));
@@ -200,7 +212,8 @@ static tct_val *split_(op_call *c) {
             tct_val *s = tct_elab_static(e, a->value, V_INT);
             if (!s) return fail(c);
             if (s->known && s->i < 1) {
-                tct_elab_error(e, "E0302", a->value->span, "an axis of size %lld", (long long)s->i);
+                tct_elab_error(e, "E0302", a->value->span, "an axis has at least one position, found %lld",
+                               (long long)s->i);
                 return fail(c);
             }
             size[i] = s->known ? s->i : 0;
@@ -217,7 +230,7 @@ static tct_val *split_(op_call *c) {
     }
     if (n_missing == 1 && total && known) {
         if (total % known) {
-            tct_elab_error(e, "E0302", r->span, "axis %s of size %lld doesn't divide by %lld",
+            tct_elab_error(e, "E0302", r->span, "axis %s of size %lld can't be divided by %lld",
                            tct_axis_local_name(e, attr.axes[0]), (long long)total, (long long)known);
             return fail(c);
         }
@@ -228,7 +241,7 @@ static tct_val *split_(op_call *c) {
         return fail(c);
     }
     if (!n_missing && total && known && total != known) {
-        tct_elab_error(e, "E0302", r->span, "axis %s of size %lld is split into %lld",
+        tct_elab_error(e, "E0302", r->span, "axis %s has %lld positions, these axes %lld",
                        tct_axis_local_name(e, attr.axes[0]), (long long)total, (long long)known);
         return fail(c);
     }
@@ -300,9 +313,13 @@ static tct_val *slice_(op_call *c) {
     int64_t size = size_of(c, from);
     bool known = start->known && stop->known;
     if (known && (start->i < 0 || stop->i <= start->i || (size && stop->i > size))) {
-        tct_elab_error(e, "E0302", c->x->span, "positions %lld to %lld of axis %s, which has %lld",
-                       (long long)start->i, (long long)stop->i, tct_axis_local_name(e, from),
-                       (long long)size);
+        tct_elab_error(e, "E0302", c->x->span, "no positions %lld up to %lld in axis %s", (long long)start->i,
+                       (long long)stop->i, tct_axis_local_name(e, from));
+        if (size)
+            tct_elab_help(e, "%s has %lld positions: 0 <= start < stop <= %lld", tct_axis_local_name(e, from),
+                          (long long)size, (long long)size);
+        else
+            tct_elab_help(e, "0 <= start < stop");
         return fail(c);
     }
     if (!target_axis(c, r, known ? stop->i - start->i : 0, &to)) return fail(c);
@@ -321,8 +338,8 @@ static tct_val *at_(op_call *c) {
     if (!i) return fail(c);
     int64_t size = size_of(c, attr.axes[0]);
     if (i->known && size && (i->i < 0 || i->i >= size)) {
-        tct_elab_error(e, "E0302", c->arg[2]->span, "position %lld of axis %s, which has %lld",
-                       (long long)i->i, tct_axis_local_name(e, attr.axes[0]), (long long)size);
+        tct_elab_error(e, "E0302", c->arg[2]->span, "no position %lld in axis %s: it has 0 to %lld",
+                       (long long)i->i, tct_axis_local_name(e, attr.axes[0]), (long long)size - 1);
         return fail(c);
     }
     tct_elab_at(e, c->x->span);
@@ -384,7 +401,9 @@ static tct_val *pad_(op_call *c) {
     tct_val *before = tct_elab_static(e, c->arg[2], V_INT), *after = tct_elab_static(e, c->arg[3], V_INT);
     if (!before || !after || !fill_value(c, 4, &fill)) return fail(c);
     if (before->i < 0 || after->i < 0) {
-        tct_elab_error(e, "E0302", c->x->span, "pad can't take away: slice does");
+        tct_elab_error(e, "E0302", c->x->span, "pad adds positions: %lld before and %lld after are too few",
+                       (long long)before->i, (long long)after->i);
+        tct_elab_help(e, "slice takes positions away");
         return fail(c);
     }
     int64_t size = size_of(c, from);
@@ -524,35 +543,35 @@ static tct_val *cast_to(op_call *c, tct_dtype to) {
 }
 
 static const operation operations[] = {
-    {"where", "c a b", where_},
-    {"sum", "x axes", sum_},
-    {"mean", "x axes", mean_},
-    {"max", "a b", max_},
-    {"min", "a b", min_},
-    {"any", "x axes", any_},
-    {"all", "x axes", all_},
-    {"argmax", "x axis", argmax_},
-    {"dot", "a b axes", dot_},
-    {"rename", "x axis", rename_},
-    {"split", "x axes", split_},
-    {"merge", "x axes", merge_},
-    {"broadcast", "x axes", broadcast_},
-    {"zeros", "axes", zeros_},
-    {"ones", "axes", ones_},
-    {"flip", "x axis", flip_},
-    {"slice", "x axis start stop", slice_},
-    {"at", "x axis i", at_},
-    {"shift", "x axis n fill?", shift_},
-    {"pad", "x axis before after fill?", pad_},
-    {"concat", "list axis", concat_},
-    {"gather", "x axis index", gather_},
-    {"scatter_add", "base axis index update", scatter_add_},
-    {"put", "base axis index update", put_},
-    {"iota", "axis", iota_},
-    {"one_hot", "index axis", one_hot_},
-    {"size", "axes", size_},
-    {"random", "key axes", random_},
-    {"rank", "x", rank_},
+    {"where", "c a b", where_, "where(condition, a, b)"},
+    {"sum", "x axes", sum_, "sum(x, T) or sum(x, [B, T])"},
+    {"mean", "x axes", mean_, "mean(x, T) or mean(x, [B, T])"},
+    {"max", "a b", max_, "max(x, T) along an axis, max(a, b) element by element"},
+    {"min", "a b", min_, "min(x, T) along an axis, min(a, b) element by element"},
+    {"any", "x axes", any_, "any(x, T)"},
+    {"all", "x axes", all_, "all(x, T)"},
+    {"argmax", "x axis", argmax_, "argmax(x, V)"},
+    {"dot", "a b axes", dot_, "dot(x, w, C) or dot(x, w, [H, D])"},
+    {"rename", "x axis", rename_, "rename(x, K -> J)"},
+    {"split", "x axes", split_, "split(x, C -> [H, D = 64])"},
+    {"merge", "x axes", merge_, "merge(x, [H, D] -> C)"},
+    {"broadcast", "x axes", broadcast_, "broadcast(x, [B, T])"},
+    {"zeros", "axes", zeros_, "zeros([B, T])"},
+    {"ones", "axes", ones_, "ones([B, T])"},
+    {"flip", "x axis", flip_, "flip(x, T)"},
+    {"slice", "x axis start stop", slice_, "slice(x, T -> U, start, stop)"},
+    {"at", "x axis i", at_, "at(x, T, i)"},
+    {"shift", "x axis n fill?", shift_, "shift(x, T, n, fill)"},
+    {"pad", "x axis before after fill?", pad_, "pad(x, T -> U, before, after, fill)"},
+    {"concat", "list axis", concat_, "concat([a, b], T -> U)"},
+    {"gather", "x axis index", gather_, "gather(x, V, index)"},
+    {"scatter_add", "base axis index update", scatter_add_, "scatter_add(base, V, index, update)"},
+    {"put", "base axis index update", put_, "put(base, V, index, update)"},
+    {"iota", "axis", iota_, "iota(T)"},
+    {"one_hot", "index axis", one_hot_, "one_hot(index, V)"},
+    {"size", "axes", size_, "size(T)"},
+    {"random", "key axes", random_, "random(key, [B, T])"},
+    {"rank", "x", rank_, "rank(x)"},
 };
 
 static const operation *find(const char *name) {
@@ -594,24 +613,32 @@ static bool arguments(op_call *c, const char *params) {
         if (a->name.text) {
             for (k = 0; k < n; k++)
                 if (strlen(a->name.text) == len[k] && strncmp(names[k], a->name.text, len[k]) == 0) break;
-            if (k == n)
-                return tct_elab_error(c->e, "E0338", a->name.span, "%s has no parameter %s: it takes (%s)",
-                                      c->name, a->name.text, params);
+            if (k == n) {
+                tct_elab_error(c->e, "E0338", a->name.span, "%s has no parameter %s", c->name, a->name.text);
+                return show_usage(c);
+            }
         } else {
             position++;
         }
-        if (k >= n)
-            return tct_elab_error(c->e, "E0339", a->value->span, "%s takes %u arguments: (%s)", c->name, n,
-                                  params);
-        if (c->arg[k])
-            return tct_elab_error(c->e, "E0338", a->value->span, "%.*s is given twice", (int)len[k],
-                                  names[k]);
+        if (k >= n) {
+            tct_elab_error(c->e, "E0339", a->value->span, "%s takes %u argument%s, found %u", c->name, n,
+                           n == 1 ? "" : "s", c->x->n_args);
+            return show_usage(c);
+        }
+        if (c->arg[k]) {
+            tct_elab_error(c->e, "E0338", a->value->span, "%s gets %.*s twice", c->name, (int)len[k],
+                           names[k]);
+            tct_elab_note(c->e, c->arg[k]->span, "the first time here");
+            return false;
+        }
         c->arg[k] = a->value;
     }
     for (uint32_t k = 0; k < n; k++)
-        if (!c->arg[k] && !optional[k])
-            return tct_elab_error(c->e, "E0340", c->x->span, "%s lacks %.*s: it takes (%s)", c->name,
-                                  (int)len[k], names[k], params);
+        if (!c->arg[k] && !optional[k]) {
+            tct_elab_error(c->e, "E0340", c->x->span, "%s lacks its argument %.*s", c->name, (int)len[k],
+                           names[k]);
+            return show_usage(c);
+        }
     return true;
 }
 
@@ -675,17 +702,19 @@ tct_val *tct_elab_operation(tct_elab *e, const char *name, const tct_expr *x) {
     op_call c = {.e = e, .x = x, .name = name, .before = e->d->messages.len};
     tct_val *s = static_math(&c, name);
     if (s) return s;
-    const operation *o = find(name);
+    const operation *o = c.op = find(name);
     tct_ir_op op;
     tct_dtype dtype;
     bool simple = simple_op(name, &op), cast = tct_elab_dtype_name(name, &dtype);
     if (!o && !simple && !cast) return NULL;
     if (!e->builder && strcmp(name, "size") != 0) {
-        tct_elab_error(e, "E0343", x->span, "%s works on tensors, and there are none here", name);
+        tct_elab_error(e, "E0343", x->span, "%s works on tensors, and there are none outside of graphs",
+                       name);
         return tct_val_error(e);
     }
     if (x->a->kind == TCT_EXPR_INDEX) {
         tct_elab_error(e, "E0338", x->a->span, "%s takes its axes as arguments", name);
+        show_usage(&c);
         return tct_val_error(e);
     }
     if (!arguments(&c, o ? o->params : "x")) return tct_val_error(e);

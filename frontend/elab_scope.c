@@ -21,12 +21,23 @@ static bool drop_repetition(tct_elab *e) {
     return false;
 }
 
+static bool inside(tct_span inner, tct_span outer) {
+    return inner.file == outer.file && inner.begin >= outer.begin && inner.end <= outer.end;
+}
+
+// The calls that led to the message's place, innermost first. A call around that place says nothing new.
 static void note_calls(tct_elab *e) {
+    enum { MAX_NOTES = 6 };
+    int noted = 0;
+    tct_span last = e->d->messages.len ? e->d->messages.data[e->d->messages.len - 1].span : TCT_NO_SPAN;
     for (tct_scope *s = tct_scope_function(e); s; s = s->caller) {
         while (s && !s->function) s = s->parent;
         if (!s || !s->item || !s->call.file) break;
-        tct_elab_note(e, s->call, "in this call of %s", s->item->name.text);
+        if (inside(last, s->call)) continue;
+        last = s->call;
+        if (++noted <= MAX_NOTES) tct_elab_note(e, s->call, "in this call of %s", s->item->name.text);
     }
+    if (noted > MAX_NOTES) tct_elab_note(e, TCT_NO_SPAN, "and %d more calls around it", noted - MAX_NOTES);
 }
 
 // Notes and help belong to the message reported last, unless that was dropped as a repetition.
@@ -118,9 +129,13 @@ bool tct_scope_bind_axis(tct_elab *e, const char *name, tct_axis axis, tct_span 
             tct_elab_error(e, "E0330", span, "axis %s is %s here and %s elsewhere", name, size_text(e, axis),
                            size_text(e, old->val->axis));
         else
-            tct_elab_error(e, "E0330", span, "axis %s stands for two axes of the caller", name);
-        if (old->span.file)
+            tct_elab_error(e, "E0330", span, "axis %s stands for two axes: %s and %s", name,
+                           tct_axis_of(e->module, old->val->axis)->name, tct_axis_of(e->module, axis)->name);
+        if (old->span.file && was != is)
             tct_elab_note(e, old->span, "%s was bound to %s here", name, size_text(e, old->val->axis));
+        else if (old->span.file)
+            tct_elab_note(e, old->span, "%s was bound to %s here", name,
+                          tct_axis_of(e->module, old->val->axis)->name);
         return false;
     }
     if (old) return true;

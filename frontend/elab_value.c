@@ -103,11 +103,11 @@ const char *tct_val_describe(tct_elab *e, const tct_val *v) {
     case V_FLOAT:
         return v->known ? tct_arena_printf(&e->arena, "the float %g", v->f) : "a float";
     case V_BOOL:
-        return "a bool";
+        return v->known ? v->i ? "the bool true" : "the bool false" : "a bool";
     case V_STRING:
-        return "a string";
+        return tct_arena_printf(&e->arena, "the string \"%.40s\"", v->s);
     case V_LIST:
-        return tct_arena_printf(&e->arena, "a list of %u", v->n_items);
+        return tct_arena_printf(&e->arena, "a list of %u element%s", v->n_items, v->n_items == 1 ? "" : "s");
     case V_TENSOR: {
         const tct_node *n = tct_node_of(v->builder->graph, v->value);
         return describe_tensor(e, n->dtype, n->axes, n->n_axes);
@@ -130,6 +130,13 @@ const char *tct_val_describe(tct_elab *e, const tct_val *v) {
         return "an error";
     }
     return "?";
+}
+
+const char *tct_val_fields(tct_elab *e, const tct_val *v) {
+    const char *text = "";
+    for (uint32_t i = 0; i < v->n_fields; i++)
+        text = tct_arena_printf(&e->arena, "%s%s%s", text, i ? ", " : "", v->fields[i].name);
+    return text;
 }
 
 void tct_elab_at(tct_elab *e, tct_span span) {
@@ -182,13 +189,15 @@ static tct_value constant(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span spa
         return tct_ir_const(g, dtype, 1);
     }
     if (v->kind == V_FLOAT && !floating) {
-        tct_elab_error(e, "E0333", span, "the number %g meets a tensor of %s", v->f, tct_dtype_name(dtype));
+        tct_elab_error(e, "E0333", span, "the number %g can't become %s, which its tensor has", v->f,
+                       tct_dtype_name(dtype));
         tct_elab_help(e, "convert the tensor first: f32(x)");
         return TCT_NO_VALUE;
     }
     if ((v->kind == V_BOOL) != (dtype == TCT_BOOL)) {
-        tct_elab_error(e, "E0333", span, "%s meets a tensor of %s", tct_val_describe(e, v),
+        tct_elab_error(e, "E0333", span, "%s can't become %s, which its tensor has", tct_val_describe(e, v),
                        tct_dtype_name(dtype));
+        tct_elab_help(e, "%s(…) converts", tct_dtype_name(dtype));
         return TCT_NO_VALUE;
     }
     if (dtype == TCT_I32 && (v->i < INT32_MIN || v->i > INT32_MAX)) {

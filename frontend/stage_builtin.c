@@ -183,8 +183,9 @@ static tct_val *static_int_of(tct_elab *e, const signature *s, arguments *a, con
         if (strcmp(s->params[k].name.text, param) != 0) continue;
         if (a->val[k]->kind == V_INT && a->val[k]->i >= 1 && a->val[k]->i <= INT32_MAX) return a->val[k];
         tct_elab_error(e, "E0509", a->span[k],
-                       "%s decides shapes: it must be a positive int known at compile time, found %s", param,
-                       tct_val_describe(e, a->val[k]));
+                       "`%s` decides shapes: it must be a positive int known at compile time, found %s",
+                       param, tct_val_describe(e, a->val[k]));
+        tct_elab_help(e, "a number, a config value or arithmetic on them");
         return NULL;
     }
     return NULL;

@@ -66,7 +66,8 @@ static tct_val *log_call(tct_elab *e, const tct_expr *x, bool summary) {
             x->n_args && !x->args[0].name.text ? tct_stage_value(e, x->args[0].value) : tct_val_error(e);
         if (g->kind != V_STRING) {
             tct_elab_error(e, "E0507", x->span,
-                           "summary(\"name\", value = …): the name comes first, as a static string");
+                           "the name of a summary comes first, as a string that is known at compile time");
+            tct_elab_help(e, "summary(\"rm\", accuracy = x)");
             return tct_val_error(e);
         }
         group = g->s;
@@ -76,15 +77,15 @@ static tct_val *log_call(tct_elab *e, const tct_expr *x, bool summary) {
     for (uint32_t i = first; i < x->n_args; i++) {
         const tct_arg *a = &x->args[i];
         if (!a->name.text) {
-            tct_elab_error(e, "E0507", a->value->span, "what is logged has a name: %s(… loss = x)",
-                           summary ? "summary" : "log");
+            tct_elab_error(e, "E0507", a->value->span, "what is logged needs a name");
+            tct_elab_help(e, summary ? "summary(\"rm\", accuracy = x)" : "log(loss = x)");
             return tct_val_error(e);
         }
         tct_val *v = tct_stage_value(e, a->value);
         tct_kind k = tct_stage_kind(e, v);
         if (v->kind == V_ERROR) return v;
         if (k != TCT_KIND_INT && k != TCT_KIND_FLOAT && k != TCT_KIND_BOOL && k != TCT_KIND_STRING) {
-            tct_elab_error(e, "E0507", a->value->span, "numbers and strings are logged, found %s",
+            tct_elab_error(e, "E0507", a->value->span, "numbers, bools and strings are logged, found %s",
                            tct_val_describe(e, v));
             return tct_val_error(e);
         }
@@ -127,8 +128,11 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
         const tct_expr *a = which[k] < 0 ? p->value : x->args[which[k]].value;
         tct_kind element, kind = scalar_kind(p->type, &element);
         if (kind == TCT_KIND_NONE) {
-            tct_elab_error(e, "E0508", p->name.span, "%s of %s has a type that stage code can't pass",
+            tct_elab_error(e, "E0508", x->span, "`%s` of %s has a type that stage code can't pass",
                            p->name.text, item->name.text);
+            tct_elab_note(e, p->type ? p->type->span : p->name.span, "declared here");
+            tct_elab_help(
+                e, "int, float, bool, string and lists of them are passed from stages; tensors in graphs");
             return tct_val_error(e);
         }
         args[k] = tct_stage_load(e, tct_stage_value(e, a), kind, a->span);
@@ -149,8 +153,11 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
     if (item->n_results) {
         tct_kind element, kind = scalar_kind(item->results[0].type, &element);
         if (kind == TCT_KIND_NONE || item->n_results > 1) {
-            tct_elab_error(e, "E0508", item->name.span, "%s gives a type that stage code can't take",
-                           item->name.text);
+            tct_elab_error(e, "E0508", x->span, "%s gives %s that stage code can't take", item->name.text,
+                           item->n_results > 1 ? "several results" : "a type");
+            tct_elab_note(e, item->results[0].type->span, "declared here");
+            tct_elab_help(
+                e, "int, float, bool, string and lists of them come back to stages; tensors to graphs");
             return tct_val_error(e);
         }
         out = kind == TCT_KIND_LIST ? tct_stage_list_reg(e, element, TCT_KIND_NONE, x->span)
@@ -216,14 +223,14 @@ static tct_val *fn_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
 tct_val *tct_stage_call(tct_elab *e, const tct_expr *x, bool statement) {
     const tct_expr *callee = x->a;
     if (callee->kind != TCT_EXPR_NAME) {
-        tct_elab_error(e, "E0203", callee->span, "a name is called");
+        tct_elab_error(e, "E0203", callee->span, "only graphs, fns and procedures are called, by their name");
         return tct_val_error(e);
     }
     const char *name = callee->name.text;
     bool logs = strcmp(name, "log") == 0 && (x->n_args == 0 || x->args[0].name.text);
     if (logs || strcmp(name, "summary") == 0) {
         if (!statement) {
-            tct_elab_error(e, "E0507", x->span, "%s gives no value", name);
+            tct_elab_error(e, "E0507", x->span, "%s is a statement of its own: it gives no value", name);
             return tct_val_error(e);
         }
         return log_call(e, x, !logs);
@@ -234,15 +241,20 @@ tct_val *tct_stage_call(tct_elab *e, const tct_expr *x, bool statement) {
     if (item && item->kind == TCT_ITEM_FN) return fn_call(e, item, x);
     if (item && item->kind == TCT_ITEM_EXTERN) return extern_call(e, item, x);
     if (item) {
-        tct_elab_error(e, "E0203", x->span, "%s can't be called here", name);
+        tct_elab_error(e, "E0203", x->a->span, "the %s `%s` can't be called",
+                       item->kind == TCT_ITEM_PIPELINE ? "pipeline" : "item", name);
         return tct_val_error(e);
     }
     tct_val *v = NULL;
     if (!(tct_stage_is_builtin(name) && strcmp(name, "mean") == 0)) v = scalar_function(e, name, x);
     if (v) return v;
     if (tct_stage_is_builtin(name)) return tct_stage_builtin(e, name, x);
-    tct_elab_error(e, "E0201", callee->span, "there is no %s here", name);
+    if (tct_elab_is_operation(name)) {
+        tct_elab_error(e, "E0343", x->span, "%s works on tensors, and none of its arguments is one", name);
+        return tct_val_error(e);
+    }
+    tct_elab_error(e, "E0201", callee->span, "unknown graph, fn or procedure `%s`", name);
     const char *near = tct_elab_suggest(e, name);
-    if (near) tct_elab_help(e, "did you mean %s?", near);
+    if (near) tct_elab_help(e, "did you mean `%s`?", near);
     return tct_val_error(e);
 }

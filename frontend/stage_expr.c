@@ -19,9 +19,9 @@ static tct_val *with_axes(tct_elab *e, tct_val *v, tct_span span) {
 }
 
 static tct_val *no_name(tct_elab *e, const tct_expr *x) {
-    tct_elab_error(e, "E0201", x->span, "there is no %s here", x->name.text);
+    tct_elab_error(e, "E0201", x->span, "unknown name `%s`", x->name.text);
     const char *near = tct_elab_suggest(e, x->name.text);
-    if (near) tct_elab_help(e, "did you mean %s?", near);
+    if (near) tct_elab_help(e, "did you mean `%s`?", near);
     return tct_val_error(e);
 }
 
@@ -51,8 +51,15 @@ static tct_val *field(tct_elab *e, const tct_expr *x) {
     const char **names = TCT_NEW_ARRAY(&e->arena, const char *, a->n_fields + 1);
     for (uint32_t i = 0; i < a->n_fields; i++) names[i] = a->fields[i].name;
     const char *near = tct_nearest(x->name.text, names, a->n_fields);
-    tct_elab_error(e, "E0202", x->op_span, "%s has no field %s", tct_val_describe(e, a), x->name.text);
-    if (near) tct_elab_help(e, "did you mean %s?", near);
+    if (a->kind == V_STRUCT)
+        tct_elab_error(e, "E0202", x->op_span, "%s has no field `%s`", tct_val_describe(e, a), x->name.text);
+    else
+        tct_elab_error(e, "E0342", x->op_span, "%s has no fields, so no `%s`", tct_val_describe(e, a),
+                       x->name.text);
+    if (near)
+        tct_elab_help(e, "did you mean `%s`?", near);
+    else if (a->n_fields)
+        tct_elab_help(e, "it has %s", tct_val_fields(e, a));
     return tct_val_error(e);
 }
 
@@ -63,7 +70,8 @@ static tct_val *element(tct_elab *e, const tct_expr *x) {
     if (i->kind == V_ERROR) return i;
     if (a->kind == V_LIST && i->kind == V_INT) {
         if (i->i >= 0 && i->i < a->n_items) return a->items[i->i];
-        tct_elab_error(e, "E0342", x->span, "number %lld of a list of %u", (long long)i->i, a->n_items);
+        tct_elab_error(e, "E0342", x->span, "no element %lld: %s counts from 0", (long long)i->i,
+                       tct_val_describe(e, a));
         return tct_val_error(e);
     }
     uint32_t list = tct_stage_load(e, a, TCT_KIND_LIST, x->a->span),
@@ -141,12 +149,14 @@ static tct_val *binary(tct_elab *e, const tct_expr *x) {
     bool joins = ka == TCT_KIND_STRING && kb == TCT_KIND_STRING && (x->op == TCT_OP_ADD || equality);
     bool bools = ka == TCT_KIND_BOOL && kb == TCT_KIND_BOOL && equality;
     if (!numbers && !joins && !bools) {
-        tct_elab_error(e, "E0503", x->span, "this doesn't work on %s and %s", tct_val_describe(e, a),
+        tct_elab_error(e, "E0503", x->span, "this operator doesn't work on %s and %s", tct_val_describe(e, a),
                        tct_val_describe(e, b));
+        if (ka == TCT_KIND_STRING && x->op == TCT_OP_ADD) tct_elab_help(e, "str(…) makes a string");
         return tct_val_error(e);
     }
     if (numbers && kind == TCT_KIND_INT && (x->op == TCT_OP_DIV || x->op == TCT_OP_POW)) {
-        tct_elab_error(e, "E0341", x->span, "%s of integers", x->op == TCT_OP_DIV ? "/" : "**");
+        tct_elab_error(e, "E0341", x->span, "%s works on floats, found two integers",
+                       x->op == TCT_OP_DIV ? "/" : "**");
         tct_elab_help(e, x->op == TCT_OP_DIV ? "a div b rounds down; float(a) / b divides exactly"
                                              : "float(a) ** b");
         return tct_val_error(e);
@@ -290,6 +300,8 @@ tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x) {
     case TCT_EXPR_SCAN:
         break;
     }
-    tct_elab_error(e, "E0503", x->span, "this has no meaning in stage code");
+    tct_elab_error(e, "E0503", x->span,
+                   x->kind == TCT_EXPR_ARROW ? "-> stands in arguments of operations only"
+                                             : "this has no meaning in stage code");
     return tct_val_error(e);
 }

@@ -34,11 +34,17 @@ static bool find_uses(work *w) {
     for (uint32_t i = 0; i < w->m->n_with; i++) {
         const tct_expr *x = w->m->with[i];
         if (x->kind != TCT_EXPR_CALL || x->a->kind != TCT_EXPR_NAME)
-            return tct_elab_error(e, "E0505", x->span, "minimize … with optimizer(lr = …)");
+            return tct_elab_error(e, "E0505", x->span,
+                                  "an optimizer with its rates is expected: with opt(lr = …)");
         tct_symbol *s = tct_scope_find(e, x->a->name.text, false);
         if (!s || s->val->kind != V_OPAQUE || !s->val->s || strcmp(s->val->s, "an optimizer") != 0) {
-            tct_elab_error(e, "E0505", x->a->span, "%s is no optimizer here", x->a->name.text);
-            if (tct_elab_item(e, x->a->name.text))
+            const tct_item *item = tct_elab_item(e, x->a->name.text);
+            bool kind = item && item->kind == TCT_ITEM_OPTIMIZER;
+            tct_elab_error(e, "E0505", x->a->span,
+                           kind ? "`%s` is a kind of optimizer, not one with models and states"
+                                : "`%s` is no optimizer",
+                           x->a->name.text);
+            if (kind)
                 tct_elab_help(e, "make one first, for the models it trains: let opt = %s(policy)",
                               x->a->name.text);
             return false;
@@ -61,7 +67,7 @@ static bool hyper_parameters(work *w, use *u) {
             k++;
         if (!a->name.text) k = here ? i : item->n_params;
         if (k >= item->n_params) {
-            tct_elab_error(e, "E0338", a->value->span, "%s has no hyper-parameter %s", item->name.text,
+            tct_elab_error(e, "E0338", a->value->span, "%s has no hyper-parameter `%s`", item->name.text,
                            a->name.text ? a->name.text : "there");
             return false;
         }
@@ -77,9 +83,12 @@ static bool hyper_parameters(work *w, use *u) {
     struct tct_stage_state *s = e->stage;
     for (uint32_t k = 0; k < item->n_params; k++) {
         if (u->hyper[k]) continue;
-        if (!item->params[k].value)
-            return tct_elab_error(e, "E0340", u->call->span, "%s lacks %s", item->name.text,
-                                  item->params[k].name.text);
+        if (!item->params[k].value) {
+            tct_elab_error(e, "E0340", u->call->span, "%s lacks its hyper-parameter `%s`", item->name.text,
+                           item->params[k].name.text);
+            tct_elab_note(e, item->params[k].name.span, "declared here");
+            return false;
+        }
         e->stage = NULL;
         u->hyper[k] = tct_elab_expr(e, item->params[k].value);
         e->stage = s;
@@ -103,15 +112,21 @@ static bool find_params(work *w, const stage_run *run) {
                     if (b->kind != TCT_BIND_PARAM || b->reg != o->models[m]->reg || b->index != k) continue;
                     for (uint32_t t = 0; t < w->n_params; t++)
                         if (w->params[t].input == i)
-                            return tct_elab_error(e, "E0505", w->span, "two optimizers train the same model");
+                            return tct_elab_error(e, "E0505", w->span,
+                                                  "two of these optimizers train the same model");
                     w->params[w->n_params++] =
                         (trained){.use = u, .number = number, .leaf = model->leaves[k], .input = i};
                 }
         }
     }
     if (w->n_params) return true;
-    return tct_elab_error(e, "E0511", w->m->objective->span,
-                          "this doesn't depend on any parameter of the models to be trained");
+    tct_elab_error(e, "E0511", w->m->objective->span,
+                   "this doesn't depend on any parameter that the optimizers train");
+    for (uint32_t i = 0; i < w->n_uses; i++)
+        for (uint32_t m = 0; m < w->uses[i].o->n_models; m++)
+            tct_elab_note(e, w->uses[i].o->models[m]->span, "%s trains this model",
+                          w->uses[i].call->a->name.text);
+    return false;
 }
 
 // Results of the objective: the scalar first, then what else it gives.
@@ -137,6 +152,7 @@ static bool differentiate(work *w, tct_builder *b, tct_val *results) {
     if (loss->n_axes != 0 || (loss->dtype != TCT_F32 && loss->dtype != TCT_F64)) {
         tct_elab_error(e, "E0511", w->m->objective->span, "what is minimized is a scalar f32, found %s",
                        tct_val_describe(e, tct_val_tensor(e, order[0], w->span)));
+        if (loss->n_axes) tct_elab_help(e, "mean(x, [B, T]) or sum(x, [B, T]) makes it one number");
         return false;
     }
     uint32_t *wrt = TCT_NEW_ARRAY(&e->arena, uint32_t, w->n_params + 1);
@@ -351,7 +367,7 @@ static tct_val *in_parts(work *w, tct_val *bound) {
     const tct_expr *x = w->m->parts;
     if (x->kind != TCT_EXPR_CALL || x->a->kind != TCT_EXPR_NAME || strcmp(x->a->name.text, "split") != 0 ||
         x->n_args != 2) {
-        tct_elab_error(e, "E0512", x->span, "minimize … for part in split(batch, n)");
+        tct_elab_error(e, "E0512", x->span, "the parts of a batch are expected: for part in split(batch, n)");
         return tct_val_error(e);
     }
     for (uint32_t i = 0; i < w->n_uses; i++) {

@@ -17,8 +17,9 @@ static tct_val *stage_leaf(tct_elab *e, void *ctx, const char *path, const tct_m
     leaves *l = ctx;
     for (uint32_t i = 0; i < n; i++)
         if (tct_axis_of(e->module, axes[i])->size == 0) {
-            tct_elab_error(e, "E0302", m->span, "axis %s of %s has no size",
+            tct_elab_error(e, "E0302", m->span, "axis %s of %s has no size, which memory needs",
                            tct_axis_of(e->module, axes[i])->name, path);
+            tct_elab_help(e, "axis %s = …", tct_axis_of(e->module, axes[i])->name);
             return tct_val_error(e);
         }
     tct_model_param p;
@@ -44,10 +45,12 @@ stage_model *tct_stage_model_of(const tct_val *v) {
 static bool folder_arguments(tct_elab *e, const tct_item *item, const char *folder, tct_actual *args,
                              uint32_t *n, tct_span span) {
     const tct_member *hf = tct_model_member(item, TCT_MEMBER_HUGGINGFACE);
-    if (!hf)
-        return tct_elab_error(e, "E0504", span,
-                              "%s has no huggingface member, so it can't be read from a folder",
-                              item->name.text);
+    if (!hf) {
+        tct_elab_error(e, "E0504", span, "%s has no huggingface member, so it can't be read from a folder",
+                       item->name.text);
+        tct_elab_note(e, item->name.span, "declared here");
+        return false;
+    }
     for (uint32_t i = 0; i < hf->n_args; i++) {
         const tct_expr *x = hf->args[i].value;
         if (x->kind != TCT_EXPR_NAME) continue;
@@ -65,8 +68,9 @@ static bool folder_arguments(tct_elab *e, const tct_item *item, const char *fold
         if (given) continue;
         tct_val *v = tct_elab_literal(e, p->type ? p->type->name.text : "int", text, span);
         if (!v)
-            return tct_elab_error(e, "E0504", span, "%s in config.json of %s is %s, %s is %s",
-                                  hf->args[i].name.text, folder, text, p->name.text, p->type->name.text);
+            return tct_elab_error(e, "E0504", span, "config.json in %s: %s is %s, and %s of %s is %s", folder,
+                                  hf->args[i].name.text, text, p->name.text, item->name.text,
+                                  p->type ? p->type->name.text : "int");
         args[*n].name = p->name;
         args[(*n)++].val = v;
     }
@@ -183,7 +187,7 @@ tct_val *tct_stage_new_optimizer(tct_elab *e, const tct_item *item, const tct_ex
         if (!tct_stage_model_of(v)) {
             tct_elab_error(e, "E0505", a->value->span, "%s is made for models, found %s", item->name.text,
                            tct_val_describe(e, v));
-            tct_elab_help(e, "%s(policy, beta2 = 0.95); rates are given where it is used: with opt(lr = …)",
+            tct_elab_help(e, "let opt = %s(policy); rates are given where it is used: with opt(lr = …)",
                           item->name.text);
             return tct_val_error(e);
         }
@@ -193,6 +197,7 @@ tct_val *tct_stage_new_optimizer(tct_elab *e, const tct_item *item, const tct_ex
     o->fixed = fixed;
     if (o->n_models == 0) {
         tct_elab_error(e, "E0505", call->span, "%s needs the models that it is to train", item->name.text);
+        tct_elab_help(e, "let opt = %s(policy)", item->name.text);
         return tct_val_error(e);
     }
     uint32_t *models = TCT_NEW_ARRAY(&e->arena, uint32_t, o->n_models),
@@ -393,6 +398,8 @@ uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, i
     if (!decode) {
         tct_elab_error(e, "E0506", span, "%s can't generate: it has no decode member",
                        model->model->name.text);
+        tct_elab_note(e, model->model->name.span, "declared here");
+        tct_elab_help(e, "decode NAME: CACHE(…) names the graph that generation runs");
         return NO_REG;
     }
     tct_generator g = {.batch = batch, .prompt = prompt, .max_new = max_new};

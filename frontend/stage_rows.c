@@ -49,12 +49,13 @@ static uint32_t as_they_stand(tct_elab *e, int64_t n, tct_span span) {
 bool tct_stage_rows_begin(tct_elab *e, tct_val *batch, tct_val *count, tct_val *seed, bool by_size,
                           tct_span span, stage_rows *out) {
     if (batch->kind != V_STRUCT || batch->model || batch->has_reg)
-        return tct_elab_error(e, "E0512", span, "a structure of tensors is cut into parts, found %s",
+        return tct_elab_error(e, "E0512", span, "what is cut into parts is a structure of tensors, found %s",
                               tct_val_describe(e, batch));
     if (count->kind != V_INT || count->i < 1)
-        return tct_elab_error(
-            e, "E0509", span,
-            "the number of rows decides shapes: it must be a positive int known at compile time");
+        return tct_elab_error(e, "E0509", span,
+                              "the number of %s decides shapes: it must be a positive int known at compile "
+                              "time, found %s",
+                              by_size ? "rows" : "parts", tct_val_describe(e, count));
     int64_t rows = 0;
     for (uint32_t i = 0; i < batch->n_fields; i++) {
         const tct_val *f = batch->fields[i].val;
@@ -67,8 +68,10 @@ bool tct_stage_rows_begin(tct_elab *e, tct_val *batch, tct_val *count, tct_val *
     }
     if (rows == 0) return tct_elab_error(e, "E0512", span, "the structure has no tensors");
     if (rows % count->i)
-        return tct_elab_error(e, "E0512", span, "%lld rows can't be cut into %s of %lld", (long long)rows,
-                              by_size ? "parts" : "equal parts, a number", (long long)count->i);
+        return by_size ? tct_elab_error(e, "E0512", span, "%lld rows can't be cut into parts of %lld each",
+                                        (long long)rows, (long long)count->i)
+                       : tct_elab_error(e, "E0512", span, "%lld rows can't be cut into %lld equal parts",
+                                        (long long)rows, (long long)count->i);
     int64_t size = by_size ? count->i : rows / count->i;
     uint32_t order;
     if (seed) {

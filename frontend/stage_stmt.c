@@ -87,7 +87,7 @@ static bool store(tct_elab *e, tct_val *to, tct_val *v, tct_span span) {
 static void let(tct_elab *e, const tct_stmt *s) {
     tct_val *v = tct_stage_value(e, s->value);
     if (v->kind == V_NONE) {
-        tct_elab_error(e, "E0513", s->value->span, "this gives no value");
+        tct_elab_error(e, "E0513", s->value->span, "this gives no value to name");
         v = tct_val_error(e);
     }
     if (s->mutable && !s->tuple) {
@@ -378,7 +378,7 @@ static void if_statement(tct_elab *e, const tct_stmt *s) {
 static void return_statement(tct_elab *e, const tct_stmt *s) {
     stage_fn *f = e->stage->fn;
     if (!f) {
-        tct_elab_error(e, "E0513", s->span, "return belongs into a fn");
+        tct_elab_error(e, "E0513", s->span, "return stands in a fn or a graph, and this is a stage");
         return;
     }
     tct_val *v = s->value ? tct_stage_value(e, s->value) : NULL;
@@ -412,12 +412,12 @@ static void assertion(tct_elab *e, const tct_stmt *s) {
 
 static void stage_statement(tct_elab *e, const tct_stmt *s) {
     if (e->stage->in_stage || e->stage->fn || e->stage->loop) {
-        tct_elab_error(e, "E0513", s->span, "a stage stands directly in the pipeline");
+        tct_elab_error(e, "E0513", s->span, "a stage stands directly in the pipeline, in no loop and no fn");
         return;
     }
     for (size_t i = 0; i < e->stage->stages.len; i++)
         if (strcmp(e->stage->stages.data[i].name, s->names[0].text) == 0) {
-            tct_elab_error(e, "E0513", s->names[0].span, "there are two stages %s", s->names[0].text);
+            tct_elab_error(e, "E0513", s->names[0].span, "a second stage `%s`", s->names[0].text);
             return;
         }
     uint32_t number = (uint32_t)e->stage->stages.len;
@@ -434,7 +434,7 @@ static void stage_statement(tct_elab *e, const tct_stmt *s) {
 static void jump(tct_elab *e, const tct_stmt *s, bool out) {
     stage_loop *l = e->stage->loop;
     if (!l) {
-        tct_elab_error(e, "E0513", s->span, "%s belongs into a loop", out ? "break" : "continue");
+        tct_elab_error(e, "E0513", s->span, "%s stands in a loop only", out ? "break" : "continue");
         return;
     }
     uint32_t at = tct_stage_emit(e, TCT_I_JUMP, 0, 0, 0, 0, s->span);
@@ -450,8 +450,10 @@ static void expression(tct_elab *e, const tct_stmt *s) {
         return;
     }
     tct_val *v = tct_stage_value(e, s->value);
-    if (v->kind != V_ERROR && s->value->kind != TCT_EXPR_MINIMIZE)
+    if (v->kind != V_ERROR && s->value->kind != TCT_EXPR_MINIMIZE) {
         tct_elab_error(e, "E0513", s->span, "the value of this expression isn't used");
+        tct_elab_help(e, "let x = … names it");
+    }
 }
 
 bool tct_stage_block(tct_elab *e, const tct_block *b) {
@@ -494,7 +496,7 @@ bool tct_stage_block(tct_elab *e, const tct_block *b) {
         case TCT_STMT_AXIS:
         case TCT_STMT_YIELD:
         case TCT_STMT_STATE:
-            tct_elab_error(e, "E0513", s->span, "this statement belongs into a graph");
+            tct_elab_error(e, "E0513", s->span, "this is a statement of graphs, and this is stage code");
             break;
         }
     }
