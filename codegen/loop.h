@@ -114,6 +114,8 @@ int64_t tct_loop_items(const tct_loop *l);
 int64_t tct_loop_items_a_task(const tct_loop *l);
 // Buffer `out`, which is stored to, may be the same memory as buffer `in`, which is loaded from.
 bool tct_loop_may_share(const tct_loop *l, uint32_t out, uint32_t in);
+// Whether anything is loaded from a buffer.
+bool tct_loop_loads(const tct_loop *l, uint32_t buf);
 // A bound on the value of an index: false when there is none.
 bool tct_loop_range(const tct_loop *l, tct_lv v, int64_t *low, int64_t *high);
 

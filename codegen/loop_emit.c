@@ -254,13 +254,26 @@ static void end_accumulators(tct_loop_emitter *e, int level, unsigned vectors) {
 
 // --- Passes ---
 
-static void emit_point(tct_loop_emitter *e, int level) {
+// Stores that belong here: those at every point of the pass at hand, or those of a whole item. All values are
+// there before the first is stored: a result may lie where an operand was.
+static void emit_stores(tct_loop_emitter *e, int level, bool points) {
     const tct_loop *l = e->l;
+    for (int storing = 0; storing < 2; storing++) {
+        for (uint32_t k = 0; k < l->n_stores; k++) {
+            const tct_loop_store *s = &l->stores[k];
+            if ((s->axes >> l->n_kept != 0) != points || (points && s->stage != e->pass)) continue;
+            if (storing)
+                tct_loop_emit_store(e, s, level);
+            else
+                tct_loop_get(e, s->value);
+        }
+    }
+}
+
+static void emit_point(tct_loop_emitter *e, int level) {
     pass_state *s = state_of(e);
     for (uint32_t k = 0; k < s->n; k++) accumulate(e, &s->acc[k], level);
-    for (uint32_t k = 0; k < l->n_stores; k++)
-        if (l->stores[k].axes >> l->n_kept && l->stores[k].stage == e->pass)
-            tct_loop_emit_store(e, &l->stores[k], level);
+    emit_stores(e, level, true);
 }
 
 static void emit_pass(tct_loop_emitter *e, int parent) {
@@ -294,8 +307,7 @@ static void emit_pass(tct_loop_emitter *e, int parent) {
 static void emit_passes(tct_loop_emitter *e, int level) {
     const tct_loop *l = e->l;
     for (e->pass = 0; e->pass < l->n_passes; e->pass++) emit_pass(e, level);
-    for (uint32_t k = 0; k < l->n_stores; k++)
-        if (!(l->stores[k].axes >> l->n_kept)) tct_loop_emit_store(e, &l->stores[k], level);
+    emit_stores(e, level, false);
 }
 
 // --- Items ---

@@ -401,3 +401,9 @@ bool tct_loop_may_share(const tct_loop *l, uint32_t out, uint32_t in) {
     tct_heap_free(need);
     return ok;
 }
+
+bool tct_loop_loads(const tct_loop *l, uint32_t buf) {
+    for (uint32_t v = 0; v < l->n_values; v++)
+        if (l->values[v].kind == TCT_LOOP_LOAD && l->values[v].i == buf) return true;
+    return false;
+}

@@ -54,12 +54,22 @@ static bool reads(const tct_planner *p, const tct_pstep *s, uint32_t root) {
     return false;
 }
 
+// Whether the step of a scatter may work in its base: it must not read anything else there.
+static bool is_free_base(const tct_planner *p, const tct_pstep *s) {
+    uint32_t base = s->scatter_base - 1, root = tct_root(p, s->operands[base].storage);
+    if (tct_loop_loads(s->loop, base)) return false;
+    for (uint32_t k = 0; k + 1 < s->n_operands; k++)
+        if (k != base && tct_root(p, s->operands[k].storage) == root) return false;
+    return true;
+}
+
 // Whether step `at`, which writes `result`, may do so in the memory of `root`, as far as its own reads go.
 static bool writes_where_it_reads(tct_planner *p, uint32_t at, uint32_t result, uint32_t root) {
     const tct_pstep *s = &p->steps.data[at];
     uint32_t out = 0;
     while (s->operands[out].storage != result || !s->operands[out].written) out++;
-    if (s->scatter_base) return tct_root(p, s->operands[s->scatter_base - 1].storage) == root;
+    if (s->scatter_base)
+        return is_free_base(p, s) && tct_root(p, s->operands[s->scatter_base - 1].storage) == root;
     for (uint32_t k = 0; k < s->n_operands; k++) {
         const tct_operand *o = &s->operands[k];
         if (!o->read || tct_root(p, o->storage) != root) continue;
@@ -149,7 +159,7 @@ static void place_scatter(tct_planner *p, uint32_t at) {
     tct_operand base = s->operands[s->scatter_base - 1];
     uint32_t result = s->operands[s->n_operands - 1].storage, root = tct_root(p, base.storage);
     if (tct_root(p, result) == root) return;
-    bool free_base = storage(p, root)->place == TCT_PLACE_ARENA &&
+    bool free_base = is_free_base(p, s) && storage(p, root)->place == TCT_PLACE_ARENA &&
                      storage(p, tct_root(p, result))->place != TCT_PLACE_INPUT;
     for (uint32_t t = 0; t < p->steps.len && free_base; t++)
         if (t != at && reads(p, &p->steps.data[t], root) && tct_plan_leads(p, at, t)) free_base = false;
