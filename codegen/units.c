@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Kernels come vectorised, unrolled and mostly optimal: what is left is tidying. Measured on the kernels of a GPT-2
-// training step, this takes half the time of default<O2>, code generation included, for code as fast.
+// Kernels come vectorised, unrolled and mostly optimal: what is left is tidying. Measured on the kernels of a
+// GPT-2 training step, this takes half the time of default<O2>, code generation included, for code as fast.
 static const char passes[] =
     "function(sroa,early-cse<memssa>,loop-mssa(licm),instcombine<no-verify-fixpoint>,"
     "early-cse<memssa>,simplifycfg,dce)";
