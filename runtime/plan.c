@@ -83,7 +83,7 @@ static bool run_scan(const run *r, const tct_plan_scan *scan, void *const *opera
 
 static bool run_step(const run *r, const tct_step *s, void *const *operands) {
     const tct_plan *plan = r->plan;
-    const int64_t *args = plan->args + s->arg;
+    const int64_t *args = plan->args ? plan->args + s->arg : NULL;
     switch ((tct_step_kind)s->kind) {
     case TCT_STEP_KERNEL: {
         kernel_call call = {(tct_kernel_fn)plan->kernels[s->kernel].fn, operands, args, r->pool};
