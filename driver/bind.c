@@ -1,5 +1,6 @@
 #include "driver/bind.h"
 
+#include "driver/hyper.h"
 #include "runtime/model.h"
 #include "runtime/program.h"
 
@@ -23,8 +24,8 @@ typedef struct binder {
     bool f64;
     tct_bound *out;
     TCT_VEC(bound_axis) axes;
-    TCT_VEC(tct_setting) settings; // for the elaborator
-    bool *taken;                   // by entry of `in`
+    tct_settings settings; // for the elaborator
+    bool *taken;           // by entry of `in`
 } binder;
 
 static const char *text(binder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -337,6 +338,7 @@ static bool bind(binder *b) {
         const tct_setting *a = &b->request->axes[i];
         TCT_PUSH(&b->axes, (bound_axis){a->name, strtoll(a->value, NULL, 10), "--axis"});
     }
+    tct_infer_hyper(&b->d->arena, f, b->in, b->prefix, &b->settings);
     bool ok = true;
     for (size_t i = 0; i < f->n_params; i++) {
         const tct_graph_param *p = &f->params[i];
