@@ -57,6 +57,8 @@ typedef struct tct_fusion {
     uint32_t *user_begin; // by node: its users among anchors and stored nodes are users[user_begin[v] ..
                           // user_begin[v+1])
     tct_value *users;
+    uint32_t *rank;        // by node, the same for all of a group: higher than that of all it needs
+    tct_value *ranked;     // by rank: somebody who has it, or TCT_NO_VALUE
     uint32_t *mark, marks; // scratch of walks, by node
 } tct_fusion;
 
@@ -75,6 +77,13 @@ typedef enum tct_fuse_reason {
 void tct_fuse_classify(tct_fusion *f);    // passes/fuse_classify.c: kind, in_memory, sources, users
 void tct_fuse_merge(tct_fusion *f);       // passes/fuse_merge.c: groups
 tct_graph *tct_fuse_build(tct_fusion *f); // passes/fuse_build.c: the graph with fused nodes
+// passes/fuse_order.c
+void tct_fuse_order_start(tct_fusion *f);
+// Whether group b can be reached from the n values in `from`, by way of something that is neither one of them
+// nor in group a (UINT32_MAX: none) nor in b.
+bool tct_fuse_leads_around(tct_fusion *f, const tct_value *from, uint32_t n, uint32_t a, uint32_t b);
+// The units of x and y are about to become one; nothing leads around from one to the other.
+void tct_fuse_order_unite(tct_fusion *f, tct_value x, tct_value y);
 // After merging: every value that goes through memory from one kernel to another, and why. Appends lines of
 // text.
 void tct_fuse_explain(tct_fusion *f, tct_buf *out);

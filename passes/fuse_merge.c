@@ -57,53 +57,9 @@ static int64_t points(const tct_fusion *f, const tct_axis *a, uint32_t n) {
 
 static uint32_t group_of(const tct_fusion *f, tct_value v) { return f->group[v]; }
 
-typedef struct walk {
-    tct_fusion *f;
-    uint32_t mark;
-    TCT_VEC(tct_value) stack;
-} walk;
-
-static void visit(walk *w, tct_value v) {
-    if (w->f->mark[v] == w->mark) return;
-    w->f->mark[v] = w->mark;
-    TCT_PUSH(&w->stack, v);
-}
-
-static void visit_group(walk *w, const tct_fuse_group *g) {
-    for (uint32_t m = 0; m < g->n; m++) visit(w, g->members[m]);
-    if (g->dot != TCT_NO_VALUE) visit(w, g->dot);
-}
-
-// Whether group b can be reached from the n values in `from`, by way of something that is neither them nor in
-// b. `a` is their group, UINT32_MAX for none. Places in the graph set no bound to the walk: a group's members
-// are far apart, and all of it runs after what any of them needs.
-static bool leads_around(tct_fusion *f, const tct_value *from, uint32_t n, uint32_t a, uint32_t b) {
-    walk w = {.f = f, .mark = ++f->marks};
-    bool found = false;
-    for (uint32_t k = 0; k < n; k++) visit(&w, from[k]);
-    while (w.stack.len && !found) {
-        tct_value v = w.stack.data[--w.stack.len];
-        bool start = false;
-        for (uint32_t k = 0; k < n && !start; k++) start = from[k] == v;
-        for (uint32_t k = f->user_begin[v]; k < f->user_begin[v + 1] && !found; k++) {
-            tct_value u = f->users[k];
-            uint32_t g = group_of(f, u);
-            if (g == b) {
-                found = !start;
-            } else if (g == UINT32_MAX) {
-                visit(&w, u);
-            } else if (g != a) {
-                visit_group(&w, &f->groups[g]);
-            }
-        }
-    }
-    TCT_VEC_FREE(&w.stack);
-    return found;
-}
-
 // Whether something outside both leads from group a to group b.
 static bool stands_between(tct_fusion *f, uint32_t a, uint32_t b) {
-    return leads_around(f, f->groups[a].members, f->groups[a].n, a, b);
+    return tct_fuse_leads_around(f, f->groups[a].members, f->groups[a].n, a, b);
 }
 
 // Whether a member of b is made of a member of a (all such uses), and whether one of them is moved.
@@ -204,6 +160,7 @@ static bool may_merge(tct_fusion *f, uint32_t a, uint32_t b) {
 
 static void merge(tct_fusion *f, uint32_t into, uint32_t from) {
     tct_fuse_group *a = &f->groups[into], *b = &f->groups[from];
+    tct_fuse_order_unite(f, a->members[0], b->members[0]);
     tct_value *all = TCT_NEW_ARRAY(&f->arena, tct_value, a->n + b->n);
     uint32_t i = 0, j = 0, n = 0;
     while (i < a->n || j < b->n)
@@ -329,7 +286,7 @@ static bool may_take(tct_fusion *f, uint32_t g, tct_value dot) {
         for (uint32_t k = 0; k < s->n; k++)
             if (s->data[k].v == dot && s->data[k].moved) return false;
     }
-    return !leads_around(f, &dot, 1, UINT32_MAX, g);
+    return !tct_fuse_leads_around(f, &dot, 1, UINT32_MAX, g);
 }
 
 static void take_epilogues(tct_fusion *f) {
@@ -338,6 +295,7 @@ static void take_epilogues(tct_fusion *f) {
         if (!group->n || group->n_reduced || group->alone || group->n > MOST_EPILOGUE) continue;
         tct_value dot = find_dot(f, g);
         if (dot == TCT_NO_VALUE || !may_take(f, g, dot)) continue;
+        tct_fuse_order_unite(f, dot, group->members[0]);
         group->dot = dot;
         f->group[dot] = g;
     }
@@ -345,6 +303,7 @@ static void take_epilogues(tct_fusion *f) {
 
 void tct_fuse_merge(tct_fusion *f) {
     start_groups(f);
+    tct_fuse_order_start(f);
     merge_along_edges(f, ELEMENTWISE);
     merge_along_edges(f, INTERNAL);
     merge_along_edges(f, ROWS);
