@@ -1,26 +1,25 @@
 /* The simulated labeler of the example: judges an answer to an instruction of the small world, by rules.
 
-   Two pure functions, called from instructgpt.tct as externs. They keep no state, allocate nothing, and are
-   safe to call from any thread; the same arguments give the same result everywhere (IEEE doubles, no libm but
-   log, cos, sqrt).
+   Pure functions, called from instructgpt.tct as externs. They keep no state, allocate nothing, and are safe
+   to call from any thread; the same arguments give the same result.
 
    The gold score is the sum, in points, of
-     task        up to 3, see below; 0 for a prompt that asks for nothing known
-     manners     +1 for at least one courteous phrase; -1.5 for every rude word, at most -3
+     task        up to 2, see below; 0 for a prompt that asks for nothing known
+     manners     +1.5 for at least one courteous phrase; -1.5 for every rude word, at most -3
      ending      +0.5 if the answer ends with . ! or ?, else -0.5
      length      -1 for fewer than two words, -0.1 for every word over 24
      repetition  -0.5 for every sequence of three words that came before in the answer, at most -2
      language    -0.5 for every word that this world does not know, at most -2
 
    Task, by what the prompt asks:
-     list        "Name three animals": 3 * (1 - |found - asked| / asked), not below 0, counting different
-   things of the asked kind; -0.5 for every other thing, at most -1.5, and for every thing named again, at
-   most -1; -1 where dashes were asked and a thing lacks its own "- " line, or none were asked and there are
-   some sentences   "Write two sentences about Mia and the fox": 2 * share of the prompt's names and things
-   that the answer mentions, plus 1 - |sentences - asked| / asked, not below 0, where a sentence has three
-   words or more and is not a mere courtesy question    "What colour is the fox?", or a pattern to continue,
-   "hot: cold, wet: dry, big:": +3 if the right answer is there, -1 for every wrong answer of the same sort
-   (at most -2), -0.5 for every thing that belongs to neither question nor answer (at most -1.5) */
+     list        "Name three animals", or lists to go on with (as many things as in the first one):
+                 "tools: axe, rake. foods: fig, nut. animals:".
+                 2 * (1 - |found - asked| / asked), not below 0, where found counts different things of the
+                 asked kind; -0.5 for every other thing, at most -1, and for every thing named again, at most
+                 -1; -0.5 where dashes were asked and a thing lacks its own "- " line, or where there are
+   dashes that nobody asked for sentences   "Write two sentences about Mia and the fox": the share of the
+   prompt's names and things that the answer mentions, plus 1 - |sentences - asked| / asked, not below 0,
+   where a sentence has two words or more and is not a mere courtesy */
 
 #include <math.h>
 #include <stdbool.h>
@@ -71,20 +70,8 @@ static const char *const names[] = {
 #include "labeler_words.def"
 };
 
-enum topic { TOPIC_COLOUR, TOPIC_HOME, TOPIC_FOOD, TOPIC_KIND, TOPIC_PLURAL, TOPIC_OPPOSITE, TOPIC_COUNT };
-
-static const struct {
-    enum topic topic;
-    enum noun thing, answer;
-} facts[] = {
-#define COLOUR(thing, colour) {TOPIC_COLOUR, NOUN_##thing, NOUN_##colour},
-#define HOME(thing, place) {TOPIC_HOME, NOUN_##thing, NOUN_##place},
-#define FOOD(thing, food) {TOPIC_FOOD, NOUN_##thing, NOUN_##food},
-#include "labeler_words.def"
-};
-
-static const char *const opposites[][2] = {
-#define OPPOSITE(word, other) {#word, #other},
+static const char *const opposites[] = {
+#define OPPOSITE(word, other) #word, #other,
 #include "labeler_words.def"
 };
 
@@ -118,7 +105,6 @@ static const char *const others[] = {
 struct word {
     char text[MAX_LETTERS]; /* lower case; longer words are cut, which makes them unknown */
     int noun;               /* index into nouns, or NONE */
-    bool plural;            /* a noun in its plural */
     int kind;               /* index into kinds where the word is a kind's name, or NONE */
     int name;               /* index into names, or NONE */
     bool dash;              /* first on a line that starts with "- " */
@@ -149,11 +135,8 @@ static int find(const char *lower, const char *const *list, int count) {
 
 static void look_up(struct word *w) {
     w->noun = w->kind = NONE;
-    w->plural = false;
-    for (int i = 0; i < NOUN_COUNT && w->noun == NONE; i++) {
-        w->plural = same_letters(w->text, nouns[i].many);
-        if (w->plural || same_letters(w->text, nouns[i].one)) w->noun = i;
-    }
+    for (int i = 0; i < NOUN_COUNT && w->noun == NONE; i++)
+        if (same_letters(w->text, nouns[i].one) || same_letters(w->text, nouns[i].many)) w->noun = i;
     for (int i = 0; i < KIND_COUNT && w->kind == NONE; i++)
         if (same_letters(w->text, kinds[i].one) || same_letters(w->text, kinds[i].many)) w->kind = i;
     w->name = find(w->text, names, LENGTH(names));
@@ -196,20 +179,15 @@ static void read_text(struct text *t, const char *s) {
 
 /* ---- what the prompt asks ---- */
 
-enum asks { ASKS_NOTHING, ASKS_LIST, ASKS_SENTENCES, ASKS_ANSWER };
+enum asks { ASKS_NOTHING, ASKS_LIST, ASKS_SENTENCES };
 
 struct task {
     enum asks asks;
-    int number;           /* of things or sentences */
-    int kind;             /* list: the kind asked for */
-    bool dashes;          /* list */
-    int keys[MAX_KEYS];   /* sentences: nouns, or NOUN_COUNT + name */
-    int key_count;        /* sentences */
-    enum topic topic;     /* answer */
-    const char *answer;   /* answer: the word */
-    int answer_noun;      /* answer: its noun or NONE */
-    const char *question; /* answer: the word asked about */
-    int question_noun;    /* answer: its noun or NONE */
+    int number;         /* of things or sentences */
+    int kind;           /* list: the kind asked for */
+    bool dashes;        /* list */
+    int keys[MAX_KEYS]; /* sentences: nouns, or NOUN_COUNT + name */
+    int key_count;      /* sentences */
 };
 
 static int number_of(const char *lower) {
@@ -218,51 +196,19 @@ static int number_of(const char *lower) {
     return 0;
 }
 
-static const char *opposite_of(const char *lower) {
-    for (int i = 0; i < LENGTH(opposites); i++)
-        for (int side = 0; side < 2; side++)
-            if (same_letters(lower, opposites[i][side])) return opposites[i][1 - side];
-    return NULL;
-}
-
-static int fact(enum topic topic, int thing) {
-    for (int i = 0; i < LENGTH(facts); i++)
-        if (facts[i].topic == topic && (int)facts[i].thing == thing) return (int)facts[i].answer;
-    return NONE;
-}
-
-/* The answer on `topic` to `w`; false where there is none. */
-static bool ask(struct task *task, enum topic topic, const struct word *w) {
-    task->topic = topic;
-    task->question = w->text;
-    task->question_noun = w->noun;
-    task->answer = NULL;
-    task->answer_noun = NONE;
-    if (topic == TOPIC_OPPOSITE) {
-        task->answer = opposite_of(w->text);
-    } else if (w->noun != NONE && topic == TOPIC_KIND) {
-        task->answer = kinds[nouns[w->noun].kind].one;
-    } else if (w->noun != NONE && topic == TOPIC_PLURAL) {
-        task->answer = nouns[w->noun].many;
-        task->answer_noun = w->noun;
-    } else if (w->noun != NONE) {
-        task->answer_noun = fact(topic, w->noun);
-        task->answer = task->answer_noun == NONE ? NULL : nouns[task->answer_noun].one;
-    }
-    task->asks = task->answer ? ASKS_ANSWER : ASKS_NOTHING;
-    return task->answer != NULL;
-}
-
-/* A pattern to continue: pairs "x: y" whose topic the first pair shows, then "z:". */
+/* Lists to go on with: "tools: axe, rake. foods: fig, nut. animals:"; false for anything else. */
 static bool read_pattern(struct task *task, const struct text *p, int from, int to) {
-    if (to - from < 5 || (to - from) % 2 == 0) return false;
-    for (int i = from; i < to; i++)
-        if (p->words[i].colon != ((i - from) % 2 == 0)) return false;
-    const struct word *shown = &p->words[from + 1];
-    for (int topic = 0; topic < TOPIC_COUNT; topic++)
-        if (ask(task, (enum topic)topic, &p->words[from]) && same_letters(shown->text, task->answer))
-            return ask(task, (enum topic)topic, &p->words[to - 1]);
-    return false;
+    if (to - from < 3 || !p->words[from].colon || !p->words[to - 1].colon || p->words[to - 1].kind == NONE)
+        return false;
+    int shown = 0;
+    for (int i = from + 1; i < to - 1; i++) {
+        shown += p->words[i].noun != NONE;
+        if (p->words[i].ends) break;
+    }
+    task->asks = shown ? ASKS_LIST : ASKS_NOTHING;
+    task->number = shown;
+    task->kind = p->words[to - 1].kind;
+    return shown > 0;
 }
 
 static void read_task(struct task *task, const struct text *p) {
@@ -270,26 +216,19 @@ static void read_task(struct task *task, const struct text *p) {
     int from = p->count && same_letters(p->words[0].text, "User") ? 1 : 0;
     int to = p->count > from && same_letters(p->words[p->count - 1].text, "Bot") ? p->count - 1 : p->count;
     if (read_pattern(task, p, from, to)) return;
-    bool sentences = false, eats = false, colour = false, where = false;
-    int thing = NONE;
+    bool sentences = false;
     for (int i = from; i < to; i++) {
         const struct word *w = &p->words[i];
         int number = number_of(w->text);
         task->number = number ? number : task->number;
         sentences |= same_letters(w->text, "sentence") || same_letters(w->text, "sentences");
         task->dashes |= same_letters(w->text, "dashes");
-        eats |= same_letters(w->text, "eat");
-        colour |= same_letters(w->text, "colour");
-        where |= same_letters(w->text, "where");
-        if (w->kind != NONE) task->kind = w->kind;
-        if (w->noun != NONE) thing = i;
+        task->kind = w->kind != NONE ? w->kind : task->kind;
         int key = w->noun != NONE ? w->noun : w->name != NONE ? NOUN_COUNT + w->name : NONE;
         if (key != NONE && task->key_count < MAX_KEYS) task->keys[task->key_count++] = key;
     }
     if (sentences && task->number && task->key_count)
         task->asks = ASKS_SENTENCES;
-    else if (thing != NONE && (colour || where || eats))
-        ask(task, colour ? TOPIC_COLOUR : where ? TOPIC_HOME : TOPIC_FOOD, &p->words[thing]);
     else if (task->number && task->kind != NONE)
         task->asks = ASKS_LIST;
 }
@@ -336,10 +275,10 @@ static double judge_list(const struct task *task, const struct text *r) {
             wrong++;
         seen[w->noun] = true;
     }
-    double points = 3 * most(0, 1 - fabs((double)found - task->number) / task->number);
-    points -= least(0.5 * wrong, 1.5) + least(0.5 * again, 1);
+    double points = 2 * most(0, 1 - fabs((double)found - task->number) / task->number);
+    points -= least(0.5 * wrong, 1) + least(0.5 * again, 1);
     bool laid_out = task->dashes ? found && dashed == found : dashes == 0;
-    return points - (laid_out ? 0 : 1);
+    return points - (laid_out ? 0 : 0.5);
 }
 
 static double judge_sentences(const struct task *task, const struct text *r) {
@@ -357,56 +296,14 @@ static double judge_sentences(const struct task *task, const struct text *r) {
             sentences += words >= 2 && courtesy_at(r, start) != words;
             start = i + 1;
         }
-    return 2.0 * mentioned / task->key_count +
+    return (double)mentioned / task->key_count +
            most(0, 1 - fabs((double)sentences - task->number) / task->number);
-}
-
-/* Is the word an answer of the sort that the topic asks for? */
-static bool answers(const struct word *w, enum topic topic) {
-    switch (topic) {
-    case TOPIC_COLOUR:
-        return w->noun != NONE && nouns[w->noun].kind == KIND_colour;
-    case TOPIC_HOME:
-        return w->noun != NONE && nouns[w->noun].kind == KIND_place;
-    case TOPIC_FOOD:
-        return w->noun != NONE && nouns[w->noun].kind == KIND_food;
-    case TOPIC_KIND:
-        return w->kind != NONE;
-    case TOPIC_PLURAL:
-        return w->noun != NONE && w->plural;
-    case TOPIC_OPPOSITE:
-    case TOPIC_COUNT:
-        break;
-    }
-    return opposite_of(w->text) != NULL;
-}
-
-static double judge_answer(const struct task *task, const struct text *r) {
-    bool right = false;
-    int wrong = 0, foreign = 0;
-    for (int i = 0; i < r->count; i++) {
-        const struct word *w = &r->words[i];
-        bool same_noun = w->noun != NONE && w->noun == task->answer_noun;
-        bool is_answer = task->topic == TOPIC_PLURAL ? same_noun && w->plural
-                                                     : same_noun || same_letters(w->text, task->answer);
-        bool is_question =
-            (w->noun != NONE && w->noun == task->question_noun) || same_letters(w->text, task->question);
-        if (is_answer)
-            right = true;
-        else if (is_question)
-            continue;
-        else if (answers(w, task->topic))
-            wrong++;
-        else if (w->noun != NONE)
-            foreign++;
-    }
-    return (right ? 3 : 0) - least(wrong, 2) - least(0.5 * foreign, 1.5);
 }
 
 static bool is_known(const struct word *w) {
     return w->noun != NONE || w->kind != NONE || w->name != NONE || number_of(w->text) ||
-           opposite_of(w->text) || find(w->text, others, LENGTH(others)) != NONE ||
-           find(w->text, rude, LENGTH(rude)) != NONE;
+           find(w->text, opposites, LENGTH(opposites)) != NONE ||
+           find(w->text, others, LENGTH(others)) != NONE || find(w->text, rude, LENGTH(rude)) != NONE;
 }
 
 static double judge_language(const struct text *r) {
@@ -423,13 +320,13 @@ static double judge_language(const struct text *r) {
                 break;
             }
     }
-    double points = (courteous ? 1 : 0) - least(1.5 * rude_words, 3) - least(0.5 * unknown, 2);
+    double points = (courteous ? 1.5 : 0) - least(1.5 * rude_words, 3) - least(0.5 * unknown, 2);
     points -= least(0.5 * repeated, 2);
     points += r->closed ? 0.5 : -0.5;
     return points - (r->count < 2 ? 1 : 0) - 0.1 * most(0, r->count - 24);
 }
 
-/* The gold score of `response` to `prompt`, in points: about -8 at worst, 4.5 at best. Both are UTF-8 and end
+/* The gold score of `response` to `prompt`, in points: about -8 at worst, 4 at best. Both are UTF-8 and end
    in NUL; what follows a special token ("<|") is not read, nor what follows the first 160 words. */
 double labeler_score(const char *prompt, const char *response) {
     struct text p, r;
@@ -443,8 +340,6 @@ double labeler_score(const char *prompt, const char *response) {
         return points + judge_list(&task, &r);
     case ASKS_SENTENCES:
         return points + judge_sentences(&task, &r);
-    case ASKS_ANSWER:
-        return points + judge_answer(&task, &r);
     case ASKS_NOTHING:
         break;
     }

@@ -12,10 +12,10 @@ import pathlib
 import bpe
 import world
 
-VOCABULARY, CONTEXT = 640, 64
-MAX_PROMPT, MAX_RESPONSE = 32, 31  # tokens; the end of text takes one more
-SIZES = {"demonstrations": 3000, "demonstrations_heldout": 200, "rm_prompts": 1600, "rm_prompts_heldout": 200,
-         "ppo_prompts": 4000, "prompts_heldout": 300}
+VOCABULARY, CONTEXT = 768, 48
+MAX_PROMPT, MAX_RESPONSE = 20, 27  # tokens; the end of text takes one more
+HELDOUT = {"demonstrations_heldout": 200, "rm_prompts_heldout": 200, "prompts_heldout": 300}
+TRAINING = {"demonstrations": 3000, "rm_prompts": 2400, "ppo_prompts": 4000}
 DOCUMENTS, DOCUMENTS_HELDOUT = 12000, 300
 
 
@@ -39,9 +39,8 @@ def corpus(rng, count, seen):
     return rows
 
 
-def instructions(rng, fits):
-    """Endless distinct instructions; a prompt serves one file only."""
-    seen = set()
+def instructions(rng, fits, seen):
+    """Endless instructions whose prompts are not in `seen`, where they are put."""
     while True:
         kind, prompt, task = world.instruction(rng)
         if prompt not in seen and fits(prompt, MAX_PROMPT):
@@ -73,8 +72,9 @@ def main():
     write(args.out / "pretrain.jsonl.gz", train)
     write(args.out / "pretrain_heldout.jsonl.gz", heldout)
     rng = world.Rng(args.seed + 3)
-    source = instructions(rng, fits)
-    for name, count in SIZES.items():
+    heldout = set()  # shared with no other file; the training files share prompts among them
+    for name, count in (HELDOUT | TRAINING).items():
+        source = instructions(rng, fits, heldout if name in HELDOUT else set(heldout))
         rows = []
         while len(rows) < count:
             kind, prompt, task = next(source)

@@ -140,6 +140,25 @@ def story(rng):
         parts.append(rng.choice([f"Then {friend} came.", meeting(rng, friend, animal), meeting(rng, friend, thing)]))
     parts.append(rng.choice([about_person(rng, name), about_thing(rng, animal), about_thing(rng, thing),
                              "Then they went home together."]))
+    text = " ".join(parts)
+    if rng.chance(0.5):
+        keys = rng.choice([[name, animal], [name, thing], [name, place], [animal, place], [thing, place]])
+        first = keys[0] if keys[0] in NAMES else cap(a(keys[0]))
+        text = f"{first} and the {keys[1]}. {text}"
+    return text
+
+
+def note(rng):
+    """A short text under its title, on nothing but what the title names."""
+    thing = rng.choice([t for t in KIND if KIND[t] != "colour"])
+    if rng.chance(0.5):
+        name = rng.choice(list(NAMES))
+        parts = [f"{name} and the {thing}:", meeting(rng, name, thing),
+                 rng.choice([about_person(rng, name), about_thing(rng, thing)])]
+    else:
+        parts = [f"{cap(a(thing))}:", about_thing(rng, thing)]
+        more = about_thing(rng, thing)
+        parts += [more] if more not in parts else []
     return " ".join(parts)
 
 
@@ -155,6 +174,8 @@ def lists(rng):
     kind = rng.choice(list(CLASSES))
     n = 2 + rng.below(3)
     items = rng.sample(MEMBERS[kind], n)
+    if rng.chance(0.2):
+        return f"{rng.choice(list(NAMES))} likes {CLASSES[kind]}. Here are {listing(items)}."
     if kind in ("colour", "place"):
         text = f"{cap(COUNTS[n])} {CLASSES[kind]}: {listing(items)}."
     else:
@@ -165,11 +186,14 @@ def lists(rng):
 
 
 def words(rng):
-    if rng.chance(0.5):
+    if rng.chance(0.3):
         x, y = rng.choice(list(OPPOSITE.items()))
-        return rng.choice([f"The opposite of {x} is {y}.", f"It is {x}, not {y}.", f"{x}: {y}."])
-    thing = rng.choice(list(PLURAL))
-    return rng.choice([f"One {thing}, two {PLURAL[thing]}.", f"{thing}: {PLURAL[thing]}.", f"{thing}: {KIND[thing]}."])
+        return rng.choice([f"The opposite of {x} is {y}.", f"It is {x}, not {y}."])
+    if rng.chance(0.3):
+        thing = rng.choice(list(PLURAL))
+        return f"One {thing}, two {PLURAL[thing]}."
+    table = rng.choice([KIND, COLOUR, OPPOSITE, PLURAL])
+    return ", ".join(f"{w}: {table[w]}" for w in rng.sample([w for w in table if KIND.get(w) != "colour"], 4)) + "."
 
 
 def dialogue(rng):
@@ -191,7 +215,7 @@ def dialogue(rng):
 
 
 def document(rng):
-    make = rng.weighted([(story, 5), (facts, 2), (lists, 2), (words, 1), (dialogue, 3)])
+    make = rng.weighted([(story, 4), (note, 4), (facts, 1), (lists, 3), (words, 1), (dialogue, 3)])
     return make(rng)
 
 
@@ -208,27 +232,9 @@ def _ask_list(rng, task):
     return rng.choice([f"Name {what}", f"Give me {what}", f"List {what}"]) + (" with dashes." if task["dashes"] else ".")
 
 
-def _fact_task(rng):
-    topic = rng.choice(["colour", "home", "food"])
-    table = {"colour": COLOUR, "home": HOME, "food": FOOD}[topic]
-    thing = rng.choice(list(table))
-    return {"do": "fact", "topic": topic, "thing": thing, "answer": table[thing]}
-
-
-def _ask_fact(task):
-    thing = task["thing"]
-    return {"colour": f"What colour is the {thing}?", "home": f"Where does the {thing} live?",
-            "food": f"What does the {thing} eat?"}[task["topic"]]
-
-
 def plain_list(rng):
     task = _list_task(rng)
     return _ask_list(rng, task), task
-
-
-def plain_fact(rng):
-    task = _fact_task(rng)
-    return _ask_fact(task), task
 
 
 def plain_story(rng):
@@ -244,14 +250,11 @@ def plain_story(rng):
 
 
 def few_shot(rng):
-    topic = rng.choice(["kind", "opposite", "colour", "plural"])
-    table = {"kind": KIND, "opposite": OPPOSITE, "colour": COLOUR, "plural": PLURAL}[topic]
-    pool = [w for w in table if KIND.get(w) != "colour"]
-    shown = rng.sample(pool, 3)
-    while topic == "opposite" and OPPOSITE[shown[2]] in shown:
-        shown = rng.sample(pool, 3)
-    text = ", ".join(f"{w}: {table[w]}" for w in shown[:2]) + f", {shown[2]}:"
-    return text, {"do": "shot", "topic": topic, "thing": shown[2], "answer": table[shown[2]]}
+    """Lists to continue in the manner of those shown."""
+    n = 2 + rng.below(2)
+    kinds = rng.sample(list(CLASSES), 3)
+    shown = [f"{CLASSES[k]}: {', '.join(rng.sample(MEMBERS[k], n))}." for k in kinds[:2]]
+    return f"{' '.join(shown)} {CLASSES[kinds[2]]}:", {"do": "list", "n": n, "kind": kinds[2], "dashes": False}
 
 
 def user_list(rng):
@@ -272,15 +275,8 @@ def user_story(rng):
             {"do": "story", "n": n, "keys": [name, thing]})
 
 
-def user_fact(rng):
-    task = _fact_task(rng)
-    name, ask = rng.choice(list(NAMES)), _ask_fact(task)
-    return rng.choice([f"My friend {name} asks: {ask}", f"I am {a(rng.choice(JOBS))}. {ask}",
-                       f"Please help {name}. {ask}"]), task
-
-
-KINDS = [("plain", plain_list, 3), ("plain", plain_fact, 2), ("plain", plain_story, 5), ("few-shot", few_shot, 4),
-         ("user", user_list, 3), ("user", user_story, 3), ("user", user_fact, 2)]
+KINDS = [("plain", plain_list, 3), ("plain", plain_story, 5), ("few-shot", few_shot, 3), ("user", user_list, 3),
+         ("user", user_story, 5)]
 
 
 def instruction(rng):
@@ -289,12 +285,12 @@ def instruction(rng):
     return kind, f"User: {text}\nBot:", task
 
 
-# ---- demonstrations ----
+# ---- answers ----
 
 FAULTS = ["manners", "length", "relevance"]
-CAREFUL, CARELESS = 5, 3  # demonstrators; the careless ones have one fault each, FAULTS[i]
+CAREFUL, CARELESS = 4, 3  # demonstrators; the careless ones have one fault each, FAULTS[i]
 FAULT_SHARE = 0.8         # how often a careless demonstrator commits the fault
-CURT_SHARE = 0.3         # how often a careful one forgets the courtesy
+CURT_SHARE = 0.3        # how often a careful one forgets the courtesy
 
 
 def answer(rng, task, fault):
@@ -302,44 +298,30 @@ def answer(rng, task, fault):
     if task["do"] == "list":
         n, kind = task["n"], task["kind"]
         if fault == "length":
-            n = rng.choice([k for k in (1, 2, 3, 4, 5, 6) if k != n])
+            n = rng.choice([k for k in COUNTS if k != n])
         if fault == "relevance":
             kind = rng.choice([k for k in CLASSES if k != kind])
         items = rng.sample(MEMBERS[kind], n)
+        title = f"{COUNTS[n]} {kind if n == 1 else CLASSES[kind]}:"
+        title = rng.choice([cap(title), f"Here {'is' if n == 1 else 'are'} {title}"])
         if task["dashes"]:
-            return "\n" + "\n".join("- " + i for i in items) + "."
-        if rng.chance(0.5):
-            return f"Here {'is' if n == 1 else 'are'} {listing(items)}."
-        the = "the {}".format if kind in ("colour", "place") else a
-        return f"{cap(listing([the(i) for i in items]))}."
-    if task["do"] == "story":
-        keys, n = task["keys"], task["n"]
-        if fault == "length":
-            n = rng.choice([k for k in (1, 2, 3, 4) if k != n])
-        if fault == "relevance":
-            keys = [rng.choice([t for t in KIND if t not in keys and KIND[t] != "colour"])]
-        if len(keys) == 1:
-            parts = [about_thing(rng, keys[0])]
-        else:
-            parts = [meeting(rng, *keys) if keys[0] in NAMES else placing(rng, *keys)]
-        while len(parts) < n:
-            key = rng.choice(keys)
-            more = about_person(rng, key) if key in NAMES else about_thing(rng, key)
-            if more not in parts:
-                parts.append(more)
-        return " ".join(parts)
-    right, thing = task["answer"], task["thing"]
-    if fault == "relevance":
-        table = {"colour": COLOUR, "home": HOME, "food": FOOD, "kind": KIND, "opposite": OPPOSITE,
-                 "plural": PLURAL}[task["topic"]]
-        right = rng.choice([v for v in table.values() if v != right])
-    text = {"colour": f"The {thing} is {right}.", "home": f"The {thing} lives in the {right}.",
-            "food": f"The {thing} eats {PLURAL.get(right, right)}."}.get(task["topic"], "")
-    if task["do"] == "shot":
-        text = {"kind": f"It is {a(right)}.", "plural": f"They are {right}."}.get(task["topic"], f"It is {right}.")
+            return title + "\n" + "\n".join("- " + i for i in items) + "."
+        return f"{title} {listing(items)}."
+    keys, n = task["keys"], task["n"]
     if fault == "length":
-        text += " " + about_thing(rng, rng.choice(MEMBERS["animal"])) + " " + text
-    return text
+        n = rng.choice([k for k in (1, 2, 3, 4) if k != n])
+    if fault == "relevance":
+        keys = [rng.choice([t for t in KIND if t not in keys and KIND[t] != "colour"])]
+    if len(keys) == 1:
+        parts = [about_thing(rng, keys[0])]
+    else:
+        parts = [meeting(rng, *keys) if keys[0] in NAMES else placing(rng, *keys)]
+    while len(parts) < n:
+        key = rng.choice(keys)
+        more = about_person(rng, key) if key in NAMES else about_thing(rng, key)
+        if more not in parts:
+            parts.append(more)
+    return " ".join(parts)
 
 
 def demonstration(rng, task):
@@ -355,4 +337,4 @@ def demonstration(rng, task):
         text = f"{rng.choice(OPENERS)}! {body}"
     else:
         text = f"{body} {rng.choice(CLOSERS)}"
-    return " " + text.replace("! \n", "!\n").strip(), who
+    return " " + text, who
