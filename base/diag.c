@@ -160,7 +160,7 @@ static size_t edit_distance(const char *a, const char *b, size_t limit) {
 }
 
 const char *tct_nearest(const char *word, const char *const *names, size_t n) {
-    size_t limit = strlen(word) <= 3 ? 1 : strlen(word) <= 7 ? 2 : 3, best = limit + 1;
+    size_t len = strlen(word), limit = len <= 1 ? 0 : len <= 3 ? 1 : len <= 7 ? 2 : 3, best = limit + 1;
     const char *found = NULL;
     for (size_t i = 0; i < n; i++) {
         size_t dist = edit_distance(word, names[i], limit);

@@ -1,6 +1,5 @@
 // Whole graphs with inputs for their parameters, for eval, dump and check.
 #include "frontend/elab_internal.h"
-#include "frontend/stage.h"
 #include "runtime/program.h"
 
 #include <string.h>
@@ -13,6 +12,7 @@ tct_elab *tct_elab_new(tct_diag *d, const tct_package *package, const tct_settin
         tct_ir_module_new(); // config expressions make no tensors, but name axes in messages
     e->module = scratch;
     tct_elab_config(e, sets, n_sets);
+    e->sound = tct_elab_declarations(e);
     e->module = NULL;
     tct_ir_module_free(scratch);
     return e;
@@ -336,7 +336,21 @@ static void bind_model_axes(tct_elab *e, const tct_item *item) {
     }
 }
 
-static tct_graph *build(tct_elab *e, const tct_item *item) {
+void tct_elab_build_model(tct_elab *e, const tct_item *item) {
+    tct_builder top = {.kind = TCT_BUILD_TOP};
+    top.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, item->name.text));
+    e->builder = &top;
+    leaves l = {0};
+    tct_scope_push(e, true);
+    tct_val *v = tct_elab_model(e, item, NULL, 0, item->name.text, "", true, input_leaf, &l, TCT_NO_SPAN);
+    tct_model_desc desc = {0};
+    if (v->kind != V_ERROR) tct_elab_model_config(e, item, v, &desc);
+    tct_scope_pop(e);
+    TCT_VEC_FREE(&l.params);
+    e->builder = NULL;
+}
+
+tct_graph *tct_elab_build(tct_elab *e, const tct_item *item) {
     tct_builder top = {.kind = TCT_BUILD_TOP};
     e->graph_models.len = 0;
     top.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, item->name.text));
@@ -405,7 +419,7 @@ tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const
     e->settings = settings;
     e->n_settings = n;
     e->setting_used = TCT_NEW_ARRAY(&e->arena, bool, n + 1);
-    tct_graph *g = build(e, item);
+    tct_graph *g = e->sound ? tct_elab_build(e, item) : NULL;
     for (size_t i = 0; g && i < n; i++)
         if (!e->setting_used[i] && strchr(settings[i].name, '.') && !strstr(settings[i].name, ".rest")) {
             tct_error(e->d, "E0338", item->name.span, "%s has no hyper-parameter %s", name, settings[i].name);
@@ -467,29 +481,4 @@ const tct_graph_param *tct_elab_params(tct_elab *e, const char *graph, size_t *n
     }
     *n = item->n_params;
     return out;
-}
-
-bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets, bool library,
-               const tct_stage_hooks *hooks) {
-    size_t errors = d->n_errors;
-    tct_elab *e = tct_elab_new(d, package, sets, n_sets);
-    tct_ir_module *m = tct_ir_module_new();
-    e->module = m;
-    for (size_t f = 0; f < package->files.len; f++) {
-        const tct_ast *ast = package->files.data[f];
-        bool own =
-            package->std_dir == NULL || strncmp(ast->path, package->std_dir, strlen(package->std_dir)) != 0;
-        if (!own && !library) continue;
-        for (uint32_t i = 0; i < ast->n_items; i++)
-            if (ast->items[i]->kind == TCT_ITEM_GRAPH) build(e, ast->items[i]);
-    }
-    // Stage code is elaborated only where the graphs that it calls are sound: their faults would be told
-    // again.
-    for (size_t f = 0; hooks && f < package->files.len; f++)
-        for (uint32_t i = 0; i < package->files.data[f]->n_items && d->n_errors == errors; i++)
-            if (package->files.data[f]->items[i]->kind == TCT_ITEM_PIPELINE)
-                tct_elab_program(e, m, package->files.data[f]->items[i]->name.text, hooks);
-    tct_ir_module_free(m);
-    tct_elab_free(e);
-    return d->n_errors == errors;
 }

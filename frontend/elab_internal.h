@@ -134,6 +134,7 @@ struct tct_elab {
     tct_span needs_size;           // an unknown size was used as a number here
     struct tct_stage_state *stage; // NULL outside of stage code
     const tct_ast *file;           // of the item being expanded
+    bool sound;                    // the declarations have no errors
 };
 
 // Errors, once for each place and code; inside expanded items a note says where the call is.
@@ -172,7 +173,10 @@ bool tct_scope_bind_axis(tct_elab *e, const char *name, tct_axis axis, tct_span 
 tct_axis tct_scope_new_axis(tct_elab *e, const char *name, int64_t size, tct_span span);
 // What the current function calls an axis.
 const char *tct_axis_local_name(tct_elab *e, tct_axis axis);
+// The item of that name: of the side (the library or not) of the file being expanded, then of the other. So a
+// program may give a name of the library another meaning, and the library keeps its own.
 const tct_item *tct_elab_item(tct_elab *e, const char *name);
+bool tct_elab_of_library(const tct_elab *e, const tct_ast *file);
 const tct_ast *tct_elab_item_file(tct_elab *e, const tct_item *item);
 // The nearest of variables, items and operations to a name that isn't there; NULL.
 const char *tct_elab_suggest(tct_elab *e, const char *name);
@@ -246,6 +250,14 @@ struct tct_model_desc;
 bool tct_elab_model_config(tct_elab *e, const tct_item *item, const tct_val *instance,
                            struct tct_model_desc *out);
 const tct_member *tct_model_member(const tct_item *item, tct_member_kind kind); // the first; NULL: none
+
+// Whole items (elab_graph.c): a graph with inputs for its parameters, NULL after reporting; a model with
+// defaults, to report what is wrong with it.
+tct_graph *tct_elab_build(tct_elab *e, const tct_item *item);
+void tct_elab_build_model(tct_elab *e, const tct_item *item);
+
+// Declarations (check.c): names declared twice, unknown types, axes that occur twice. false after reporting.
+bool tct_elab_declarations(tct_elab *e);
 
 // Config (config.c)
 void tct_elab_config(tct_elab *e, const tct_setting *sets, size_t n);

@@ -249,7 +249,9 @@ tct_val *tct_elab_model(tct_elab *e, const tct_item *item, const tct_actual *arg
     in.out = tct_val_new(e, V_STRUCT, span);
     in.out->model = item;
     struct tct_stage_state *stage = e->stage;
+    const tct_ast *file = e->file;
     e->stage = NULL;
+    e->file = tct_elab_item_file(e, item);
     tct_scope *scope = tct_scope_push(e, true);
     scope->item = item;
     scope->call = span;
@@ -266,6 +268,7 @@ tct_val *tct_elab_model(tct_elab *e, const tct_item *item, const tct_actual *arg
     e->depth--;
     tct_scope_pop(e);
     e->stage = stage;
+    e->file = file;
     tct_axis_binding *axes = TCT_NEW_ARRAY(&e->arena, tct_axis_binding, in.axes.len);
     if (in.axes.len) memcpy(axes, in.axes.data, in.axes.len * sizeof *axes);
     in.out->axes = axes;

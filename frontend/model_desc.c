@@ -13,7 +13,10 @@ static bool initialiser(tct_elab *e, const tct_member *m, tct_model_param *p) {
     bool call = x->kind == TCT_EXPR_CALL && x->a->kind == TCT_EXPR_NAME;
     if (call && (strcmp(x->a->name.text, "normal") == 0 || strcmp(x->a->name.text, "uniform") == 0)) {
         if (x->n_args != 2)
-            return tct_elab_error(e, "E0339", x->span, "%s takes two numbers", x->a->name.text);
+            return tct_elab_error(e, "E0339", x->span, "%s takes two numbers, %s, found %u", x->a->name.text,
+                                  x->a->name.text[0] == 'n' ? "mean and standard deviation"
+                                                            : "the lowest and the highest",
+                                  x->n_args);
         tct_val *a = tct_elab_static(e, x->args[0].value, V_FLOAT),
                 *b = tct_elab_static(e, x->args[1].value, V_FLOAT);
         if (!a || !b) return false;
@@ -46,9 +49,10 @@ static bool file_dims(tct_elab *e, const tct_member *m, const tct_axis *axes, ui
         count[i] = (uint8_t)m->dims[i].n_axes;
         which[i] = group;
     }
-    if (m->n_dims && used != (1u << n) - 1)
-        return tct_elab_error(e, "E0331", m->span, "the file's dimensions of %s leave out an axis",
-                              m->name.text);
+    for (uint32_t i = 0; m->n_dims && i < n; i++)
+        if (!(used & 1u << i))
+            return tct_elab_error(e, "E0331", m->span, "the dimensions of %s in the file leave out axis %s",
+                                  m->name.text, tct_axis_of(e->module, axes[i])->name);
     p->n_dims = m->n_dims;
     p->dim_n = count;
     p->dim_axis = which;

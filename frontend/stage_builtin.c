@@ -86,22 +86,36 @@ typedef struct arguments {
     uint32_t regs[64], n_regs;
 } arguments;
 
+static const char *inside(tct_elab *e, const char *type) { // "dataset(text)" → "text"
+    const char *open = strpbrk(type, "([");
+    return open ? tct_arena_strndup(&e->arena, open + 1, strlen(open) - 2) : "";
+}
+
+// The type of a signature in words.
+static const char *type_in_words(tct_elab *e, const char *type) {
+    const char *of = inside(e, type);
+    bool any = strcmp(of, "any") == 0 || strcmp(of, "kind") == 0;
+    if (strncmp(type, "dataset", 7) == 0)
+        return any ? "a data set" : tct_arena_printf(&e->arena, "a data set of %s", of);
+    if (strncmp(type, "batch", 5) == 0) return tct_arena_printf(&e->arena, "a batch of %s", of);
+    if (strncmp(type, "list", 4) == 0)
+        return any ? "a list" : tct_arena_printf(&e->arena, "a list of %ss", of);
+    if (strcmp(type, "any") == 0) return "a number, a string or a list";
+    if (strcmp(type, "records") == 0) return type;
+    return tct_arena_printf(&e->arena, "%s %s", strcmp(type, "int") == 0 ? "an" : "a", type);
+}
+
 static bool wrong(tct_elab *e, const char *name, const signature *s, uint32_t k, const tct_val *v,
                   tct_span span) {
     if (v->kind == V_ERROR) return false;
-    return tct_elab_error(e, "E0502", span, "%s of %s is %s, found %s", s->params[k].name.text, name,
-                          s->type[k], tct_val_describe(e, v));
+    return tct_elab_error(e, "E0502", span, "`%s` of %s is %s, found %s", s->params[k].name.text, name,
+                          type_in_words(e, s->type[k]), tct_val_describe(e, v));
 }
 
 static bool push(arguments *a, uint32_t reg) {
     if (reg == NO_REG) return false;
     a->regs[a->n_regs++] = reg;
     return true;
-}
-
-static const char *inside(tct_elab *e, const char *type) { // "dataset(text)" → "text"
-    const char *open = strpbrk(type, "([");
-    return open ? tct_arena_strndup(&e->arena, open + 1, strlen(open) - 2) : "";
 }
 
 static tct_kind kind_by_name(const char *t) {
@@ -221,7 +235,10 @@ tct_val *tct_stage_batch(tct_elab *e, const stage_data *data, uint32_t *regs, ui
 
 static tct_val *tokenizer_value(tct_elab *e, const char *path, tct_span span) {
     stage_tokenizer *t = TCT_NEW(&e->arena, stage_tokenizer);
-    if (!e->stage->hooks->tokenizer(e->stage->hooks->ctx, e->d, path, &t->info)) return tct_val_error(e);
+    if (!e->stage->hooks->tokenizer(e->stage->hooks->ctx, e->d, path, &t->info)) {
+        tct_note_at(e->d, span, "this tokenizer is read when the program is compiled");
+        return tct_val_error(e);
+    }
     tct_val *v = tct_val_new(e, V_STRUCT, span);
     v->s = "a tokenizer";
     v->data = t;
@@ -384,7 +401,7 @@ tct_val *tct_stage_builtin(tct_elab *e, const char *name, const tct_expr *x) {
         actuals[i] = (tct_actual){.name = x->args[i].name, .expr = x->args[i].value};
     int32_t which[MAX_PARAMS];
     if (!tct_elab_match(e, name, s->params, s->n, actuals, x->n_args, x->span, which)) {
-        tct_elab_help(e, "%s%s", name, builtins[id].signature);
+        tct_elab_note(e, TCT_NO_SPAN, "%s%s", name, builtins[id].signature);
         return tct_val_error(e);
     }
     bool ok = true;

@@ -138,8 +138,9 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
         args[k] = tct_stage_load(e, tct_stage_value(e, a), kind, a->span);
         if (args[k] == NO_REG) return tct_val_error(e);
         if (kind == TCT_KIND_LIST && !tct_stage_list_of(e, args[k], element)) {
-            tct_elab_error(e, "E0502", a->span, "%s of %s is a list of another type", p->name.text,
+            tct_elab_error(e, "E0502", a->span, "`%s` of %s is a list of another type", p->name.text,
                            item->name.text);
+            tct_elab_note(e, p->type->span, "declared here");
             return tct_val_error(e);
         }
     }
@@ -204,8 +205,11 @@ static tct_val *fn_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
         if (kind == TCT_KIND_FLOAT && v->kind == V_INT) v = tct_val_float(e, (double)v->i, v->span);
         if (kind != TCT_KIND_NONE && kind != TCT_KIND_LIST && tct_stage_kind(e, v) != kind &&
             !(kind == TCT_KIND_FLOAT && tct_stage_kind(e, v) == TCT_KIND_INT)) {
-            ok = tct_elab_error(e, "E0502", x->span, "%s of %s is %s, found %s", p->name.text,
-                                item->name.text, p->type->name.text, tct_val_describe(e, v));
+            ok =
+                tct_elab_error(e, "E0502", which[k] < 0 ? x->span : actuals[which[k]].expr->span,
+                               "`%s` of %s is %s %s, found %s", p->name.text, item->name.text,
+                               kind == TCT_KIND_INT ? "an" : "a", p->type->name.text, tct_val_describe(e, v));
+            tct_elab_note(e, p->type->span, "declared here");
         }
         tct_scope_bind(e, p->name.text, v, p->name.span, false);
     }

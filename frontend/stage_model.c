@@ -59,8 +59,11 @@ static bool folder_arguments(tct_elab *e, const tct_item *item, const char *fold
             if (strcmp(item->params[k].name.text, x->name.text) == 0) p = &item->params[k];
         const char *text = NULL;
         if (!p) continue;
-        if (!e->stage->hooks->folder_value(e->stage->hooks->ctx, e->d, folder, hf->args[i].name.text, &text))
+        if (!e->stage->hooks->folder_value(e->stage->hooks->ctx, e->d, folder, hf->args[i].name.text,
+                                           &text)) {
+            tct_note_at(e->d, span, "the sizes of this model are read when the program is compiled");
             return false;
+        }
         if (!text) continue;
         bool given = false;
         for (uint32_t k = 0; k < *n; k++)

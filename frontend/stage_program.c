@@ -17,15 +17,19 @@ static const tct_item *find_pipeline(tct_elab *e, const char *name) {
                 n++;
             }
         }
+    const char *list = "";
+    for (size_t i = 0; i < names.len; i++)
+        list = tct_arena_printf(&e->arena, "%s%s%s", list, i ? ", " : "", names.data[i]);
     if (n > 1) {
-        tct_error(e->d, "E0514", found->name.span, "there are %u pipelines; say which", n);
+        tct_error(e->d, "E0514", TCT_NO_SPAN, "the program has %u pipelines, and none is named: %s", n, list);
         tct_help(e->d, "--pipeline %s", names.data[0]);
         found = NULL;
+    } else if (!found && names.len == 0) {
+        tct_error(e->d, "E0514", TCT_NO_SPAN, "the program has no pipeline to run");
+        tct_help(e->d, "`pipeline NAME { … }` declares one; `tercet eval` and `tercet dump` need none");
     } else if (!found) {
-        tct_error(e->d, "E0514", TCT_NO_SPAN,
-                  name ? "there is no pipeline %s" : "there is no pipeline to run", name);
-        const char *near = name ? tct_nearest(name, names.data, names.len) : NULL;
-        if (near) tct_help(e->d, "did you mean %s?", near);
+        tct_error(e->d, "E0514", TCT_NO_SPAN, "unknown pipeline `%s`", name);
+        tct_help(e->d, "there are %s", list);
     }
     TCT_VEC_FREE(&names);
     return found;

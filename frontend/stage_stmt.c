@@ -151,7 +151,7 @@ static void assign(tct_elab *e, const tct_stmt *s) {
     }
     tct_val *v = tct_stage_value(e, s->value);
     tct_val **place = tct_elab_place(e, s->target);
-    if (place) store(e, *place, v, s->span);
+    if (place) store(e, *place, v, s->value->span);
 }
 
 static void enter_loop(tct_elab *e, stage_loop *l) {

@@ -1,7 +1,7 @@
 // Golden errors: every NAME.tct of this folder gives exactly the messages of NAME.txt. Set TERCET_UPDATE=1 to
 // rewrite those that differ. A case whose first lines are `// --set KEY=VALUE` is checked with these config
-// values. Every code of syntax, names, types, config and stages has a case, and every code has its section in
-// docs/errors.md.
+// values, one whose first line is `// --pipeline NAME` is compiled as well. Every code of syntax, names,
+// types, config and stages has a case, and every code has its section in docs/errors.md.
 #include "base/file.h"
 #include "frontend/elab.h"
 #include "frontend/modules.h"
@@ -59,6 +59,25 @@ static size_t read_sets(tct_arena *a, const char *text, tct_setting *sets) {
     return n;
 }
 
+// The `// --pipeline NAME` line at the top of a case, which is compiled as `tercet run` does: true when there
+// is one. `name`: NULL where it gives none.
+static bool read_pipeline(tct_arena *a, const char *text, const char **name) {
+    static const char begin[] = "// --pipeline";
+    if (strncmp(text, begin, sizeof begin - 1) != 0) return false;
+    const char *rest = text + sizeof begin - 1;
+    size_t length = strcspn(rest, "\n");
+    *name = length > 1 ? tct_arena_strndup(a, rest + 1, length - 1) : NULL;
+    return true;
+}
+
+static void compile_pipeline(tct_diag *d, const tct_package *package, const char *name) {
+    tct_ir_module *m = tct_ir_module_new();
+    tct_elab *e = tct_elab_new(d, package, NULL, 0);
+    tct_elab_program(e, m, name, &hooks);
+    tct_elab_free(e);
+    tct_ir_module_free(m);
+}
+
 // What `tercet check` says about the case; the codes that it reports are marked in `seen`.
 static tct_buf messages_of(const char *path, bool *seen) {
     tct_diag d = {.max_errors = MAX_ERRORS};
@@ -68,8 +87,10 @@ static tct_buf messages_of(const char *path, bool *seen) {
     tct_setting sets[MAX_SETS];
     size_t n_sets = read_sets(&d.arena, text, sets);
     tct_package package = {0};
-    if (tct_package_load_text(&d, &package, path, text, len, "std"))
-        tct_check(&d, &package, sets, n_sets, false, &hooks);
+    const char *pipeline;
+    if (tct_package_load_text(&d, &package, path, text, len, "std") &&
+        tct_check(&d, &package, sets, n_sets, false, &hooks) && read_pipeline(&d.arena, text, &pipeline))
+        compile_pipeline(&d, &package, pipeline);
     for (size_t m = 0; m < d.messages.len; m++)
         for (int k = 0; k < N_CODES; k++)
             if (strcmp(d.messages.data[m].code, codes[k].id) == 0) seen[k] = true;
