@@ -240,7 +240,7 @@ static void check_isa(session *s, tct_isa isa) {
     check_sizes(s, isa, TCT_F32);
     check_sizes(s, isa, TCT_F64);
     uint32_t seed = 1;
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 250; i++) {
         tct_gemm_problem p = random_problem(&seed);
         check_problem(s, isa, &p);
     }

@@ -168,9 +168,9 @@ static double worst(const session *s, tct_vecmath fn, double (*exact)(double), f
 
 static double worst_pow(const session *s, float at[2]) {
     static float x[BLOCK], e[BLOCK], y[BLOCK], alone[BLOCK];
-    static const float edges[] = {0,        -0.0f,     1,   -1,       2,         -2,    0.5f,
-                                  -0.5f,    3,         -3,  1e-40f,   -1e-40f,   3e38f, -3e38f,
-                                  INFINITY, -INFINITY, NAN, 16777215, -16777217, 1.5f,  -1.5f};
+    static const float edges[] = {
+        0,       -0.0f, 1,      -1,       2,         -2,  0.5f,        -0.5f,        3,    -3,   1e-40f,
+        -1e-40f, 3e38f, -3e38f, INFINITY, -INFINITY, NAN, 16777215.0f, -16777216.0f, 1.5f, -1.5f};
     enum { N_EDGES = sizeof edges / sizeof *edges };
     double max = 0;
     for (uint32_t block = 0; block < 400 * (SAMPLE_STEP / step); block++) {
