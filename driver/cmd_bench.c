@@ -71,7 +71,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         if (!a->what)
             a->what = arg;
         else {
-            tct_bench_shape s;
+            tct_bench_shape s = {0};
             if (strcmp(a->what, "gemm") != 0 || !tct_bench_shape_parse(arg, &s))
                 argp_error(state, "`%s` isn't understood", arg);
             TCT_PUSH(&a->shapes, s);
