@@ -3,6 +3,7 @@
 
 #include "codegen/jit.h"
 #include "codegen/plan.h"
+#include "runtime/foreign.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -181,10 +182,14 @@ static bool compile_new_kernels(tct_diag *d, tct_compiler *c) {
     return ok;
 }
 
-static void resolve(tct_compiler *c, tct_plan *plan) {
+// Addresses of the plan's kernels and foreign functions.
+static bool resolve(tct_diag *d, tct_compiler *c, tct_plan *plan) {
+    bool ok = true;
     for (uint32_t k = 0; k < plan->n_kernels; k++)
         plan->kernels[k].fn = kernel_by_symbol(&c->set, plan->kernels[k].symbol)->fn;
-    for (uint32_t k = 0; k < plan->n_scans; k++) resolve(c, (tct_plan *)plan->scans[k].body);
+    for (uint32_t k = 0; k < plan->n_foreigns && ok; k++) ok = tct_foreign_resolve(d, &plan->foreigns[k]);
+    for (uint32_t k = 0; k < plan->n_scans && ok; k++) ok = resolve(d, c, (tct_plan *)plan->scans[k].body);
+    return ok;
 }
 
 bool tct_compiler_finish(tct_diag *d, tct_compiler *c) {
@@ -192,8 +197,7 @@ bool tct_compiler_finish(tct_diag *d, tct_compiler *c) {
     bool ok = compile_new_kernels(d, c);
     for (size_t k = 0; k < c->plans.len && ok; k++) {
         planned *p = &c->plans.data[k];
-        if (!p->resolved) resolve(c, p->plan);
-        p->resolved = true;
+        if (!p->resolved) ok = p->resolved = resolve(d, c, p->plan);
     }
     c->stats.code_seconds += now() - start;
     return ok;

@@ -32,7 +32,7 @@ void tct_compiler_free(tct_compiler *c); // and every plan made with it
 
 // The plan of g, whose sizes are all known. The plan keeps nothing of g or its module. `o` may be NULL: all
 // zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (an unknown pass, a
-// size that isn't known: E0843, code that LLVM refuses: E0841).
+// size that isn't known: E0843, code that LLVM refuses: E0841, a foreign function that isn't there: E0850).
 tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o);
 // Machine code for all deferred plans. Without it they must not be run.
 bool tct_compiler_finish(tct_diag *d, tct_compiler *c);
