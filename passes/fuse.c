@@ -5,7 +5,7 @@
 #include "passes/passes.h"
 
 tct_graph *tct_pass_fuse(tct_graph *g) {
-    tct_fusion f = {.g = tct_fuse_prepare(tct_fuse_inline(g))};
+    tct_fusion f = {.g = tct_fuse_prepare(tct_fuse_products(tct_fuse_inline(g)))};
     tct_fuse_classify(&f);
     tct_fuse_merge(&f);
     g = tct_fuse_build(&f);

@@ -89,6 +89,9 @@ void tct_fuse_order_unite(tct_fusion *f, tct_value x, tct_value y);
 void tct_fuse_explain(tct_fusion *f, tct_buf *out);
 // Rewrites that make graphs easier to fuse; see passes/fuse_prepare.c.
 tct_graph *tct_fuse_prepare(tct_graph *g);
+tct_graph *tct_fuse_products(tct_graph *g); // passes/fuse_products.c
+// v with its axes as `like` has them, by giving the node that order where it is one of a rewrite's own.
+tct_value tct_fuse_in_order(tct_graph *g, tct_value v, const tct_node *like);
 tct_graph *tct_fuse_inline(tct_graph *g); // passes/fuse_inline.c
 
 #endif

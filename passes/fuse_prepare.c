@@ -1,6 +1,4 @@
 // Before fusion: what no kernel does as it stands is put differently.
-//   - products of other types than f32 and f64, and tiny ones, become sums of elementwise products (bf16:
-//   products in f32),
 //   - reductions of much to little become two, so that the first runs in many pieces,
 //   - x + scatter_add(0, i, u) adds into x,
 //   - what no output needs goes.
@@ -11,57 +9,15 @@
 #include <stdint.h>
 
 enum {
-    FEW_RESULTS = 32,    // fewer results than this can't keep the threads busy
-    MUCH_WORK = 32768,   // elements from which on that matters
-    CHUNK = 4096,        // of an axis that is cut for it
-    TINY_PRODUCT = 1024, // multiplications
+    FEW_RESULTS = 32,  // fewer results than this can't keep the threads busy
+    MUCH_WORK = 32768, // elements from which on that matters
+    CHUNK = 4096,      // of an axis that is cut for it
 };
 
 static int64_t product(const tct_graph *g, const tct_axis *a, uint32_t n) {
     int64_t p = 1;
     for (uint32_t k = 0; k < n; k++) p *= tct_axis_of(g->module, a[k])->size;
     return p;
-}
-
-static tct_value cast(tct_graph *g, tct_value x, tct_dtype to) { return tct_ir_cast(g, x, to); }
-
-// --- Products ---
-
-static bool is_tiny(const tct_graph *g, const tct_node *n) {
-    return tct_node_elements(g, n) * product(g, n->attr.axes, n->attr.n_axes) <= TINY_PRODUCT;
-}
-
-static tct_value in_order_of(tct_graph *g, tct_value v, const tct_node *like) {
-    tct_value x = v;
-    if (!tct_same_order(tct_node_of(g, v)->axes, tct_node_of(g, v)->n_axes, like->axes, like->n_axes)) {
-        tct_node *n = &g->nodes.data[v];
-        if (n->op == TCT_IR_INPUT || n->op == TCT_IR_GET)
-            return tct_in_order(g, v, like->axes, like->n_axes, NULL);
-        tct_set_order(g, v, like->axes, like->n_axes);
-    }
-    return x;
-}
-
-static tct_value rewrite_dot(tct_rewrite *r, const tct_node *n) {
-    tct_graph *g = r->to;
-    tct_value a = r->map[n->in[0]], b = r->map[n->in[1]];
-    bool bf16 = n->dtype == TCT_BF16;
-    if (bf16) {
-        a = cast(g, a, TCT_F32);
-        b = cast(g, b, TCT_F32);
-    }
-    tct_value y;
-    if (!n->attr.n_axes || !tct_dtype_is_float((tct_dtype)n->dtype) || is_tiny(r->from, n))
-        y = tct_sum(g, tct_bin(g, TCT_IR_MUL, a, b), n->attr.axes, n->attr.n_axes);
-    else
-        y = tct_ir_dot(g, NULL, a, b, n->attr.axes, n->attr.n_axes);
-    y = in_order_of(g, y, n);
-    if (bf16) y = in_order_of(g, cast(g, y, TCT_BF16), n);
-    return y;
-}
-
-static bool wants_rewrite(const tct_graph *g, const tct_node *n) {
-    return !n->attr.n_axes || (n->dtype != TCT_F32 && n->dtype != TCT_F64) || is_tiny(g, n);
 }
 
 // --- Reductions ---
@@ -140,7 +96,7 @@ static tct_value rewrite_reduction(tct_rewrite *r, const tct_node *n) {
         n_second = 1;
     }
     x = tct_ir_reduce(g, NULL, op, x, first, n_first);
-    return in_order_of(g, tct_ir_reduce(g, NULL, op, x, second, n_second), n);
+    return tct_fuse_in_order(g, tct_ir_reduce(g, NULL, op, x, second, n_second), n);
 }
 
 // --- Scatter ---
@@ -159,7 +115,7 @@ static tct_value rewrite_scatter(tct_rewrite *r, const tct_node *n) {
     const tct_node *index = tct_node_of(r->from, n->in[1]);
     in[0] = tct_in_order(g, in[0], n->axes, n->n_axes, NULL);
     in[1] = tct_in_order(g, in[1], index->axes, index->n_axes, NULL); // the order in which it is worked off
-    return in_order_of(g, tct_ir_emit(g, NULL, (tct_ir_op)n->op, in, 3, &n->attr), n);
+    return tct_fuse_in_order(g, tct_ir_emit(g, NULL, (tct_ir_op)n->op, in, 3, &n->attr), n);
 }
 
 // Only where the sum in another order is the same to everybody: the scattered zeros have no other user.
@@ -219,8 +175,6 @@ static tct_value rewrite_get(tct_rewrite *r, const tct_node *n) {
 static tct_value rewrite(tct_rewrite *r, tct_value v, const uint32_t *uses) {
     const tct_node *n = tct_node_of(r->from, v);
     switch (n->op) {
-    case TCT_IR_DOT:
-        return wants_rewrite(r->from, n) ? rewrite_dot(r, n) : TCT_NO_VALUE;
     case TCT_IR_SCATTER_ADD:
     case TCT_IR_PUT:
         return rewrite_scatter(r, n);

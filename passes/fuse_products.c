@@ -1,0 +1,136 @@
+// Before fusion: products that no generated kernel does.
+//   - of other types than f32 and f64, tiny ones and those of single numbers become sums of elementwise
+//   products, which
+//     fuse with what is around them; bf16 products are computed in f32,
+//   - of more axes than a kernel takes, axes that play the same part are merged.
+#include "passes/fuse.h"
+#include "passes/rewrite.h"
+
+#include <stdint.h>
+
+enum { TINY_PRODUCT = 1024 }; // multiplications
+
+tct_value tct_fuse_in_order(tct_graph *g, tct_value v, const tct_node *like) {
+    const tct_node *n = tct_node_of(g, v);
+    if (tct_same_order(n->axes, n->n_axes, like->axes, like->n_axes)) return v;
+    if (n->op == TCT_IR_INPUT || n->op == TCT_IR_GET)
+        return tct_in_order(g, v, like->axes, like->n_axes, NULL);
+    tct_set_order(g, v, like->axes, like->n_axes);
+    return v;
+}
+
+static int64_t size_of(const tct_graph *g, tct_axis a) { return tct_axis_of(g->module, a)->size; }
+
+static int64_t multiplications(const tct_graph *g, const tct_node *n) {
+    int64_t p = tct_node_elements(g, n);
+    for (int k = 0; k < n->attr.n_axes; k++) p *= size_of(g, n->attr.axes[k]);
+    return p;
+}
+
+// Few multiplications, or nothing but batch.
+static bool is_sum(const tct_graph *g, const tct_node *n) {
+    const tct_node *a = tct_node_of(g, n->in[0]), *b = tct_node_of(g, n->in[1]);
+    bool batch_alone = true;
+    for (int k = 0; k < n->n_axes; k++)
+        batch_alone &= size_of(g, n->axes[k]) == 1 ||
+                       (tct_node_has_axis(a, n->axes[k]) && tct_node_has_axis(b, n->axes[k]));
+    return !n->attr.n_axes || !tct_dtype_is_float((tct_dtype)n->dtype) || batch_alone ||
+           multiplications(g, n) <= TINY_PRODUCT;
+}
+
+// Axes that play the same part: in A, in B, in the result.
+typedef struct part {
+    uint32_t n;
+    tct_axis axes[2 * TCT_IR_MAX_AXES], merged;
+} part;
+
+enum { IN_A = 1, IN_B = 2, IN_C = 4, N_PARTS = 8 };
+
+static uint32_t find_parts(const tct_graph *g, const tct_node *n, part parts[N_PARTS]) {
+    const tct_node *a = tct_node_of(g, n->in[0]), *b = tct_node_of(g, n->in[1]);
+    uint32_t count = 0;
+    for (int k = 0; k < a->n_axes + b->n_axes; k++) {
+        tct_axis x = k < a->n_axes ? a->axes[k] : b->axes[k - a->n_axes];
+        if (k >= a->n_axes && tct_node_has_axis(a, x)) continue;
+        int which = (tct_node_has_axis(a, x) ? IN_A : 0) | (tct_node_has_axis(b, x) ? IN_B : 0) |
+                    (tct_node_has_axis(n, x) ? IN_C : 0);
+        parts[which].axes[parts[which].n++] = x;
+        count++;
+    }
+    return count;
+}
+
+static tct_value merge(tct_graph *g, tct_value v, const part *p) {
+    tct_ir_attr attr = {.n_axes = (uint8_t)p->n, .n_to = 1, .to = {p->merged}};
+    for (uint32_t k = 0; k < p->n; k++) attr.axes[k] = p->axes[k];
+    return tct_ir_emit(g, NULL, TCT_IR_MERGE, &v, 1, &attr);
+}
+
+static tct_value split(tct_graph *g, tct_value v, const part *p) {
+    tct_ir_attr attr = {.n_axes = 1, .axes = {p->merged}, .n_to = (uint8_t)p->n};
+    for (uint32_t k = 0; k < p->n; k++) attr.to[k] = p->axes[k];
+    return tct_ir_emit(g, NULL, TCT_IR_SPLIT, &v, 1, &attr);
+}
+
+static void name_merged(tct_graph *g, part parts[N_PARTS]) {
+    tct_ir_module *m = g->module;
+    for (int which = 0; which < N_PARTS; which++) {
+        int64_t size = 1;
+        for (uint32_t k = 0; k < parts[which].n; k++) size *= size_of(g, parts[which].axes[k]);
+        parts[which].merged = tct_axis_get(m, tct_arena_printf(&m->arena, "dot.%d", which), size);
+    }
+}
+
+static tct_value multiply(tct_graph *g, tct_value a, tct_value b, const tct_axis *axes, uint32_t n,
+                          bool sum) {
+    return sum ? tct_sum(g, tct_bin(g, TCT_IR_MUL, a, b), axes, n) : tct_ir_dot(g, NULL, a, b, axes, n);
+}
+
+static tct_value rewrite_dot(tct_rewrite *r, const tct_node *n) {
+    tct_graph *g = r->to;
+    tct_value x[2] = {r->map[n->in[0]], r->map[n->in[1]]}, y;
+    bool bf16 = n->dtype == TCT_BF16, sum = is_sum(r->from, n);
+    for (int k = 0; k < 2 && bf16; k++) x[k] = tct_ir_cast(g, x[k], TCT_F32);
+    part parts[N_PARTS] = {0};
+    if (find_parts(r->from, n, parts) <= TCT_IR_MAX_AXES) {
+        y = multiply(g, x[0], x[1], n->attr.axes, n->attr.n_axes, sum);
+    } else {
+        tct_axis summed[N_PARTS];
+        uint32_t n_summed = 0;
+        name_merged(g, parts);
+        for (int which = 1; which < N_PARTS; which++) {
+            if (!parts[which].n) continue;
+            if (which & IN_A) x[0] = merge(g, x[0], &parts[which]);
+            if (which & IN_B) x[1] = merge(g, x[1], &parts[which]);
+            if (!(which & IN_C)) summed[n_summed++] = parts[which].merged;
+        }
+        y = multiply(g, x[0], x[1], summed, n_summed, sum);
+        for (int which = IN_C; which < N_PARTS; which++)
+            if (parts[which].n) y = split(g, y, &parts[which]);
+    }
+    y = tct_fuse_in_order(g, y, n);
+    return bf16 ? tct_fuse_in_order(g, tct_ir_cast(g, y, TCT_BF16), n) : y;
+}
+
+static bool is_fine(const tct_graph *g, const tct_node *n) {
+    part parts[N_PARTS] = {0};
+    return (n->dtype == TCT_F32 || n->dtype == TCT_F64) && !is_sum(g, n) &&
+           find_parts(g, n, parts) <= TCT_IR_MAX_AXES;
+}
+
+tct_graph *tct_fuse_products(tct_graph *g) {
+    tct_rewrite r;
+    tct_rewrite_begin(&r, g, "fuse");
+    for (tct_value v = 0; v < g->nodes.len; v++) {
+        const tct_node *n = tct_node_of(g, v);
+        if (n->op == TCT_IR_INPUT) continue;
+        tct_rewrite_at(&r, v);
+        if (n->op != TCT_IR_DOT || is_fine(g, n)) {
+            tct_rewrite_copy(&r, v);
+            continue;
+        }
+        r.map[v] = rewrite_dot(&r, n);
+        r.changed = true;
+    }
+    return tct_rewrite_finish(&r);
+}
