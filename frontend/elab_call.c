@@ -140,7 +140,8 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
     tct_elab *e = x->e;
     const tct_type *t = p->type;
     tct_dtype want = dtype == TCT_N_DTYPES ? (x->real == TCT_N_DTYPES ? TCT_F32 : x->real) : dtype;
-    if (!place.file) place = p->name.span; // no call: the graph by itself
+    bool called = place.file != 0; // or the graph by itself
+    if (!called) place = p->name.span;
     if (v->kind == V_STRUCT || v->kind == V_LIST || v->kind == V_STRING || v->kind == V_AXIS ||
         v->kind == V_OPAQUE || v->kind == V_NONE) {
         tct_elab_error(e, "E0332", place, "%s of %s is a tensor %s, found %s", p->name.text,
@@ -208,7 +209,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
             return tct_val_error(e);
         }
         matched[found] = true;
-        if (!s && !tct_scope_bind_axis(e, a->name.text, n.axes[found], place.file ? place : a->name.span))
+        if (!s && !tct_scope_bind_axis(e, a->name.text, n.axes[found], called ? place : a->name.span))
             return tct_val_error(e);
         if (a->size) {
             tct_val *size = tct_elab_static(e, a->size, V_INT);
