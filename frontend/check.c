@@ -41,6 +41,15 @@ static void check_type(tct_elab *e, const tct_item *item, const tct_type *t) {
                 tct_elab_help(e, "the axes of a square have two names: f32[T, S]");
                 break;
             }
+    for (uint32_t i = 0; i < t->n_axes; i++)
+        for (uint32_t k = 0; k < item->n_params; k++) {
+            const tct_param *p = &item->params[k];
+            if (!p->type || strcmp(p->type->name.text, "axes") != 0) continue;
+            if (strcmp(p->name.text, t->axes[i].name.text) != 0) continue;
+            tct_elab_error(e, "E0331", t->axes[i].name.span,
+                           "`%s` is a list of axes, and a type names single ones", p->name.text);
+            tct_elab_help(e, "f32[..] has any axes");
+        }
     if (t->element) check_type(e, item, t->element);
 }
 

@@ -239,6 +239,13 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
             if (!sized_axis(e, a->name.text, a->size, a->name.span)) return tct_val_error(e);
             axes[n++] = tct_scope_find(e, a->name.text, true)->val->axis;
         }
+        for (uint32_t i = 0; i < n; i++)
+            for (uint32_t k = 0; k < i; k++)
+                if (axes[i] == axes[k]) {
+                    tct_elab_error(e, "E0330", p->type->span, "%s would have the axis %s twice", p->name.text,
+                                   tct_axis_of(e->module, axes[i])->name);
+                    return tct_val_error(e);
+                }
         tct_value v = tct_ir_input(e->builder->graph, tct_arena_strdup(&e->module->arena, p->name.text),
                                    dtype, axes, n);
         return tct_val_tensor(e, v, p->name.span);
