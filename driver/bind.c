@@ -76,8 +76,8 @@ static bool bind_axis(binder *b, const char *name, int64_t size, const char *ten
         return tct_error(b->d, "E0302", TCT_NO_SPAN, "axis %s is %lld in %s and %lld in %s", name,
                          (long long)a->size, a->tensor, (long long)size, tensor);
     }
-    if (size < 1) return tct_error(b->d, "E0302", TCT_NO_SPAN, "axis %s is empty in %s", name, tensor);
     TCT_PUSH(&b->axes, (bound_axis){name, size, tensor});
+    if (size < 1) return tct_error(b->d, "E0302", TCT_NO_SPAN, "axis %s is empty in %s", name, tensor);
     TCT_PUSH(&b->settings, (tct_setting){name, text(b, "%lld", (long long)size)});
     return true;
 }
@@ -119,7 +119,11 @@ static bool missing(binder *b, const char *name) {
     for (size_t i = 0; b->in && i < tct_safetensors_count(b->in); i++)
         if (!b->taken[i]) TCT_PUSH(&names, tct_safetensors_at(b->in, i)->name);
     const char *near = tct_nearest(name, names.data, names.len);
-    if (near) tct_help(b->d, "it has %s", near);
+    tct_buf all = {0};
+    for (size_t i = 0; !near && i < names.len && i < 8; i++)
+        tct_buf_printf(&all, "%s%s%s", i ? ", " : "", names.data[i], i == 7 && names.len > 8 ? ", ..." : "");
+    if (near || all.len) tct_help(b->d, "what nothing else takes: %s", near ? near : all.data);
+    tct_buf_free(&all);
     TCT_VEC_FREE(&names);
     return false;
 }
@@ -200,8 +204,8 @@ static bool scalar_value(binder *b, const tct_graph_param *p, tct_tensor *t) {
                     : tct_dtype_is_int(p->dtype) ? number && x == floor(x) && fabs(x) < 0x1p53
                                                  : number;
         if (!fits)
-            return tct_error(b->d, "E0902", TCT_NO_SPAN, "--set %s=%s: %s is %s", p->name, given, p->name,
-                             tct_dtype_name(p->dtype));
+            return tct_error(b->d, "E0902", TCT_NO_SPAN, "--set %s=%s: %s is %s, which that is not", p->name,
+                             given, p->name, tct_dtype_name(p->dtype));
     }
     if (!tct_tensor_new(b->d, b->f64 && tct_dtype_is_float(p->dtype) ? TCT_F64 : p->dtype, 0, NULL, NULL, t))
         return false;

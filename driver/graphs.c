@@ -47,12 +47,27 @@ static bool names_parameter(const tct_item *graph, const char *name) {
     return false;
 }
 
+static bool check_hyper(tct_diag *d, const tct_graph_param *p, const char *name) {
+    if (!p->model || p->model->kind != TCT_ITEM_MODEL) return true; // elaboration reports that
+    const char **names = TCT_NEW_ARRAY(&d->arena, const char *, p->model->n_params);
+    for (uint32_t i = 0; i < p->model->n_params; i++) {
+        names[i] = p->model->params[i].name.text;
+        if (strcmp(names[i], name) == 0) return true;
+    }
+    tct_error(d, "E0902", p->model->name.span, "--set %s.%s: %s has no hyper-parameter %s", p->name, name,
+              p->type, name);
+    const char *near = tct_nearest(name, names, p->model->n_params);
+    if (near) tct_help(d, "did you mean %s.%s?", p->name, near);
+    return false;
+}
+
 static bool check_set(tct_diag *d, const tct_graph_file *f, const tct_setting *s) {
     size_t len = strcspn(s->name, ".");
     const char *name = tct_arena_strndup(&d->arena, s->name, len);
     const tct_graph_param *p = tct_graph_param_named(f, name);
     if (!p || p->is_model) {
-        if (!p || s->name[len]) return true;
+        if (!p) return true;
+        if (s->name[len]) return check_hyper(d, p, s->name + len + 1);
         tct_error(d, "E0902", TCT_NO_SPAN, "--set %s: %s is a model", s->name, name);
         tct_help(d, "give its hyper-parameters, as in --set %s.NAME=VALUE, or a folder: --model %s=DIR", name,
                  name);
