@@ -33,12 +33,16 @@ static val exp_near_zero(const vm *v, val r) {
 }
 
 val vm_exp(const vm *v, val x) {
-    val n, r = split_ln2(v, vm_at_most(v, vm_at_least(v, x, -104), 89), &n);
+    // Masks are -inf: they must not go through subnormal numbers, which take a processor a hundred times as
+    // long.
+    val zero = vm_num(v, 0), vanishes = vm_cmp(v, LLVMRealOLT, x, vm_num(v, -104));
+    val n, r = split_ln2(v, vm_at_most(v, vm_if(v, vanishes, zero, x), 89), &n);
     val e = vm_add(v, exp_near_zero(v, r), vm_num(v, 1));
     // 2ⁿ in two steps: the first is exact, the second rounds to a subnormal or overflows as it should.
     val half = LLVMBuildAShr(v->b, n, vm_int(v, 1), "");
     e = vm_mul(v, e, vm_exp2_int(v, half));
-    return vm_mul(v, e, vm_exp2_int(v, LLVMBuildSub(v->b, n, half, "")));
+    e = vm_mul(v, e, vm_exp2_int(v, LLVMBuildSub(v->b, n, half, "")));
+    return vm_if(v, vanishes, zero, e);
 }
 
 val vm_expm1(const vm *v, val x) {
