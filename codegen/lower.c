@@ -198,7 +198,8 @@ static tct_lv pull_movement(lowering *w, const tct_node *n, const tct_lv *at) {
     case TCT_IR_PAD: {
         tct_lv index = scaled(w, -a->i, at[position(n, a->to[0])], 1);
         tct_lv guard = tct_loop_within(w->l, index, size_of(w, a->axes[0]));
-        tct_lv fill = tct_loop_const(w->l, dtype, a->f, (int64_t)a->f);
+        bool floating = tct_dtype_is_float((tct_dtype)dtype); // whose filler may be infinite
+        tct_lv fill = tct_loop_const(w->l, dtype, a->f, floating ? 0 : (int64_t)a->f);
         return pull_where(w, n->in[0], n, at, a->axes[0], index, guard, fill);
     }
     case TCT_IR_SPLIT: {
