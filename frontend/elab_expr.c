@@ -167,7 +167,11 @@ static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
     case TCT_OP_POW:
         if (y < 0) return tct_val_float(e, pow((double)x, (double)y), span);
         r = 1;
-        for (int64_t i = 0; i < y && !overflow; i++) overflow = __builtin_mul_overflow(r, x, &r);
+        // By squaring: a large exponent of 1 must not take as many turns. The last square isn't needed and may overflow.
+        for (int64_t base = x, n = y; n > 0 && !overflow; n /= 2) {
+            if (n % 2) overflow = __builtin_mul_overflow(r, base, &r);
+            if (n > 1) overflow |= __builtin_mul_overflow(base, base, &base);
+        }
         break;
     default:
         break;
