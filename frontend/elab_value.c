@@ -224,6 +224,7 @@ tct_value tct_elab_operand(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span sp
     case V_INT:
     case V_FLOAT:
     case V_BOOL:
+        tct_elab_at(e, span);
         return constant(e, v, dtype, span);
     default:
         tct_elab_error(e, "E0332", span, "a tensor is expected here, found %s", tct_val_describe(e, v));
