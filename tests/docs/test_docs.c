@@ -2,7 +2,8 @@
 // ```tct check is checked as `tercet check` does, and of one tagged ```console every command `$ tercet …` is
 // run in the root of the repository and its output compared, where a line `…` stands for any number of lines.
 #include "base/file.h"
-#include "frontend/elab.h"
+#include "frontend/stage.h"
+#include "passes/passes.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -15,6 +16,22 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+// Every folder is a tokenizer of eight tokens, and no model folder has a config.
+static bool small_tokenizer(void *ctx, tct_diag *d, const char *path, tct_token_info *out) {
+    (void)ctx, (void)d, (void)path;
+    *out = (tct_token_info){8, 0, 1, 2};
+    return true;
+}
+static bool no_value(void *ctx, tct_diag *d, const char *folder, const char *key, const char **out) {
+    (void)ctx, (void)d, (void)folder, (void)key;
+    *out = NULL;
+    return true;
+}
+static tct_graph *gradient(tct_diag *d, tct_graph *g, uint32_t loss, const uint32_t *wrt, uint32_t n) {
+    return tct_grad(d, g, loss, wrt, n);
+}
+static const tct_stage_hooks hooks = {NULL, gradient, small_tokenizer, no_value};
 
 typedef struct tct_counts {
     size_t parsed, checked, run, wrong;
@@ -33,7 +50,7 @@ static void check_program(const char *path, size_t line, const char *text, size_
     if (whole) {
         tct_package package = {0};
         if (tct_package_load_text(&d, &package, path, text, len, "std"))
-            tct_check(&d, &package, NULL, 0, false, NULL);
+            tct_check(&d, &package, NULL, 0, false, &hooks);
         if (d.n_errors) show(path, line, &d);
         tct_package_free(&package);
         n->checked++;
@@ -165,7 +182,7 @@ static void test_examples(void **state) {
     closedir(docs);
     tct_arena_free(&a);
     printf("%zu programs parsed, %zu checked, %zu commands run\n", n.parsed, n.checked, n.run);
-    assert_true(n.parsed >= 6);
+    assert_true(n.parsed >= 3 && n.checked >= 8 && n.run >= 3);
     assert_int_equal(n.wrong, 0);
 }
 
