@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "driver/driver.h"
 #include "passes/passes.h"
+#include "runtime/hf.h"
 #include "runtime/tokenizer.h"
 #include "runtime/vm.h"
 
@@ -41,7 +42,7 @@ static bool folder_value(void *ctx, tct_diag *d, const char *folder, const char 
         json_decref(root);
         return tct_error(d, "E0714", TCT_NO_SPAN, "%s is no JSON object: %s", path, error.text);
     }
-    const json_t *v = json_object_get(root, key);
+    const json_t *v = tct_hf_value(root, key);
     *out = NULL;
     if (json_is_integer(v))
         *out = tct_arena_printf(&d->arena, "%lld", (long long)json_integer_value(v));

@@ -70,6 +70,11 @@ tct_hf_model *tct_hf_open(tct_diag *d, const char *folder) {
 
 json_t *tct_hf_config(const tct_hf_model *m) { return m->config; }
 
+json_t *tct_hf_value(const json_t *config, const char *key) {
+    json_t *value = json_object_get(config, key);
+    return value ? value : json_object_get(json_object_get(config, "rope_parameters"), key);
+}
+
 const char *tct_hf_folder(const tct_hf_model *m) { return m->folder; }
 
 bool tct_hf_config_int(tct_diag *d, const tct_hf_model *m, const char *key, int64_t min, int64_t max,

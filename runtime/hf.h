@@ -17,6 +17,9 @@ void tct_hf_close(tct_hf_model *m);
 
 json_t *tct_hf_config(const tct_hf_model *m); // borrowed; an object
 const char *tct_hf_folder(const tct_hf_model *m);
+// The value of a key of a config.json, NULL where it is absent. transformers 5 keeps what belongs to rotary
+// positions ("rope_theta") in an object of its own, "rope_parameters". Borrowed.
+json_t *tct_hf_value(const json_t *config, const char *key);
 // A value of config.json; reports E0714 (missing, or of another type or range) and returns false. `fallback`
 // ≥ 0 is used where the key is absent or null; pass -1 for a key that must be there.
 bool tct_hf_config_int(tct_diag *d, const tct_hf_model *m, const char *key, int64_t min, int64_t max,

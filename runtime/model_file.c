@@ -81,12 +81,27 @@ static bool same_json(const json_t *a, const json_t *b) {
     return json_equal(a, b) == 1;
 }
 
+// Positions that are stretched for a longer context. No model here does that, and without it the numbers
+// would be other ones.
+static bool check_rope(tct_diag *d, const tct_hf_model *hf, const tct_model_desc *desc) {
+    const json_t *config = tct_hf_config(hf), *scaling = json_object_get(config, "rope_scaling");
+    if (!json_is_object(scaling)) scaling = json_object_get(config, "rope_parameters");
+    if (!json_is_object(scaling)) return true;
+    const json_t *type = json_object_get(scaling, "rope_type");
+    if (!type) type = json_object_get(scaling, "type");
+    const char *name = json_string_value(type);
+    if (!type || (name && strcmp(name, "default") == 0)) return true;
+    tct_error(d, "E0714", TCT_NO_SPAN, "%s/config.json: positions are scaled (%s), which %s does not do",
+              tct_hf_folder(hf), name ? name : "rope_scaling", desc->type);
+    return false;
+}
+
 // config.json may leave out what is usual; what it says must be what the model was compiled for.
 static bool check_config(tct_diag *d, const tct_hf_model *hf, const tct_model_desc *desc) {
-    bool ok = true;
+    bool ok = check_rope(d, hf, desc);
     for (uint32_t i = 0; i < desc->n_config; i++) {
         const tct_config_pair *pair = &desc->config[i];
-        json_t *found = json_object_get(tct_hf_config(hf), pair->key);
+        json_t *found = tct_hf_value(tct_hf_config(hf), pair->key);
         if (!found || json_is_null(found)) continue;
         json_t *want = json_loads(pair->json, JSON_DECODE_ANY, NULL);
         if (!want || !same_json(found, want)) {

@@ -228,6 +228,46 @@ static void test_models(void **state) {
     }
 }
 
+// A file of tests/figures/llama, with `from` replaced by `to`.
+static void copy_llama(place *p, const char *name, const char *from, const char *to) {
+    char *text;
+    size_t len;
+    assert_true(
+        tct_file_read(&p->d, tct_arena_printf(&p->d.arena, TERCET_SOURCE_DIR "/tests/figures/llama/%s", name),
+                      &text, &len));
+    tct_buf copy = {0};
+    char *at = *from ? strstr(text, from) : NULL;
+    assert_true(at || !*from);
+    tct_buf_add(&copy, text, at ? (size_t)(at - text) : len);
+    if (at) tct_buf_printf(&copy, "%s%s", to, at + strlen(from));
+    assert_true(tct_file_write(&p->d, in_folder(p, tct_arena_printf(&p->d.arena, "llama/%s", name)),
+                               copy.data, copy.len));
+    tct_buf_free(&copy);
+    tct_heap_free(text);
+}
+
+static void test_model_folders(void **state) {
+    place *p = *state;
+    add(p, "tokens", TCT_I32, "2 8");
+    finish(p);
+    assert_true(tct_make_dir(&p->d, in_folder(p, "llama")));
+    copy_llama(p, "model.safetensors", "", "");
+    copy_llama(p, "config.json", "", "");
+    const char *arguments =
+        "eval " TERCET_SOURCE_DIR "/std/model/llama.tct --graph llama_logits --in in.safetensors "
+        "--model m=llama --out ";
+    gives(p, tct_arena_printf(&p->d.arena, "%s a.safetensors", arguments), 0, "");
+    copy_llama(p, "config.json", "10000.0", "500.0"); // rotary positions of another base give other logits
+    gives(p, tct_arena_printf(&p->d.arena, "%s b.safetensors", arguments), 0, "");
+    assert_int_not_equal(system(tct_arena_printf(&p->d.arena, "cmp -s '%s/a.safetensors' '%s/b.safetensors'",
+                                                 p->folder, p->folder)),
+                         0);
+    copy_llama(p, "config.json", "\"rope_type\": \"default\"", "\"rope_type\": \"llama3\"");
+    gives(p, tct_arena_printf(&p->d.arena, "%s c.safetensors", arguments), 1, "E0714|scaled (llama3)");
+    copy_llama(p, "config.json", "\"silu\"", "\"gelu\"");
+    gives(p, tct_arena_printf(&p->d.arena, "%s c.safetensors", arguments), 1, "E0714|hidden_act");
+}
+
 static void test_foreign_functions(void **state) {
     place *p = *state;
     add(p, "x", TCT_F32, "2 3");
@@ -385,6 +425,7 @@ int main(void) {
         TEST(test_scalars_in_the_file),
         TEST(test_open_axes),
         TEST(test_models),
+        TEST(test_model_folders),
         TEST(test_foreign_functions),
         TEST(test_wrong_inputs),
         TEST(test_wrong_commands),
