@@ -195,13 +195,16 @@ void tct_elab_at(tct_elab *e, tct_span span); // stamps the place on nodes made 
 tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x);
 // A static value of the wanted kind (INT, FLOAT (an int converts), BOOL, STRING); NULL after reporting E0337.
 tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want);
-bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out);
-bool tct_elab_axes(tct_elab *e, const tct_expr *x, tct_axis out[TCT_IR_MAX_AXES], uint32_t *n);
-bool tct_elab_is_axis(tct_elab *e, const tct_expr *x); // would tct_elab_axes understand it, without a report
 tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span);
 // The built-in operation `name` on a call's arguments; NULL when there is none of that name (elab_ops.c).
 tct_val *tct_elab_operation(tct_elab *e, const char *name, const tct_expr *call);
 bool tct_elab_is_operation(const char *name);
+
+// Axes (elab_axes.c)
+tct_symbol *tct_elab_axis_symbol(tct_elab *e, const char *name); // NULL: no axis of that name is in scope
+bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out);
+bool tct_elab_axes(tct_elab *e, const tct_expr *x, tct_axis out[TCT_IR_MAX_AXES], uint32_t *n);
+bool tct_elab_is_axis(tct_elab *e, const tct_expr *x); // would tct_elab_axes understand it, without a report
 
 // Calls (elab_call.c)
 typedef struct tct_actual { // an argument, evaluated or not yet
@@ -218,8 +221,8 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
 const char *tct_elab_library(tct_elab *e, const tct_item *item); // where the file of an extern is to be
 tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n, tct_span span);
 bool tct_elab_dtype_name(const char *name, tct_dtype *out);
-// Assigns arguments to parameters by position and name: out[k] = actual of parameter k, or -1. Reports
-// E0338…E0340.
+// elab_match.c: assigns arguments to parameters by position and name: out[k] = actual of parameter k, or -1.
+// Reports E0338…E0340.
 bool tct_elab_match(tct_elab *e, const char *what, const tct_param *params, uint32_t n_params,
                     const tct_actual *actuals, uint32_t n, tct_span span, int32_t *out);
 
