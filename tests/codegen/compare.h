@@ -18,6 +18,7 @@
 typedef struct compare_options {
     const char *isa, *passes; // NULL: the host's, "default"
     double relative, absolute;
+    void (*adjust)(const tct_graph *g, tct_ir_tensor *inputs); // of the random inputs; may be NULL
 } compare_options;
 
 static inline uint64_t compare_bytes(const tct_graph *g, const tct_node *n) {
@@ -71,6 +72,7 @@ static inline void compare_graph(tct_compiler *c, tct_graph *g, uint64_t seed, c
     tct_ir_tensor *inputs = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->inputs.len + 1);
     tct_ir_tensor *expected = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->outputs.len + 1);
     tct_random_inputs(g, &arena, seed, false, inputs);
+    if (o->adjust) o->adjust(g, inputs);
     if (!tct_ir_interp(&d, &arena, g, inputs, expected, NULL))
         compare_fail("the interpreter failed", g, NULL, &d);
     tct_pass_trace checked = {.verify_each = true};

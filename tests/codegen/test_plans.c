@@ -1,0 +1,151 @@
+// Plans of whole graphs: a training step against the interpreter, kernels shared by layers, memory taken
+// over.
+#include "tests/codegen/compare.h"
+#include "tests/passes/tiny_gpt.h"
+
+static tct_graph *training_step(tct_diag *d, tct_ir_module *m, int layers) {
+    tiny_gpt shape = {
+        .batch = 2, .length = 8, .width = 32, .heads = 4, .hidden = 64, .vocabulary = 50, .layers = layers};
+    tct_graph *g = gpt_loss(m, &shape, TCT_F32);
+    uint32_t wrt[128], n = 0;
+    for (uint32_t k = 3; k < g->inputs.len; k++) wrt[n++] = k;
+    g = tct_grad(d, g, 0, wrt, n);
+    assert_non_null(g);
+    return gpt_adamw(g, TCT_F32, wrt, n);
+}
+
+// Numbers like those of a real step: small parameters and moments, positive squares, a step and a rate.
+static void make_real(const tct_graph *g, tct_ir_tensor *inputs) {
+    for (size_t k = 3; k < g->inputs.len; k++) {
+        const tct_node *n = tct_node_of(g, g->inputs.data[k]);
+        float *x = inputs[k].data;
+        for (int64_t i = 0; i < tct_node_elements(g, n); i++) {
+            x[i] *= 0.1f;
+            if (strncmp(n->attr.name, "v.", 2) == 0) x[i] *= x[i];
+        }
+        if (strcmp(n->attr.name, "step") == 0) x[0] = 3;
+        if (strcmp(n->attr.name, "lr") == 0) x[0] = 0.01f;
+    }
+}
+
+static void test_training_step(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    compare_options close = {.relative = 1e-4, .absolute = 1e-5, .adjust = make_real};
+    compare_graph(c, training_step(&d, m, 2), 5, &close);
+    tct_compiler_free(c);
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+}
+
+static void test_layers_share_kernels(void **state) {
+    (void)state;
+    uint32_t kernels[2], steps[2];
+    for (int k = 0; k < 2; k++) {
+        tct_diag d = {0};
+        tct_ir_module *m = tct_ir_module_new();
+        tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+        assert_non_null(
+            tct_compile_graph(&d, c, training_step(&d, m, k ? 6 : 3), &(tct_compile_options){.defer = true}));
+        kernels[k] = tct_compiler_stats(c).kernels;
+        steps[k] = tct_compiler_stats(c).steps;
+        tct_compiler_free(c);
+        tct_ir_module_free(m);
+        tct_diag_free(&d);
+    }
+    assert_true(steps[1] > steps[0] + 80);
+    assert_true(kernels[1] <= kernels[0] + 4); // sums over all parameters grow with their number
+}
+
+static tct_plan *plan_of(tct_diag *d, tct_compiler *c, const char *text) {
+    tct_ir_module *m = tct_ir_module_new();
+    tct_graph *g = tct_ir_parse(d, m, "test.tir", text, strlen(text));
+    assert_non_null(g);
+    tct_plan *plan = tct_compile_graph(d, c, g, NULL);
+    assert_non_null(plan);
+    tct_ir_module_free(m); // the plan needs nothing of it
+    return plan;
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    // An update in place takes no memory and one kernel.
+    const tct_plan *plan = plan_of(&d, c,
+                                   "axis A = 1000 graph g { %p: f32[A] = input #0 \"p\" %m: f32[A] = input "
+                                   "#1 \"m\" %g: f32[A] = input #2 \"g\""
+                                   " %a: f32[A] = add %m, %g %r: f32[A] = rsqrt %a %b: f32[A] = sub %p, %r "
+                                   "return p = %b into 0, m = %a into 1 }");
+    assert_int_equal(plan->n_steps, 1);
+    assert_int_equal(plan->arena_bytes, 0);
+    // A chain of products needs room for two of them, however long it is.
+    const tct_plan *chain = plan_of(
+        &d, c,
+        "axis A = 64 axis B = 64 graph g { %x: f32[A, B] = input #0 \"x\" %w: f32[A, B] = input #1 \"w\""
+        " %a: f32[A, B] = rename %x {B} -> {B} %c: f32[B] = sum %a {A} %y: f32[A, B] = mul %w, %c"
+        " %d: f32[A] = sum %y {B} %z: f32[A, B] = mul %x, %d %e: f32[B] = sum %z {A} %u: f32[A, B] = mul %x, "
+        "%e"
+        " %f: f32[A] = sum %u {B} return f = %f }");
+    assert_true(chain->arena_bytes <= 4 * 64 * 4);
+    // A view costs no step: both halves are read where they lie.
+    const tct_plan *view =
+        plan_of(&d, c,
+                "axis B = 32 axis C = 64 axis E = 32 axis N = 48 graph g { %x: f32[B, C] = input #0 \"x\""
+                " %w: f32[E, N] = input #1 \"w\" %a: f32[B, E] = slice %x {C} -> {E} #0 by 1"
+                " %b: f32[B, E] = slice %x {C} -> {E} #32 by 1 %p: f32[B, N] = dot %a, %w {E} %q: f32[B, N] "
+                "= dot %b, %w {E}"
+                " return p = %p, q = %q }");
+    assert_int_equal(view->n_steps, 2);
+    tct_compiler_free(c);
+    tct_diag_free(&d);
+}
+
+static void test_dumps(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    const tct_plan *plan = plan_of(&d, c,
+                                   "axis A = 100 graph g { %x: f32[A] = input #0 \"x\" %y: f32[A] = exp %x "
+                                   "%s: f32 = sum %y {A} return s = %s }");
+    const char *const expect[] = {[TCT_DUMP_KERNEL] = "reduce i0 < 100",
+                                  [TCT_DUMP_LLVM] = "define void @loop_",
+                                  [TCT_DUMP_ASM] = "loop_",
+                                  [TCT_DUMP_PLAN] = "exp+sum"};
+    for (int stage = 0; stage < 4; stage++) {
+        tct_buf out = {0};
+        tct_compiler_dump(c, plan, (tct_dump_stage)stage, &out);
+        assert_non_null(strstr(out.data, expect[stage]));
+        tct_buf_free(&out);
+    }
+    tct_compiler_free(c);
+    tct_diag_free(&d);
+}
+
+static void test_errors(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    assert_null(tct_compiler_new(&d, "sse9", 1));
+    assert_string_equal(d.messages.data[0].code, "E0902");
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    tct_ir_module *m = tct_ir_module_new();
+    const char *text = "axis A = ? graph g { %x: f32[A] = input #0 \"x\" %y: f32[A] = exp %x return y = %y }";
+    tct_graph *g = tct_ir_parse(&d, m, "test.tir", text, strlen(text));
+    assert_non_null(g);
+    assert_null(tct_compile_graph(&d, c, g, NULL));
+    assert_string_equal(d.messages.data[1].code, "E0843");
+    tct_ir_module_free(m);
+    tct_compiler_free(c);
+    tct_diag_free(&d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_training_step), cmocka_unit_test(test_layers_share_kernels),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_dumps),
+        cmocka_unit_test(test_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
