@@ -40,6 +40,49 @@ static void test_training_step(void **state) {
     tct_diag_free(&d);
 }
 
+// Two layers with momentum and no clipping: the updates are epilogues of the products that make the
+// gradients, and must wait for whoever reads the old weights.
+static void test_updates_as_epilogues(void **state) {
+    (void)state;
+    const char *text =
+        "axis B = 40 axis C = 48 axis F = 80 axis K = 33 graph g { %x: f32[B, C] = input #0 \"x\" %t: f32[B, "
+        "K] = input #1 \"t\""
+        " %i: i32 = input #2 \"unused\" %v: f32[C, F] = input #3 \"v\" %w: f32[F, K] = input #4 \"w\""
+        " %a: f32[B, F] = dot %x, %v {C} %h: f32[B, F] = tanh %a %y: f32[B, K] = dot %h, %w {F}"
+        " %e: f32[B, K] = sub %y, %t %q: f32[B, K] = mul %e, %e %l: f32 = sum %q {B, K} return loss = %l }";
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_graph *g = tct_ir_parse(&d, m, "test.tir", text, strlen(text));
+    assert_non_null(g);
+    const uint32_t wrt[2] = {3, 4};
+    g = tct_grad(&d, g, 0, wrt, 2);
+    tct_graph *step = tct_graph_copy(g, "step");
+    step->outputs.len = 1;
+    for (uint32_t k = 0; k < 2; k++) {
+        tct_value p = step->inputs.data[wrt[k]], grad = g->outputs.data[1 + k].value;
+        const tct_node *n = tct_node_of(step, p);
+        const char *names[2][3] = {{"m.v", "new.m.v", "new.v"}, {"m.w", "new.m.w", "new.w"}};
+        tct_axis axes[2] = {n->axes[0], n->axes[1]};
+        tct_value old = tct_ir_input(step, names[k][0], TCT_F32, axes, 2);
+        tct_value kept = tct_ir_binary(step, NULL, TCT_IR_MUL, old, tct_ir_const(step, TCT_F32, 0.9));
+        tct_value moment = tct_ir_binary(step, NULL, TCT_IR_ADD, kept, grad);
+        tct_value change = tct_ir_binary(step, NULL, TCT_IR_MUL, moment, tct_ir_const(step, TCT_F32, 0.01));
+        tct_ir_output(step, names[k][1], moment, (int32_t)(5 + k));
+        tct_ir_output(step, names[k][2], tct_ir_binary(step, NULL, TCT_IR_SUB, p, change), (int32_t)wrt[k]);
+    }
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    compare_options close = {.relative = 1e-4, .absolute = 1e-4, .adjust = make_real};
+    compare_graph(c, step, 5, &close);
+    const tct_plan *plan = tct_compile_graph(&d, c, step, NULL);
+    uint32_t products = 0;
+    for (uint32_t k = 0; k < plan->n_steps; k++) products += plan->steps[k].kind == TCT_STEP_GEMM;
+    assert_int_equal(products, 5);
+    assert_true(plan->n_steps <= 8);
+    tct_compiler_free(c);
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+}
+
 static void test_layers_share_kernels(void **state) {
     (void)state;
     uint32_t kernels[2], steps[2];
@@ -143,8 +186,11 @@ static void test_errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training_step), cmocka_unit_test(test_layers_share_kernels),
-        cmocka_unit_test(test_memory),        cmocka_unit_test(test_dumps),
+        cmocka_unit_test(test_training_step),
+        cmocka_unit_test(test_updates_as_epilogues),
+        cmocka_unit_test(test_layers_share_kernels),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_dumps),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
