@@ -329,6 +329,13 @@ static tct_val *call(tct_elab *e, const tct_expr *x) {
     if (item) return tct_elab_call(e, item, x);
     tct_val *v = tct_elab_operation(e, callee->name.text, x);
     if (v) return v;
+    const tct_symbol *value = tct_scope_find(e, callee->name.text, false);
+    if (value) {
+        tct_elab_error(e, "E0203", callee->span, "`%s` is %s, and no graph", callee->name.text,
+                       tct_val_describe(e, value->val));
+        tct_elab_note(e, value->span, "declared here");
+        return tct_val_error(e);
+    }
     tct_elab_error(e, "E0201", callee->span, "unknown graph or operation `%s`", callee->name.text);
     const char *near = tct_elab_suggest(e, callee->name.text);
     if (near)
