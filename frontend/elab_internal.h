@@ -275,6 +275,6 @@ bool tct_stage_is_tensor(tct_elab *e, const tct_expr *x);
 tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x);
 // A register or parameter as an input of the stage's graph.
 // (a number as a scalar of `dtype`).
-tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v, tct_dtype dtype);
+tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v, tct_dtype dtype, tct_span span);
 
 #endif

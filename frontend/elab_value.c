@@ -218,7 +218,7 @@ tct_value tct_elab_operand(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span sp
     case V_PARAM: {
         tct_builder *root = e->builder;
         while (root->parent) root = root->parent;
-        tct_value value = tct_stage_import(e, root, v, dtype);
+        tct_value value = tct_stage_import(e, root, v, dtype, span);
         return value == TCT_NO_VALUE ? value : import_into(e, e->builder, root, value);
     }
     case V_INT:

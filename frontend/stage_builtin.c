@@ -170,6 +170,7 @@ static bool argument(tct_elab *e, const char *name, const signature *s, uint32_t
         return push(a, v->reg);
     }
     if (strcmp(type, "tensor") == 0) {
+        if (v->kind == V_PARAM && v->n_param_axes) v = a->val[k] = tct_stage_read_param(e, v, span);
         if (v->kind != V_REG || !v->is_tensor_reg) return wrong(e, name, s, k, v, span);
         return push(a, v->reg);
     }
@@ -187,7 +188,7 @@ static bool argument(tct_elab *e, const char *name, const signature *s, uint32_t
     uint32_t reg = tct_stage_load(e, v, TCT_KIND_LIST, span);
     if (reg == NO_REG) return false;
     const char *element = inside(e, type);
-    if (strcmp(element, "any") != 0 && !tct_stage_list_of(e, reg, kind_by_name(element)))
+    if (strcmp(element, "any") != 0 && !tct_stage_list_of(e, reg, kind_by_name(element), TCT_KIND_NONE))
         return wrong(e, name, s, k, v, span);
     return push(a, reg);
 }
@@ -391,6 +392,32 @@ static tct_val *result(tct_elab *e, tct_builtin id, const signature *s, argument
     return v;
 }
 
+// append changes a variable, and an element goes into a list of its own kind.
+static bool append_fits(tct_elab *e, const tct_expr *x, arguments *a) {
+    const tct_expr *list =
+        x->args[0].name.text && strcmp(x->args[0].name.text, "x") != 0 ? x->args[1].value : x->args[0].value;
+    if (list->kind != TCT_EXPR_NAME && list->kind != TCT_EXPR_FIELD)
+        return tct_elab_error(e, "E0205", list->span, "append changes a variable, and this is none");
+    if (!tct_elab_place(e, list)) return false;
+    tct_kind kind = tct_stage_kind(e, a->val[1]), inner = TCT_KIND_NONE;
+    if (tct_stage_type(e, a->regs[0])->element == TCT_KIND_FLOAT && kind == TCT_KIND_INT) {
+        a->regs[1] = tct_stage_load(e, a->val[1], TCT_KIND_FLOAT, x->span);
+        return true;
+    }
+    bool holds = kind == TCT_KIND_INT || kind == TCT_KIND_FLOAT || kind == TCT_KIND_BOOL ||
+                 kind == TCT_KIND_STRING || kind == TCT_KIND_LIST;
+    if (!holds)
+        return tct_elab_error(e, "E0502", a->span[1],
+                              "a list holds numbers, bools, strings or lists, found %s",
+                              tct_val_describe(e, a->val[1]));
+    if (kind == TCT_KIND_LIST) inner = (tct_kind)tct_stage_type(e, a->regs[1])->element;
+    if (inner == TCT_KIND_LIST)
+        return tct_elab_error(e, "E0502", a->span[1], "lists nest two levels deep at most");
+    return tct_stage_list_of(e, a->regs[0], kind, inner) ||
+           tct_elab_error(e, "E0502", a->span[1], "the list has elements of another type than %s",
+                          tct_val_describe(e, a->val[1]));
+}
+
 tct_val *tct_stage_builtin(tct_elab *e, const char *name, const tct_expr *x) {
     tct_builtin id = (tct_builtin)find(name);
     signature *s = TCT_NEW(&e->arena, signature);
@@ -412,21 +439,7 @@ tct_val *tct_stage_builtin(tct_elab *e, const char *name, const tct_expr *x) {
         ok = ok && argument(e, name, s, k, a, arg && arg->kind == TCT_EXPR_STRING);
     }
     if (!ok) return tct_val_error(e);
-    // An element goes into a list of its own kind.
-    if (id == TCT_BUILTIN_APPEND) {
-        tct_reg_type *t = &e->stage->regs.data[a->regs[0]];
-        tct_kind kind = tct_stage_kind(e, a->val[1]);
-        if (t->element == TCT_KIND_NONE) {
-            t->element = (uint8_t)kind;
-            if (kind == TCT_KIND_LIST) t->element2 = tct_stage_type(e, a->regs[1])->element;
-        } else if (t->element == TCT_KIND_FLOAT && kind == TCT_KIND_INT) {
-            a->regs[1] = tct_stage_load(e, a->val[1], TCT_KIND_FLOAT, x->span);
-        } else if (t->element != kind) {
-            tct_elab_error(e, "E0502", a->span[1], "the list has elements of another type than %s",
-                           tct_val_describe(e, a->val[1]));
-            return tct_val_error(e);
-        }
-    }
+    if (id == TCT_BUILTIN_APPEND && !append_fits(e, x, a)) return tct_val_error(e);
     uint32_t *results = TCT_NEW_ARRAY(&e->arena, uint32_t, 16), n_results = 0;
     tct_call call = {.builtin = id, .generator = NO_REG};
     tct_val *v = result(e, id, s, a, results, &n_results, &call, x->span);

@@ -11,6 +11,23 @@ static const struct {
                   {"sqrt", TCT_MATH_SQRT}, {"floor", TCT_MATH_FLOOR}, {"round", TCT_MATH_ROUND},
                   {"sin", TCT_MATH_SIN},   {"cos", TCT_MATH_COS},     {"tanh", TCT_MATH_TANH}};
 
+// max, min and abs of ints are ints: not every int is a float.
+static tct_val *choose_int(tct_elab *e, const char *name, tct_val *a, tct_val *b, tct_span span) {
+    bool lowest = strcmp(name, "min") == 0;
+    uint32_t first = tct_stage_load(e, a, TCT_KIND_INT, span);
+    uint32_t second =
+        b ? tct_stage_load(e, b, TCT_KIND_INT, span) : tct_stage_scalar_reg(e, TCT_KIND_INT, NULL, span)->reg;
+    if (!b) tct_stage_emit(e, TCT_I_INEG, second, first, 0, 0, span);
+    tct_val *out = tct_stage_scalar_reg(e, TCT_KIND_INT, NULL, span);
+    uint32_t less = tct_stage_scalar_reg(e, TCT_KIND_BOOL, NULL, span)->reg;
+    tct_stage_emit(e, TCT_I_MOVE, out->reg, first, 0, 0, span);
+    tct_stage_emit(e, TCT_I_ILT, less, lowest ? second : first, lowest ? first : second, 0, span);
+    uint32_t skip = tct_stage_emit(e, TCT_I_JUMP_IFNOT, 0, less, 0, 0, span);
+    tct_stage_emit(e, TCT_I_MOVE, out->reg, second, 0, 0, span);
+    tct_stage_patch(e, skip, tct_stage_here(e));
+    return out;
+}
+
 // exp, min, float … of numbers. NULL: `name` is none of these, or not so many arguments.
 static tct_val *scalar_function(tct_elab *e, const char *name, const tct_expr *x) {
     int math = -1;
@@ -40,6 +57,8 @@ static tct_val *scalar_function(tct_elab *e, const char *name, const tct_expr *x
         return tct_stage_reg_val(e, reg, x->span);
     }
     if (to_int && kind == TCT_KIND_INT) return v[0];
+    bool ints = kind == TCT_KIND_INT && (!two || tct_stage_kind(e, v[1]) == TCT_KIND_INT);
+    if (ints && (two || math == TCT_MATH_ABS)) return choose_int(e, name, v[0], v[1], x->span);
     uint32_t a = tct_stage_load(e, v[0], TCT_KIND_FLOAT, x->span);
     uint32_t b = two ? tct_stage_load(e, v[1], TCT_KIND_FLOAT, x->span) : 0;
     tct_val *out = tct_stage_scalar_reg(e, to_int ? TCT_KIND_INT : TCT_KIND_FLOAT, NULL, x->span);
@@ -49,11 +68,6 @@ static tct_val *scalar_function(tct_elab *e, const char *name, const tct_expr *x
     else
         tct_stage_emit(e, to_int ? TCT_I_INT : TCT_I_MATH, out->reg, a, (uint32_t)(math < 0 ? 0 : math), 0,
                        x->span);
-    if (two && kind == TCT_KIND_INT && tct_stage_kind(e, v[1]) == TCT_KIND_INT) { // of two ints is an int
-        tct_val *i = tct_stage_scalar_reg(e, TCT_KIND_INT, NULL, x->span);
-        tct_stage_emit(e, TCT_I_INT, i->reg, out->reg, 0, 0, x->span);
-        return i;
-    }
     return out;
 }
 
@@ -99,22 +113,6 @@ static tct_val *log_call(tct_elab *e, const tct_expr *x, bool summary) {
     return tct_val_new(e, V_NONE, x->span);
 }
 
-static tct_kind scalar_kind(const tct_type *t, tct_kind *element) {
-    *element = TCT_KIND_NONE;
-    if (!t) return TCT_KIND_NONE;
-    const char *n = t->name.text;
-    if (strcmp(n, "int") == 0) return TCT_KIND_INT;
-    if (strcmp(n, "float") == 0) return TCT_KIND_FLOAT;
-    if (strcmp(n, "bool") == 0) return TCT_KIND_BOOL;
-    if (strcmp(n, "string") == 0 || strcmp(n, "path") == 0) return TCT_KIND_STRING;
-    tct_kind inner;
-    if (strcmp(n, "list") == 0 && t->element) {
-        *element = scalar_kind(t->element, &inner);
-        return TCT_KIND_LIST;
-    }
-    return TCT_KIND_NONE;
-}
-
 static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
     tct_actual *actuals = TCT_NEW_ARRAY(&e->arena, tct_actual, x->n_args + 1);
     for (uint32_t i = 0; i < x->n_args; i++)
@@ -126,7 +124,7 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
     for (uint32_t k = 0; k < item->n_params; k++) {
         const tct_param *p = &item->params[k];
         const tct_expr *a = which[k] < 0 ? p->value : x->args[which[k]].value;
-        tct_kind element, kind = scalar_kind(p->type, &element);
+        tct_kind element, kind = tct_stage_declared_kind(p->type, &element);
         if (kind == TCT_KIND_NONE) {
             tct_elab_error(e, "E0508", x->span, "`%s` of %s has a type that stage code can't pass",
                            p->name.text, item->name.text);
@@ -137,7 +135,7 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
         }
         args[k] = tct_stage_load(e, tct_stage_value(e, a), kind, a->span);
         if (args[k] == NO_REG) return tct_val_error(e);
-        if (kind == TCT_KIND_LIST && !tct_stage_list_of(e, args[k], element)) {
+        if (kind == TCT_KIND_LIST && !tct_stage_list_of(e, args[k], element, TCT_KIND_NONE)) {
             tct_elab_error(e, "E0502", a->span, "`%s` of %s is a list of another type", p->name.text,
                            item->name.text);
             tct_elab_note(e, p->type->span, "declared here");
@@ -152,7 +150,7 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
                       .result = NO_REG};
     tct_val *out = tct_val_new(e, V_NONE, x->span);
     if (item->n_results) {
-        tct_kind element, kind = scalar_kind(item->results[0].type, &element);
+        tct_kind element, kind = tct_stage_declared_kind(item->results[0].type, &element);
         if (kind == TCT_KIND_NONE || item->n_results > 1) {
             tct_elab_error(e, "E0508", x->span, "%s gives %s that stage code can't take", item->name.text,
                            item->n_results > 1 ? "several results" : "a type");
@@ -168,6 +166,13 @@ static tct_val *extern_call(tct_elab *e, const tct_item *item, const tct_expr *x
     TCT_PUSH(&e->stage->externs, ext);
     tct_stage_emit(e, TCT_I_EXTERN, ext.result, (uint32_t)e->stage->externs.len - 1, 0, 0, x->span);
     return out;
+}
+
+static bool always_returns(const tct_block *b) {
+    const tct_stmt *last = b->n_stmts ? b->stmts[b->n_stmts - 1] : NULL;
+    if (!last || last->kind == TCT_STMT_RETURN) return last != NULL;
+    return last->kind == TCT_STMT_IF && last->otherwise && always_returns(last->body) &&
+           always_returns(last->otherwise);
 }
 
 // A procedure is expanded where it is called.
@@ -201,19 +206,19 @@ static tct_val *fn_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
     for (uint32_t k = 0; k < item->n_params; k++) {
         const tct_param *p = &item->params[k];
         tct_val *v = which[k] < 0 ? tct_stage_value(e, p->value) : actuals[which[k]].val;
-        tct_kind element, kind = scalar_kind(p->type, &element);
-        if (kind == TCT_KIND_FLOAT && v->kind == V_INT) v = tct_val_float(e, (double)v->i, v->span);
-        if (kind != TCT_KIND_NONE && kind != TCT_KIND_LIST && tct_stage_kind(e, v) != kind &&
-            !(kind == TCT_KIND_FLOAT && tct_stage_kind(e, v) == TCT_KIND_INT)) {
-            ok =
-                tct_elab_error(e, "E0502", which[k] < 0 ? x->span : actuals[which[k]].expr->span,
-                               "`%s` of %s is %s %s, found %s", p->name.text, item->name.text,
-                               kind == TCT_KIND_INT ? "an" : "a", p->type->name.text, tct_val_describe(e, v));
-            tct_elab_note(e, p->type->span, "declared here");
+        if (p->type) {
+            const char *what = tct_arena_printf(&e->arena, "`%s` of %s", p->name.text, item->name.text);
+            v = tct_stage_as_declared(e, v, p->type, what,
+                                      which[k] < 0 ? x->span : actuals[which[k]].expr->span);
         }
+        ok = ok && v->kind != V_ERROR;
         tct_scope_bind(e, p->name.text, v, p->name.span, false);
     }
     if (ok) tct_stage_block(e, item->body);
+    if (ok && (f.result || item->n_results) && !always_returns(item->body)) {
+        ok = tct_elab_error(e, "E0344", item->name.span, "%s can end without a return", item->name.text);
+        if (item->n_results) tct_elab_note(e, item->results[0].type->span, "the result is declared here");
+    }
     for (size_t i = 0; i < f.exits.len; i++) tct_stage_patch(e, f.exits.data[i], tct_stage_here(e));
     TCT_VEC_FREE(&f.exits);
     e->stage->fn = f.outer;
@@ -255,6 +260,13 @@ tct_val *tct_stage_call(tct_elab *e, const tct_expr *x, bool statement) {
     if (tct_stage_is_builtin(name)) return tct_stage_builtin(e, name, x);
     if (tct_elab_is_operation(name)) {
         tct_elab_error(e, "E0343", x->span, "%s works on tensors, and none of its arguments is one", name);
+        return tct_val_error(e);
+    }
+    const tct_symbol *value = tct_scope_find(e, name, false);
+    if (value) {
+        tct_elab_error(e, "E0203", callee->span, "`%s` is %s, and can't be called", name,
+                       tct_val_describe(e, value->val));
+        tct_elab_note(e, value->span, "declared here");
         return tct_val_error(e);
     }
     tct_elab_error(e, "E0201", callee->span, "unknown graph, fn or procedure `%s`", name);

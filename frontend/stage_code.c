@@ -117,40 +117,6 @@ static uint32_t constant(tct_elab *e, const tct_val *v, tct_kind kind, tct_span 
     return reg;
 }
 
-// A list written out, element by element. Of an empty one the elements' kind is open until something is
-// appended.
-static uint32_t list(tct_elab *e, tct_val *v, tct_span span) {
-    tct_kind element = v->n_items ? tct_stage_kind(e, v->items[0]) : TCT_KIND_NONE;
-    for (uint32_t i = 0; i < v->n_items; i++)
-        if (tct_stage_kind(e, v->items[i]) == TCT_KIND_FLOAT && element == TCT_KIND_INT)
-            element = TCT_KIND_FLOAT;
-    tct_val *r = tct_stage_list_reg(e, element, TCT_KIND_NONE, span);
-    tct_stage_emit(e, TCT_I_LIST, r->reg, 0, 0, 0, span);
-    for (uint32_t i = 0; i < v->n_items; i++) {
-        uint32_t *args = TCT_NEW_ARRAY(&e->arena, uint32_t, 2);
-        args[0] = r->reg;
-        args[1] = tct_stage_load(e, v->items[i], element, span);
-        if (args[1] == NO_REG) return NO_REG;
-        tct_call c = {.builtin = TCT_BUILTIN_APPEND, .n_args = 2, .args = args};
-        TCT_PUSH(&e->stage->calls, c);
-        tct_stage_emit(e, TCT_I_CALL, 0, (uint32_t)e->stage->calls.len - 1, 0, 0, span);
-    }
-    return r->reg;
-}
-
-bool tct_stage_list_of(tct_elab *e, uint32_t list, tct_kind element) {
-    tct_reg_type *t = &e->stage->regs.data[list];
-    if (t->element == TCT_KIND_NONE) t->element = (uint8_t)element;
-    return t->element == element;
-}
-
-bool tct_stage_has_elements(tct_elab *e, uint32_t list, tct_span span) {
-    if (tct_stage_type(e, list)->element != TCT_KIND_NONE) return true;
-    tct_elab_error(e, "E0502", span,
-                   "nothing has been appended to this list up to here: the type of its elements isn't known");
-    return false;
-}
-
 uint32_t tct_stage_load(tct_elab *e, tct_val *v, tct_kind kind, tct_span span) {
     if (v->kind == V_ERROR) return NO_REG;
     tct_kind have = tct_stage_kind(e, v);
@@ -166,5 +132,5 @@ uint32_t tct_stage_load(tct_elab *e, tct_val *v, tct_kind kind, tct_span span) {
         return NO_REG;
     }
     if (v->kind == V_REG) return v->reg;
-    return v->kind == V_LIST ? list(e, v, span) : constant(e, v, kind, span);
+    return v->kind == V_LIST ? tct_stage_make_list(e, v, span) : constant(e, v, kind, span);
 }

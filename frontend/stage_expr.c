@@ -27,8 +27,7 @@ static tct_val *no_name(tct_elab *e, const tct_expr *x) {
 
 static tct_val *name(tct_elab *e, const tct_expr *x) {
     tct_symbol *s = tct_scope_find(e, x->name.text, false);
-    if (!s) return no_name(e, x);
-    return with_axes(e, s->val, x->span);
+    return s ? s->val : no_name(e, x);
 }
 
 static bool dotted_config(const tct_expr *x, tct_buf *out) {
@@ -47,7 +46,7 @@ static tct_val *field(tct_elab *e, const tct_expr *x) {
     tct_val *a = tct_elab_expr(e, x->a);
     if (a->kind == V_ERROR) return a;
     tct_val **f = a->kind == V_STRUCT ? tct_val_field(a, x->name.text) : NULL;
-    if (f) return with_axes(e, *f, x->span);
+    if (f) return *f;
     const char **names = TCT_NEW_ARRAY(&e->arena, const char *, a->n_fields + 1);
     for (uint32_t i = 0; i < a->n_fields; i++) names[i] = a->fields[i].name;
     const char *near = tct_nearest(x->name.text, names, a->n_fields);
@@ -208,47 +207,66 @@ static tct_val *unary(tct_elab *e, const tct_expr *x) {
                  kind, a->reg, 0, x->span);
 }
 
-// The value of a block of stage code whose last statement is an expression.
+// The value of a block of stage code whose last statement is an expression, or an if that has one.
 static tct_val *block_value(tct_elab *e, const tct_block *b) {
-    if (!b || b->n_stmts != 1 || b->stmts[0]->kind != TCT_STMT_EXPR) {
-        tct_elab_error(e, "E0345", b ? b->span : TCT_NO_SPAN, "each side of this if is one expression");
+    if (!b || b->n_stmts == 0 || b->stmts[b->n_stmts - 1]->kind != TCT_STMT_EXPR) {
+        tct_elab_error(e, "E0345", b ? b->span : TCT_NO_SPAN,
+                       "this block must end with an expression, the value of the if");
         return tct_val_error(e);
     }
-    return tct_stage_value(e, b->stmts[0]->value);
+    tct_block before = *b;
+    before.n_stmts--;
+    tct_scope_push(e, false);
+    tct_stage_block(e, &before);
+    tct_val *v = tct_stage_value(e, b->stmts[b->n_stmts - 1]->value);
+    tct_scope_pop(e);
+    return v;
+}
+
+// Chooses at run time: both sides end in one register. An int on one side and a float on the other is a
+// float.
+static tct_val *choice(tct_elab *e, const tct_expr *x, uint32_t condition) {
+    uint32_t to_else = tct_stage_emit(e, TCT_I_JUMP_IFNOT, 0, condition, 0, 0, x->span);
+    tct_val *a = block_value(e, x->then);
+    if (a->kind == V_ERROR) return a;
+    tct_kind kind = tct_stage_kind(e, a);
+    if (a->kind == V_PARAM) a = tct_stage_read_param(e, a, x->span), kind = tct_stage_kind(e, a);
+    if (kind == TCT_KIND_NONE || kind == TCT_KIND_RECORDS) {
+        tct_elab_error(
+            e, "E0503", x->span,
+            "an if that is decided at run time chooses between numbers, strings, lists or tensors, "
+            "found %s",
+            tct_val_describe(e, a));
+        return tct_val_error(e);
+    }
+    uint32_t from = tct_stage_load(e, a, kind, x->span);
+    if (from == NO_REG) return tct_val_error(e);
+    tct_reg_type t = *tct_stage_type(e, from);
+    t.name = NULL;
+    uint32_t out = tct_stage_reg(e, t);
+    uint32_t first = tct_stage_emit(e, TCT_I_MOVE, out, from, 0, 0, x->span);
+    uint32_t to_end = tct_stage_emit(e, TCT_I_JUMP, 0, 0, 0, 0, x->span);
+    tct_stage_patch(e, to_else, tct_stage_here(e));
+    tct_val *b = block_value(e, x->otherwise);
+    if (b->kind == V_ERROR) return b;
+    if (kind == TCT_KIND_INT && tct_stage_kind(e, b) == TCT_KIND_FLOAT) { // the first side was a float, too
+        e->stage->instrs.data[first].op = TCT_I_FLOAT;
+        e->stage->regs.data[out].kind = TCT_KIND_FLOAT;
+    }
+    if (kind == TCT_KIND_LIST) tct_stage_same_list(e, out, from);
+    if (!tct_stage_store(e, tct_stage_reg_val(e, out, x->span), b, x->span)) return tct_val_error(e);
+    tct_stage_patch(e, to_end, tct_stage_here(e));
+    return tct_stage_reg_val(e, out, x->span);
 }
 
 static tct_val *conditional(tct_elab *e, const tct_expr *x) {
     tct_val *c = tct_stage_value(e, x->a);
     if (c->kind == V_BOOL) return block_value(e, c->i ? x->then : x->otherwise);
     uint32_t condition = tct_stage_load(e, c, TCT_KIND_BOOL, x->a->span);
-    if (condition == NO_REG) return tct_val_error(e);
-    uint32_t to_else = tct_stage_emit(e, TCT_I_JUMP_IFNOT, 0, condition, 0, 0, x->span);
-    tct_val *a = block_value(e, x->then);
-    tct_kind kind = tct_stage_kind(e, a);
-    // Both sides end in one register; an int on one side and a float on the other is a float, decided by the
-    // first.
-    uint32_t from = kind == TCT_KIND_NONE ? NO_REG : tct_stage_load(e, a, kind, x->span);
-    if (from == NO_REG) {
-        if (a->kind != V_ERROR)
-            tct_elab_error(e, "E0503", x->span,
-                           "an if that is decided at run time chooses between numbers or strings, found %s",
-                           tct_val_describe(e, a));
-        return tct_val_error(e);
-    }
-    tct_reg_type t = *tct_stage_type(e, from);
-    t.name = NULL;
-    tct_val *out = tct_stage_reg_val(e, tct_stage_reg(e, t), x->span);
-    tct_stage_emit(e, TCT_I_MOVE, out->reg, from, 0, 0, x->span);
-    uint32_t to_end = tct_stage_emit(e, TCT_I_JUMP, 0, 0, 0, 0, x->span);
-    tct_stage_patch(e, to_else, tct_stage_here(e));
-    uint32_t other = tct_stage_load(e, block_value(e, x->otherwise), kind, x->span);
-    if (other == NO_REG) return tct_val_error(e);
-    tct_stage_emit(e, TCT_I_MOVE, out->reg, other, 0, 0, x->span);
-    tct_stage_patch(e, to_end, tct_stage_here(e));
-    return out;
+    return condition == NO_REG ? tct_val_error(e) : choice(e, x, condition);
 }
 
-tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x) {
+static tct_val *evaluate(tct_elab *e, const tct_expr *x) {
     switch (x->kind) {
     case TCT_EXPR_INT:
         return tct_val_int(e, x->i, x->span);
@@ -292,6 +310,10 @@ tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x) {
                 x->args[i].name.text ? x->args[i].name.text : tct_arena_printf(&e->arena, "%u", i);
             tct_val *f = tct_stage_value(e, x->args[i].value);
             if (f->kind == V_ERROR) return f;
+            if (tct_val_field(v, n)) {
+                tct_elab_error(e, "E0204", x->args[i].name.span, "the field `%s` is given twice", n);
+                return tct_val_error(e);
+            }
             tct_val_add_field(e, v, n, f);
         }
         return v;
@@ -305,3 +327,5 @@ tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x) {
                                              : "this has no meaning in stage code");
     return tct_val_error(e);
 }
+
+tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x) { return with_axes(e, evaluate(e, x), x->span); }

@@ -85,6 +85,10 @@ static bool valued(tct_elab *e, const tct_expr *x) {
         for (uint32_t i = 0; i < x->n_args; i++)
             if (valued(e, x->args[i].value)) return true;
         return false;
+    case TCT_EXPR_IF: { // what it is shows in what its first side ends with
+        const tct_stmt *last = x->then && x->then->n_stmts ? x->then->stmts[x->then->n_stmts - 1] : NULL;
+        return last && last->kind == TCT_STMT_EXPR && valued(e, last->value);
+    }
     default:
         return false;
     }
@@ -130,6 +134,7 @@ tct_builder *tct_stage_graph_begin(tct_elab *e, stage_run *run, tct_span span) {
         tct_graph_new(e->module, tct_arena_printf(&e->module->arena, "g%u", e->stage->n_graphs_named++));
     b->graph->span = span;
     b->run = run;
+    run->stage = e->stage;
     e->builder = b;
     e->n_random = 0;
     tct_stage_enter_scope(e);
@@ -153,7 +158,16 @@ tct_value tct_stage_input(tct_elab *e, tct_builder *b, stage_run *run, const cha
     return tct_ir_input(b->graph, name, dtype, axes, n);
 }
 
-tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v, tct_dtype dtype) {
+// A number of the machine as a scalar tensor: nothing of it may be lost.
+static bool becomes(tct_kind k, tct_dtype dtype) {
+    bool real = dtype == TCT_F32 || dtype == TCT_F64 || dtype == TCT_BF16;
+    return k == TCT_KIND_FLOAT  ? real
+           : k == TCT_KIND_INT  ? dtype != TCT_BOOL
+           : k == TCT_KIND_BOOL ? dtype == TCT_BOOL
+                                : false;
+}
+
+tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v, tct_dtype dtype, tct_span span) {
     assert(b->kind == TCT_BUILD_RUN);
     bool number = v->kind == V_REG && !v->is_tensor_reg;
     uint32_t second = v->kind == V_PARAM ? (uint32_t)v->i : number ? (uint32_t)dtype : 0;
@@ -161,8 +175,13 @@ tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v, tct_dt
         const tct_import *m = &b->imports.data[i];
         if (m->kind == v->kind && m->a == v->reg && m->b == second) return m->input;
     }
-    if (number && v->s && v->s[0] == 'a' && (strcmp(v->s, "a list") == 0 || strcmp(v->s, "a string") == 0)) {
-        tct_elab_error(e, "E0332", v->span, "a tensor is expected here, found %s", v->s);
+    tct_kind k = (tct_kind)b->run->stage->regs.data[v->reg].kind;
+    if (number && !becomes(k, dtype)) {
+        bool scalar = k == TCT_KIND_INT || k == TCT_KIND_FLOAT || k == TCT_KIND_BOOL;
+        tct_elab_error(e, scalar ? "E0333" : "E0332", span,
+                       scalar ? "%s can't become %s, which its tensor has"
+                              : "a tensor or a number is expected here, found %s",
+                       tct_val_describe(e, v), tct_dtype_name(dtype));
         return TCT_NO_VALUE;
     }
     tct_bind bind = {.kind = v->kind == V_PARAM ? TCT_BIND_PARAM : TCT_BIND_REG,
@@ -196,6 +215,19 @@ typedef struct collected {
     uint32_t n_items;
 } collected;
 
+static tct_kind number_kind(tct_dtype dtype) {
+    return dtype == TCT_BOOL                      ? TCT_KIND_BOOL
+           : dtype == TCT_I32 || dtype == TCT_I64 ? TCT_KIND_INT
+                                                  : TCT_KIND_FLOAT;
+}
+
+// An input that is a result as well: an int that was taken for an f32 comes back as a float.
+static tct_val *given_back(tct_elab *e, uint32_t reg, tct_dtype dtype, tct_span span) {
+    tct_val *v = tct_stage_reg_val(e, reg, span);
+    if (v->is_tensor_reg) return v;
+    return tct_stage_reg_val(e, tct_stage_load(e, v, number_kind(dtype), span), span);
+}
+
 // Turns the tensors of v into outputs of the graph and registers.
 static tct_val *collect(tct_elab *e, tct_builder *b, stage_run *run, tct_val *v, collected *c,
                         tct_span span) {
@@ -208,17 +240,14 @@ static tct_val *collect(tct_elab *e, tct_builder *b, stage_run *run, tct_val *v,
     if (v->kind != V_TENSOR) return v;
     const tct_node n = *tct_node_of(b->graph, v->value);
     if (n.op == TCT_IR_INPUT && run->inputs[n.attr.i].kind == TCT_BIND_REG)
-        return tct_stage_reg_val(e, run->inputs[n.attr.i].reg, span);
+        return given_back(e, run->inputs[n.attr.i].reg, n.dtype, span);
     tct_val *t = tct_stage_tensor_reg(e, (tct_dtype)n.dtype, n.axes, n.n_axes, span);
     tct_ir_output(b->graph, tct_arena_printf(&e->module->arena, "y%u", c->n), v->value, -1);
     c->outputs =
         tct_arena_realloc(&e->arena, c->outputs, c->n * sizeof *c->outputs, (c->n + 1) * sizeof *c->outputs);
     c->outputs[c->n++] = (tct_bind){.kind = TCT_BIND_REG, .reg = t->reg};
     if (n.n_axes) return t;
-    tct_kind kind = n.dtype == TCT_BOOL                        ? TCT_KIND_BOOL
-                    : n.dtype == TCT_I32 || n.dtype == TCT_I64 ? TCT_KIND_INT
-                                                               : TCT_KIND_FLOAT;
-    tct_val *scalar = tct_stage_scalar_reg(e, kind, NULL, span);
+    tct_val *scalar = tct_stage_scalar_reg(e, number_kind(n.dtype), NULL, span);
     c->items = tct_arena_realloc(&e->arena, c->items, c->n_items * sizeof *c->items,
                                  (c->n_items + 1) * sizeof *c->items);
     c->items[c->n_items].tensor = t->reg;

@@ -47,7 +47,12 @@ typedef struct stage_fn { // a fn being expanded
 typedef struct stage_run { // a graph and what feeds it
     uint32_t n_inputs, cap;
     tct_bind *inputs;
+    const struct tct_stage_state *stage; // also while a graph is expanded, which has no stage code
 } stage_run;
+
+typedef struct stage_same {
+    uint32_t a, b;
+} stage_same;
 
 struct tct_stage_state {
     const tct_stage_hooks *hooks;
@@ -63,6 +68,8 @@ struct tct_stage_state {
     TCT_VEC(tct_log) logs;
     TCT_VEC(tct_extern) externs;
     TCT_VEC(tct_stage_desc) stages;
+    TCT_VEC(uint32_t) variables; // registers that assignments change
+    TCT_VEC(stage_same) same;    // lists of one type that was open when they were linked
     stage_loop *loop;
     stage_fn *fn;
     bool in_stage; // inside `stage`, not only in the pipeline
@@ -86,11 +93,32 @@ tct_val *tct_stage_list_reg(tct_elab *e, tct_kind element, tct_kind element2, tc
 // The value in a register of `kind`: constants are loaded, ints become floats where a float is wanted. NO_REG
 // after reporting E0502.
 uint32_t tct_stage_load(tct_elab *e, tct_val *v, tct_kind kind, tct_span span);
-// Whether the elements of the list in a register are of this kind; they are from now on where that was open.
-bool tct_stage_list_of(tct_elab *e, uint32_t list, tct_kind element);
-bool tct_stage_has_elements(tct_elab *e, uint32_t list, tct_span span); // false after reporting: still open
-tct_kind tct_stage_kind(tct_elab *e, const tct_val *v); // KIND_NONE for what is no scalar or list
+tct_kind tct_stage_kind(tct_elab *e, const tct_val *v); // KIND_NONE for what is no scalar, list or tensor
 const tct_reg_type *tct_stage_type(tct_elab *e, uint32_t reg);
+
+// The values that names stand for (stage_value.c)
+// The value as it is now: what later assignments would change is copied.
+tct_val *tct_stage_snapshot(tct_elab *e, tct_val *v, const char *name, tct_span span);
+// The value of a new variable, with registers of its own.
+tct_val *tct_stage_variable(tct_elab *e, tct_val *v, const char *name, tct_span span);
+// Stores v where the variable `to` is. false after reporting E0502.
+bool tct_stage_store(tct_elab *e, tct_val *to, tct_val *v, tct_span span);
+// The value as what a declaration says it is: an int becomes a float where that is declared. V_ERROR after
+// reporting E0502; `what` is declared so, "`x` of f".
+tct_val *tct_stage_as_declared(tct_elab *e, tct_val *v, const tct_type *t, const char *what, tct_span span);
+// The kind that a declared type names; KIND_NONE: no number, string or list. `element` of a list.
+tct_kind tct_stage_declared_kind(const tct_type *t, tct_kind *element);
+// The tensor that a parameter is now, in a register.
+tct_val *tct_stage_read_param(tct_elab *e, const tct_val *param, tct_span span);
+
+// Types of lists (stage_list.c)
+// A list written out, in a register. NO_REG after reporting E0502.
+uint32_t tct_stage_make_list(tct_elab *e, tct_val *v, tct_span span);
+// Whether the elements of the list in a register are of this kind; they are from now on where that was open.
+bool tct_stage_list_of(tct_elab *e, uint32_t list, tct_kind element, tct_kind element2);
+// Whether two lists are of one type; they are from now on where that was open.
+bool tct_stage_same_list(tct_elab *e, uint32_t a, uint32_t b);
+bool tct_stage_has_elements(tct_elab *e, uint32_t list, tct_span span); // false after reporting: still open
 
 // Graphs in stages (stage_graph.c)
 tct_builder *tct_stage_graph_begin(tct_elab *e, stage_run *run, tct_span span);

@@ -94,7 +94,11 @@ static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name
     }
     tct_scope_pop(e);
     for (size_t i = 0; i < s.regs.len; i++) // lists that stay empty
-        if (s.regs.data[i].kind == TCT_KIND_LIST) tct_stage_list_of(e, (uint32_t)i, TCT_KIND_FLOAT);
+        if (s.regs.data[i].kind == TCT_KIND_LIST) {
+            bool nested = s.regs.data[i].element == TCT_KIND_LIST;
+            tct_stage_list_of(e, (uint32_t)i, nested ? TCT_KIND_LIST : TCT_KIND_FLOAT,
+                              nested ? TCT_KIND_FLOAT : TCT_KIND_NONE);
+        }
     tct_draft *d = TCT_NEW(&e->arena, tct_draft);
     tct_program *p = &d->program;
     p->name = item->name.text;
@@ -113,6 +117,8 @@ static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name
     TAKE(&s.stages, p->stages, p->n_stages);
     TAKE(&s.graphs, d->graphs, d->n_graphs);
     p->n_plans = d->n_graphs;
+    TCT_VEC_FREE(&s.variables);
+    TCT_VEC_FREE(&s.same);
     e->stage = NULL;
     e->file = NULL;
     return e->d->n_errors == errors ? d : NULL;

@@ -3,104 +3,28 @@
 
 #include <string.h>
 
-static bool is_scalar_static(const tct_val *v) {
-    return v->kind == V_INT || v->kind == V_FLOAT || v->kind == V_BOOL || v->kind == V_STRING;
-}
-
-// A value with a register of its own, so that it can be assigned to: structures field by field.
-static tct_val *variable(tct_elab *e, tct_val *v, const char *name, tct_span span) {
-    if (v->kind == V_LIST) { // made here: nobody else has it
-        uint32_t reg = tct_stage_load(e, v, TCT_KIND_LIST, span);
-        if (reg == NO_REG) return tct_val_error(e);
-        e->stage->regs.data[reg].name = name;
-        return tct_stage_reg_val(e, reg, span);
-    }
-    if (is_scalar_static(v)) {
-        tct_kind kind = tct_stage_kind(e, v);
-        uint32_t from = tct_stage_load(e, v, kind, span);
-        if (from == NO_REG) return tct_val_error(e);
-        tct_reg_type t = *tct_stage_type(e, from);
-        t.name = name;
-        tct_val *out = tct_stage_reg_val(e, tct_stage_reg(e, t), span);
-        tct_stage_emit(e, TCT_I_MOVE, out->reg, from, 0, 0, span);
-        return out;
-    }
-    if (v->kind == V_REG) {
-        tct_reg_type t = *tct_stage_type(e, v->reg);
-        t.name = name;
-        tct_val *out = tct_stage_reg_val(e, tct_stage_reg(e, t), span);
-        tct_stage_emit(e, TCT_I_MOVE, out->reg, v->reg, 0, 0, span);
-        return out;
-    }
-    if (v->kind == V_STRUCT && v->model && v->has_reg) {
-        tct_reg_type t = *tct_stage_type(e, v->reg);
-        t.name = name;
-        uint32_t reg = tct_stage_reg(e, t);
-        tct_stage_emit(e, TCT_I_MOVE, reg, v->reg, 0, 0, span);
-        return tct_stage_model_like(e, v, reg);
-    }
-    if (v->kind == V_STRUCT && !v->model && !v->has_reg) {
-        tct_val *out = tct_val_new(e, V_STRUCT, span);
-        for (uint32_t i = 0; i < v->n_fields; i++)
-            tct_val_add_field(e, out, v->fields[i].name, variable(e, v->fields[i].val, name, span));
-        return out;
-    }
-    return v;
-}
-
-static bool store(tct_elab *e, tct_val *to, tct_val *v, tct_span span) {
-    if (v->kind == V_ERROR || to->kind == V_ERROR) return false;
-    if (to->kind == V_STRUCT && to->model && to->has_reg && v->kind == V_STRUCT && v->has_reg &&
-        tct_stage_type(e, to->reg)->table == tct_stage_type(e, v->reg)->table) {
-        tct_stage_emit(e, TCT_I_MOVE, to->reg, v->reg, 0, 0, span);
-        return true;
-    }
-    if (to->kind == V_STRUCT && !to->model && v->kind == V_STRUCT && v->n_fields == to->n_fields) {
-        bool ok = true;
-        for (uint32_t i = 0; i < to->n_fields && ok; i++) {
-            tct_val **f = tct_val_field(v, to->fields[i].name);
-            ok = f && store(e, to->fields[i].val, *f, span);
-        }
-        if (ok) return true;
-    }
-    if (to->kind != V_REG)
-        return tct_elab_error(e, "E0502", span, "%s can't be stored where %s is", tct_val_describe(e, v),
-                              tct_val_describe(e, to));
-    const tct_reg_type *t = tct_stage_type(e, to->reg);
-    if (t->kind == TCT_KIND_TENSOR) {
-        bool same = v->kind == V_REG && v->is_tensor_reg && v->dtype == to->dtype &&
-                    v->n_param_axes == to->n_param_axes &&
-                    (v->n_param_axes == 0 ||
-                     memcmp(v->param_axes, to->param_axes, v->n_param_axes * sizeof *v->param_axes) == 0);
-        if (!same)
-            return tct_elab_error(e, "E0502", span, "the variable is %s, the value %s",
-                                  tct_val_describe(e, to), tct_val_describe(e, v));
-        tct_stage_emit(e, TCT_I_MOVE, to->reg, v->reg, 0, 0, span);
-        return true;
-    }
-    uint32_t from = tct_stage_load(e, v, (tct_kind)t->kind, span);
-    if (from == NO_REG) return false;
-    tct_stage_emit(e, TCT_I_MOVE, to->reg, from, 0, 0, span);
-    return true;
+// An element that a list of the machine can hold.
+static bool is_element(tct_elab *e, const tct_val *v) {
+    tct_kind k = tct_stage_kind(e, v);
+    return k == TCT_KIND_INT || k == TCT_KIND_FLOAT || k == TCT_KIND_BOOL || k == TCT_KIND_STRING ||
+           k == TCT_KIND_LIST;
 }
 
 static void let(tct_elab *e, const tct_stmt *s) {
     tct_val *v = tct_stage_value(e, s->value);
+    const char *name = s->names[0].text;
     if (v->kind == V_NONE) {
         tct_elab_error(e, "E0513", s->value->span, "this gives no value to name");
         v = tct_val_error(e);
     }
-    if (s->mutable && !s->tuple) {
-        tct_val *own = v->kind == V_ERROR ? v : variable(e, v, s->names[0].text, s->span);
-        tct_scope_bind(e, s->names[0].text, own, s->names[0].span, true);
-        return;
-    }
-    bool path = s->value->kind == TCT_EXPR_NAME || s->value->kind == TCT_EXPR_FIELD;
-    if (v->kind == V_REG && path)
-        v = variable(e, v, s->names[0].text, s->span); // a copy: the original may change
-    if (v->kind == V_REG && !s->tuple) {               // the variable's name, for messages and dumps
+    if (s->type && !s->tuple)
+        v = tct_stage_as_declared(e, v, s->type, tct_arena_printf(&e->arena, "`%s`", name), s->value->span);
+    if (v->kind != V_ERROR)
+        v = s->mutable ? tct_stage_variable(e, v, s->tuple ? NULL : name, s->span)
+                       : tct_stage_snapshot(e, v, s->tuple ? NULL : name, s->span);
+    if (v->kind == V_REG && !s->tuple) { // the variable's name, for messages and dumps
         tct_reg_type *t = &e->stage->regs.data[v->reg];
-        if (!t->name) t->name = s->names[0].text;
+        if (!t->name) t->name = name;
     }
     tct_elab_bind_names(e, s, v);
 }
@@ -151,7 +75,7 @@ static void assign(tct_elab *e, const tct_stmt *s) {
     }
     tct_val *v = tct_stage_value(e, s->value);
     tct_val **place = tct_elab_place(e, s->target);
-    if (place) store(e, *place, v, s->value->span);
+    if (place) tct_stage_store(e, *place, v, s->value->span);
 }
 
 static void enter_loop(tct_elab *e, stage_loop *l) {
@@ -191,6 +115,7 @@ static void for_range(tct_elab *e, const tct_stmt *s) {
     uint32_t reg[3];
     for (uint32_t i = 0; i < r->n_args; i++) {
         bound[i] = tct_stage_value(e, r->args[i].value);
+        bound[i] = tct_stage_snapshot(e, bound[i], NULL, s->span); // the body may assign to it
         reg[i] = tct_stage_load(e, bound[i], TCT_KIND_INT, r->args[i].value->span);
         if (reg[i] == NO_REG) return;
     }
@@ -217,7 +142,6 @@ static void for_range(tct_elab *e, const tct_stmt *s) {
     if (outermost) tct_stage_emit(e, TCT_I_PROGRESS, 0, i->reg, end, 0, s->span);
     tct_stage_emit(e, TCT_I_ILT, more, step > 0 ? i->reg : end, step > 0 ? end : i->reg, 0, s->span);
     uint32_t exit = tct_stage_emit(e, TCT_I_JUMP_IFNOT, 0, more, 0, 0, s->span);
-    // The body sees a copy: it can't change the count.
     body(e, s->body, s->names[0].text, i, s->names[0].span);
     uint32_t next = tct_stage_here(e);
     tct_stage_emit(e, TCT_I_IADD, i->reg, i->reg, by, 0, s->span);
@@ -227,6 +151,7 @@ static void for_range(tct_elab *e, const tct_stmt *s) {
 }
 
 static void for_list(tct_elab *e, const tct_stmt *s, tct_val *list) {
+    list = tct_stage_snapshot(e, list, NULL, s->span);
     uint32_t reg = tct_stage_load(e, list, TCT_KIND_LIST, s->value->span);
     if (reg == NO_REG || !tct_stage_has_elements(e, reg, s->value->span)) return;
     const tct_reg_type t = *tct_stage_type(e, reg);
@@ -304,6 +229,7 @@ static void for_rows(tct_elab *e, const tct_stmt *s, bool minibatches) {
     tct_val *seed = minibatches ? tct_stage_value(e, x->args[2].value) : NULL;
     stage_rows rows;
     if (batch->kind == V_ERROR || count->kind == V_ERROR || (seed && seed->kind == V_ERROR)) return;
+    batch = tct_stage_snapshot(e, batch, NULL, s->span);
     if (!tct_stage_rows_begin(e, batch, count, seed, minibatches, x->span, &rows)) return;
     stage_loop l;
     enter_loop(e, &l);
@@ -311,6 +237,25 @@ static void for_rows(tct_elab *e, const tct_stmt *s, bool minibatches) {
     uint32_t next = tct_stage_here(e);
     tct_stage_rows_end(e, &rows, s->span);
     leave_loop(e, &l, next);
+}
+
+static bool all_elements(tct_elab *e, const tct_val *list) {
+    for (uint32_t i = 0; i < list->n_items; i++)
+        if (!is_element(e, list->items[i])) return false;
+    return true;
+}
+
+// for l in [model.a, model.b]: what no list of the machine can hold is written out, one turn after the other.
+static void for_each(tct_elab *e, const tct_stmt *s, const tct_val *list) {
+    stage_loop l;
+    enter_loop(e, &l);
+    for (uint32_t i = 0; i < list->n_items; i++) {
+        body(e, s->body, s->names[0].text, list->items[i], s->names[0].span);
+        for (size_t k = 0; k < l.continues.len; k++)
+            tct_stage_patch(e, l.continues.data[k], tct_stage_here(e));
+        l.continues.len = 0;
+    }
+    leave_loop(e, &l, tct_stage_here(e));
 }
 
 static void for_loop(tct_elab *e, const tct_stmt *s) {
@@ -328,10 +273,8 @@ static void for_loop(tct_elab *e, const tct_stmt *s) {
     if (v->kind == V_ERROR) return;
     if (v->kind == V_OPAQUE && strcmp(v->s, "a data set") == 0)
         for_data(e, s, v);
-    else if (v->kind == V_LIST && v->n_items && !is_scalar_static(v->items[0]) &&
-             v->items[0]->kind != V_REG) // models, structures
-        for (uint32_t i = 0; i < v->n_items; i++)
-            body(e, s->body, s->names[0].text, v->items[i], s->names[0].span);
+    else if (v->kind == V_LIST && !all_elements(e, v))
+        for_each(e, s, v);
     else if (v->kind == V_LIST || (v->kind == V_REG && tct_stage_kind(e, v) == TCT_KIND_LIST))
         for_list(e, s, v);
     else
@@ -382,19 +325,21 @@ static void return_statement(tct_elab *e, const tct_stmt *s) {
         return;
     }
     tct_val *v = s->value ? tct_stage_value(e, s->value) : NULL;
+    bool last = f->item->body->n_stmts && f->item->body->stmts[f->item->body->n_stmts - 1] == s;
+    const tct_type *type = f->item->n_results ? f->item->results[0].type : NULL;
+    if (v && type) {
+        const char *what = tct_arena_printf(&e->arena, "the result of %s", f->item->name.text);
+        v = tct_stage_as_declared(e, v, type, what, s->value->span);
+    }
     if (v && v->kind == V_ERROR) {
         if (!f->result) f->result = v;
-        return;
-    }
-    bool last = f->item->body->n_stmts && f->item->body->stmts[f->item->body->n_stmts - 1] == s;
-    if (v && !f->result && last)
+    } else if (v && !f->result && last) {
         f->result = v; // the only return, at the end: no need of a variable
-    else if (v && !f->result) {
-        const char *type = f->item->n_results ? f->item->results[0].type->name.text : "";
-        if (strcmp(type, "float") == 0 && v->kind == V_INT) v = tct_val_float(e, (double)v->i, v->span);
-        f->result = variable(e, v, NULL, s->span);
-    } else if (v)
-        store(e, f->result, v, s->span);
+    } else if (v && !f->result) {
+        f->result = tct_stage_variable(e, v, NULL, s->span);
+    } else if (v) {
+        tct_stage_store(e, f->result, v, s->value->span);
+    }
     if (last) return;
     uint32_t jump = tct_stage_emit(e, TCT_I_JUMP, 0, 0, 0, 0, s->span);
     TCT_PUSH(&f->exits, jump);
