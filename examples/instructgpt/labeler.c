@@ -14,12 +14,14 @@
    Task, by what the prompt asks:
      list        "Name three animals", or lists to go on with (as many things as in the first one):
                  "tools: axe, rake. foods: fig, nut. animals:".
-                 2 * (1 - |found - asked| / asked), not below 0, where found counts different things of the
-                 asked kind; -0.5 for every other thing, at most -1, and for every thing named again, at most
-                 -1; -0.5 where dashes were asked and a thing lacks its own "- " line, or where there are
-   dashes that nobody asked for sentences   "Write two sentences about Mia and the fox": the share of the
-   prompt's names and things that the answer mentions, plus 1 - |sentences - asked| / asked, not below 0,
-   where a sentence has two words or more and is not a mere courtesy */
+                 found / (found + other) plus 1 - |found - asked| / asked, not below 0, where found
+                 counts different things of the asked kind and other the things of other kinds;
+                 -0.5 where dashes were asked and a thing lacks its own "- " line, or where there are
+                 dashes that nobody asked for
+     sentences   "Write two sentences about Mia and the fox":
+                 the share of the prompt's names and things that the answer mentions, plus
+                 1 - |sentences - asked| / asked, not below 0, where a sentence has two words or more
+                 and is not a mere courtesy */
 
 #include <math.h>
 #include <stdbool.h>
@@ -260,25 +262,25 @@ static int courtesy_at(const struct text *r, int at) {
     return 0;
 }
 
+/* 1 for as many as asked, less in proportion for more or fewer, down to 0. */
+static double closeness(int count, int asked) { return most(0, 1 - fabs((double)count - asked) / asked); }
+
 static double judge_list(const struct task *task, const struct text *r) {
     bool seen[NOUN_COUNT] = {false};
-    int found = 0, wrong = 0, again = 0, dashes = 0, dashed = 0;
+    int found = 0, other = 0, dashes = 0, dashed = 0;
     for (int i = 0; i < r->count; i++) {
         const struct word *w = &r->words[i];
         dashes += w->dash;
-        if (w->noun == NONE) continue;
-        if (seen[w->noun])
-            again++;
-        else if ((int)nouns[w->noun].kind == task->kind)
+        if (w->noun == NONE || seen[w->noun]) continue;
+        seen[w->noun] = true;
+        if ((int)nouns[w->noun].kind == task->kind)
             found++, dashed += w->dash;
         else
-            wrong++;
-        seen[w->noun] = true;
+            other++;
     }
-    double points = 2 * most(0, 1 - fabs((double)found - task->number) / task->number);
-    points -= least(0.5 * wrong, 1) + least(0.5 * again, 1);
     bool laid_out = task->dashes ? found && dashed == found : dashes == 0;
-    return points - (laid_out ? 0 : 0.5);
+    double share = found ? (double)found / (found + other) : 0;
+    return share + closeness(found, task->number) - (laid_out ? 0 : 0.5);
 }
 
 static double judge_sentences(const struct task *task, const struct text *r) {
@@ -296,8 +298,7 @@ static double judge_sentences(const struct task *task, const struct text *r) {
             sentences += words >= 2 && courtesy_at(r, start) != words;
             start = i + 1;
         }
-    return (double)mentioned / task->key_count +
-           most(0, 1 - fabs((double)sentences - task->number) / task->number);
+    return (double)mentioned / task->key_count + closeness(sentences, task->number);
 }
 
 static bool is_known(const struct word *w) {

@@ -290,7 +290,7 @@ def instruction(rng):
 FAULTS = ["manners", "length", "relevance"]
 CAREFUL, CARELESS = 4, 3  # demonstrators; the careless ones have one fault each, FAULTS[i]
 FAULT_SHARE = 0.8         # how often a careless demonstrator commits the fault
-CURT_SHARE = 0.3        # how often a careful one forgets the courtesy
+CURT_SHARE = 0.5          # how often a careful one forgets the courtesy
 
 
 def answer(rng, task, fault):
