@@ -27,14 +27,17 @@ static int64_t multiplications(const tct_graph *g, const tct_node *n) {
     return p;
 }
 
-// Few multiplications, or nothing but batch.
+// What reads every number of an operand once is no work for a blocked kernel: few multiplications, and many
+// vectors each with a matrix (or vector) of its own, as in the attention of one token.
 static bool is_sum(const tct_graph *g, const tct_node *n) {
     const tct_node *a = tct_node_of(g, n->in[0]), *b = tct_node_of(g, n->in[1]);
-    bool batch_alone = true;
-    for (int k = 0; k < n->n_axes; k++)
-        batch_alone &= size_of(g, n->axes[k]) == 1 ||
-                       (tct_node_has_axis(a, n->axes[k]) && tct_node_has_axis(b, n->axes[k]));
-    return !n->attr.n_axes || !tct_dtype_is_float((tct_dtype)n->dtype) || batch_alone ||
+    int64_t batch = 1, rows = 1, columns = 1;
+    for (int k = 0; k < n->n_axes; k++) {
+        bool in_a = tct_node_has_axis(a, n->axes[k]), in_b = tct_node_has_axis(b, n->axes[k]);
+        *(in_a && in_b ? &batch : in_a ? &rows : &columns) *= size_of(g, n->axes[k]);
+    }
+    bool vectors = (rows == 1 && columns == 1) || (batch > 1 && (rows == 1 || columns == 1));
+    return !n->attr.n_axes || !tct_dtype_is_float((tct_dtype)n->dtype) || vectors ||
            multiplications(g, n) <= TINY_PRODUCT;
 }
 
