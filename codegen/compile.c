@@ -83,7 +83,8 @@ static kernel *find_or_add(tct_kernel_set *set, const char *text) {
 
 static void emit_loop(const void *data, LLVMModuleRef module, const tct_target *target) {
     const kernel *k = data;
-    tct_loop_emit(k->loop, k->symbol, module, target);
+    (void)target;
+    tct_loop_emit(k->loop, k->symbol, module);
 }
 
 static void free_loop(tct_loop *loop) {

@@ -125,8 +125,9 @@ void tct_loop_print(const tct_loop *l, tct_buf *out);
 // Arguments of the kernel function: items, items a task, size of the outermost axis.
 enum { TCT_LOOP_ARG_ITEMS, TCT_LOOP_ARG_CHUNK, TCT_LOOP_ARG_OUTER, TCT_LOOP_N_ARGS };
 
-// Adds a tct_kernel_fn (or, for a tile, a tct_tile_fn) called `symbol` to the module.
-void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module, const tct_target *target);
+// Adds a tct_kernel_fn (or, for a tile, a tct_tile_fn) called `symbol` to the module. Vectors have one length
+// on all instruction sets, so sums have one order; LLVM cuts them to what there is.
+void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module);
 
 // Elementwise operations on registers (codegen/loop_ops.c). `lanes` 0: scalars. bf16 lives in f32 registers,
 // rounded; bool in i1.

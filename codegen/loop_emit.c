@@ -401,8 +401,7 @@ static void load_buffers(tct_loop_emitter *e) {
     }
 }
 
-void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module, const tct_target *target) {
-    (void)target; // vectors of one length for all instruction sets: LLVM cuts them to what there is
+void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module) {
     tct_arena arena = {0};
     tct_loop_emitter e = {.l = l, .c = LLVMGetModuleContext(module)};
     e.i64 = LLVMInt64TypeInContext(e.c);

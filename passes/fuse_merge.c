@@ -210,6 +210,7 @@ static bool reduces_rows(const tct_fusion *f, const tct_fuse_group *g) {
         const tct_node *n = node(f, g->members[m]);
         if (!is_reduction(n)) continue;
         const tct_node *o = node(f, n->in[0]);
+        if (!o->n_axes) return true;
         tct_axis inner = o->axes[o->n_axes - 1];
         for (int k = 0; k < n->attr.n_axes; k++)
             if (n->attr.axes[k] == inner) return true;

@@ -49,6 +49,17 @@ static void test_column_sums(void **state) {
         " return y = %y }");
 }
 
+// Reductions over axes of size 1; the arguments of argmax; logic.
+static void test_odd_reductions(void **state) {
+    (void)state;
+    on_all_sets("axis A = 5 axis O = 1 graph g { %x: f32[A, O] = input #0 \"x\" %a: f32[A] = sum %x {O}"
+                " %b: f32[O] = reduce_max %x {A} %c: f32 = sum %b {O} %i: i32[O] = argmax %x {A}"
+                " %j: i32[A] = argmax %x {O} return a = %a, b = %b, c = %c, i = %i, j = %j }");
+    on_all_sets("axis A = 9 axis B = 77 graph g { %x: f32[A, B] = input #0 \"x\" %i: i32[A] = argmax %x {B}"
+                " %j: i32[B] = argmax %x {A} %m: f32[A] = reduce_min %x {B} %p: bool[A, B] = gt %x, %m"
+                " %u: bool[A] = all %p {B} %v: bool[B] = any %p {A} return i = %i, j = %j, u = %u, v = %v }");
+}
+
 static void test_movement(void **state) {
     (void)state;
     on_all_sets(
@@ -96,10 +107,11 @@ static void test_large_sum(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elementwise),    cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_column_sums),    cmocka_unit_test(test_movement),
-        cmocka_unit_test(test_gather_scatter), cmocka_unit_test(test_products),
-        cmocka_unit_test(test_in_place),       cmocka_unit_test(test_large_sum),
+        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_column_sums), cmocka_unit_test(test_odd_reductions),
+        cmocka_unit_test(test_movement),    cmocka_unit_test(test_gather_scatter),
+        cmocka_unit_test(test_products),    cmocka_unit_test(test_in_place),
+        cmocka_unit_test(test_large_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
