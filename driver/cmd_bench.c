@@ -25,7 +25,7 @@ static const struct argp_option options[] = {
     {"max-new", KEY_NEW, "N", 0, "decode: tokens generated (default: 64)", 0},
     {"profile", KEY_PROFILE, "N", 0, "step, decode: print the N most expensive kernels", 0},
     {"seconds", KEY_SECONDS, "S", 0, "peak, gemm: time for a figure", 0},
-    {"isa", KEY_ISA, "SET", 0, "Compile for baseline, avx2 or avx512 (default: the best of this machine)", 0},
+    {"isa", KEY_ISA, "SET", 0, "Compile for base, avx2 or avx512 (default: the best of this machine)", 0},
     {0},
 };
 

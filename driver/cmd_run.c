@@ -27,7 +27,7 @@ static const struct argp_option options[] = {
     {"from-stage", KEY_FROM, "STAGE", 0, "Begin with this stage, from what the one before it left", 0},
     {"to-stage", KEY_TO, "STAGE", 0, "End after this stage", 0},
     {"pipeline", KEY_PIPELINE, "NAME", 0, "Which pipeline, where the file has several", 0},
-    {"isa", KEY_ISA, "SET", 0, "Compile for baseline, avx2 or avx512 (default: the best of this machine)", 0},
+    {"isa", KEY_ISA, "SET", 0, "Compile for base, avx2 or avx512 (default: the best of this machine)", 0},
     {0},
 };
 

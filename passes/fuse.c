@@ -4,11 +4,22 @@
 #include "passes/fuse.h"
 #include "passes/passes.h"
 
-tct_graph *tct_pass_fuse(tct_graph *g) {
+static tct_fusion groups_of(tct_graph *g) {
     tct_fusion f = {.g = tct_fuse_prepare(tct_fuse_products(tct_fuse_inline(g)))};
     tct_fuse_classify(&f);
     tct_fuse_merge(&f);
+    return f;
+}
+
+tct_graph *tct_pass_fuse(tct_graph *g) {
+    tct_fusion f = groups_of(g);
     g = tct_fuse_build(&f);
     tct_arena_free(&f.arena);
     return g;
+}
+
+void tct_fusion_report(tct_graph *g, const tct_diag *sources, tct_buf *out) {
+    tct_fusion f = groups_of(g);
+    tct_fuse_explain(&f, sources, out);
+    tct_arena_free(&f.arena);
 }

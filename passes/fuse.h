@@ -84,9 +84,9 @@ void tct_fuse_order_start(tct_fusion *f);
 bool tct_fuse_leads_around(tct_fusion *f, const tct_value *from, uint32_t n, uint32_t a, uint32_t b);
 // The units of x and y are about to become one; nothing leads around from one to the other.
 void tct_fuse_order_unite(tct_fusion *f, tct_value x, tct_value y);
-// After merging: every value that goes through memory from one kernel to another, and why. Appends lines of
-// text.
-void tct_fuse_explain(tct_fusion *f, tct_buf *out);
+// After merging: every value that goes through memory from one kernel to another, and why, with the places of
+// `sources` (may be NULL). Appends a line for each.
+void tct_fuse_explain(tct_fusion *f, const tct_diag *sources, tct_buf *out);
 // Rewrites that make graphs easier to fuse; see passes/fuse_prepare.c.
 tct_graph *tct_fuse_prepare(tct_graph *g);
 tct_graph *tct_fuse_products(tct_graph *g); // passes/fuse_products.c

@@ -313,7 +313,17 @@ void tct_fuse_merge(tct_fusion *f) {
     merge_siblings(f);
 }
 
-void tct_fuse_explain(tct_fusion *f, tct_buf *out) {
+static void print_value(const tct_fusion *f, const tct_diag *sources, tct_value v, tct_buf *out) {
+    const tct_node *n = node(f, v);
+    const tct_source *source = sources ? tct_diag_source(sources, n->span.file) : NULL;
+    tct_buf_puts(out, tct_ir_ops[n->op].name);
+    if (!source) return;
+    uint32_t line, column;
+    tct_diag_line_col(source, n->span.begin, &line, &column);
+    tct_buf_printf(out, " at %s:%u:%u", source->path, line, column);
+}
+
+void tct_fuse_explain(tct_fusion *f, const tct_diag *sources, tct_buf *out) {
     static const char *const text[] = {
         [TCT_FUSE_MAY] = "they could, but a better choice came first",
         [TCT_FUSE_SCATTER] = "a scatter takes nothing in that comes after it",
@@ -328,8 +338,10 @@ void tct_fuse_explain(tct_fusion *f, tct_buf *out) {
         for (uint32_t k = 0; f->kind[v] == TCT_FUSE_ANCHOR && k < f->sources[v].n; k++) {
             tct_value s = f->sources[v].data[k].v;
             if (f->kind[s] != TCT_FUSE_ANCHOR || group_of(f, s) == group_of(f, v)) continue;
-            tct_buf_printf(out, "%%%u (%s) and %%%u (%s): %s\n", s, tct_ir_ops[node(f, s)->op].name, v,
-                           tct_ir_ops[node(f, v)->op].name, text[why_not(f, group_of(f, s), group_of(f, v))]);
+            print_value(f, sources, s, out);
+            tct_buf_puts(out, " and ");
+            print_value(f, sources, v, out);
+            tct_buf_printf(out, ": %s\n", text[why_not(f, group_of(f, s), group_of(f, v))]);
         }
     }
 }

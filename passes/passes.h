@@ -34,11 +34,16 @@ extern const char *const tct_passes_early;
 // Before code generation, after differentiation.
 extern const char *const tct_passes_default;
 
-// Reverse-mode differentiation (passes/grad.c); callers run the list "early" first. A copy of `g` whose outputs are
-// those of g, then for each k in wrt (numbers of inputs) "grad.<input name>" = d outputs[loss] / d input, same
-// dtype and axes order as the input ("grad.grad.<input name>" where the first name is taken: graphs can be
-// differentiated again). Output `loss` must be a float scalar (E0620), inputs in wrt floats (E0621); an operation
-// on the way without a derivative is E0622 with its span and the reason from the table. NULL after reporting.
+// Reverse-mode differentiation (passes/grad.c); callers run the list "early" first. A copy of `g` whose
+// outputs are those of g, then for each k in wrt (numbers of inputs) "grad.<input name>" = d outputs[loss] /
+// d input, same dtype and axes order as the input ("grad.grad.<input name>" where the first name is taken:
+// graphs can be differentiated again). Output `loss` must be a float scalar (E0620), inputs in wrt floats
+// (E0621); an operation on the way without a derivative is E0622 with its span and the reason from the table.
+// NULL after reporting.
 tct_graph *tct_grad(tct_diag *d, const tct_graph *g, uint32_t loss, const uint32_t *wrt, uint32_t n_wrt);
+
+// Why kernels of a graph (as it is before fusion) stay apart: a line for every value that goes through memory
+// from one to another, with the places of `sources` (may be NULL).
+void tct_fusion_report(tct_graph *g, const tct_diag *sources, tct_buf *out);
 
 #endif
