@@ -125,6 +125,7 @@ static void check_optimizer(tct_elab *e, const tct_item *item) {
     tct_builder b = {.kind = TCT_BUILD_TOP};
     b.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, item->name.text));
     e->builder = &b;
+    tct_elab_new_graph(e);
     tct_scope_push(e, true);
     tct_axis axis = tct_axis_get(e->module, "P", 0);
     for (uint32_t i = 0; i < item->n_params; i++) {

@@ -91,8 +91,12 @@ static tct_val *evaluate(tct_elab *e, tct_config_cell *c) {
                        type);
         return c->val = tct_val_error(e);
     }
+    uint32_t height = c->entry->value ? c->entry->value->height + 1u : 0; // a value may need others first
+    if (!tct_elab_may_nest(e, height, c->entry->span)) return tct_val_error(e);
     c->evaluating = true;
+    e->level += height;
     tct_val *v = c->entry->value ? tct_elab_expr(e, c->entry->value) : tct_val_error(e);
+    e->level -= height;
     c->evaluating = false;
     tct_val_kind want = strcmp(type, "int") == 0     ? V_INT
                         : strcmp(type, "float") == 0 ? V_FLOAT

@@ -6,7 +6,6 @@
 
 bool tct_elab_bind_names(tct_elab *e, const tct_stmt *s, tct_val *v) {
     if (!s->tuple) {
-        if (s->mutable) v = tct_val_copy(e, v);
         tct_scope_bind(e, s->names[0].text, v, s->names[0].span, s->mutable);
         return v->kind != V_ERROR;
     }
@@ -24,25 +23,53 @@ bool tct_elab_bind_names(tct_elab *e, const tct_stmt *s, tct_val *v) {
     return ok;
 }
 
+// The variable that an assignment is about.
+static tct_symbol *assigned(tct_elab *e, const tct_expr *x) {
+    tct_symbol *s = tct_scope_find(e, x->name.text, false);
+    if (!s) {
+        tct_elab_error(e, "E0201", x->span, "unknown variable `%s`", x->name.text);
+        const char *near = tct_elab_suggest(e, x->name.text);
+        if (near)
+            tct_elab_help(e, "did you mean `%s`?", near);
+        else
+            tct_elab_help(e, "`var %s = …` makes one", x->name.text);
+        return NULL;
+    }
+    if (!s->mutable) {
+        tct_elab_error(e, "E0205", x->span, "`%s` can't be changed: it is no variable", x->name.text);
+        tct_elab_note(e, s->span, "declared here");
+        tct_elab_help(e, "`var %s = …` declares a variable", x->name.text);
+        return NULL;
+    }
+    if (s->builder != e->builder) {
+        tct_elab_error(e, "E0205", x->span, "`%s` is declared outside of this scan, which can't change it",
+                       x->name.text);
+        tct_elab_note(e, s->span, "declared here");
+        tct_elab_help(e, "a carry changes from position to position: scan T (%s = …)", x->name.text);
+        return NULL;
+    }
+    return s;
+}
+
+// The place in a list that an index names, -1 after reporting.
+static int64_t element(tct_elab *e, const tct_expr *x, const tct_val *list) {
+    if (list->kind == V_REG) {
+        tct_elab_error(e, "E0205", x->span, "elements of %s can't be assigned to", tct_val_describe(e, list));
+        tct_elab_help(e, "append adds one; [a, b] makes a new list");
+        return -1;
+    }
+    tct_val *i = tct_elab_static(e, x->args[0].value, V_INT);
+    if (!i) return -1;
+    if (list->kind == V_LIST && list->n_items && (!i->known || (i->i >= 0 && i->i < list->n_items)))
+        return i->known ? i->i : 0;
+    tct_elab_error(e, "E0342", x->span, "%s has no element %lld", tct_val_describe(e, list), (long long)i->i);
+    return -1;
+}
+
 tct_val **tct_elab_place(tct_elab *e, const tct_expr *x) {
     if (x->kind == TCT_EXPR_NAME) {
-        tct_symbol *s = tct_scope_find(e, x->name.text, false);
-        if (!s) {
-            tct_elab_error(e, "E0201", x->span, "unknown variable `%s`", x->name.text);
-            const char *near = tct_elab_suggest(e, x->name.text);
-            if (near)
-                tct_elab_help(e, "did you mean `%s`?", near);
-            else
-                tct_elab_help(e, "`var %s = …` makes one", x->name.text);
-            return NULL;
-        }
-        if (!s->mutable) {
-            tct_elab_error(e, "E0205", x->span, "`%s` can't be changed: it is no variable", x->name.text);
-            tct_elab_note(e, s->span, "declared here");
-            tct_elab_help(e, "`var %s = …` declares a variable", x->name.text);
-            return NULL;
-        }
-        return &s->val;
+        tct_symbol *s = assigned(e, x);
+        return s ? &s->val : NULL;
     }
     if (x->kind == TCT_EXPR_FIELD) {
         tct_val **a = tct_elab_place(e, x->a);
@@ -55,26 +82,75 @@ tct_val **tct_elab_place(tct_elab *e, const tct_expr *x) {
     }
     if (x->kind == TCT_EXPR_INDEX && x->n_args == 1) {
         tct_val **a = tct_elab_place(e, x->a);
-        tct_val *i = a ? tct_elab_static(e, x->args[0].value, V_INT) : NULL;
-        if (!i) return NULL;
-        if ((*a)->kind == V_LIST && (!i->known || (i->i >= 0 && i->i < (*a)->n_items)) && (*a)->n_items)
-            return &(*a)->items[i->known ? i->i : 0];
-        tct_elab_error(e, "E0342", x->span, "%s has no element %lld", tct_val_describe(e, *a),
-                       (long long)i->i);
-        return NULL;
+        if (!a || (*a)->kind == V_ERROR) return NULL;
+        int64_t i = element(e, x, *a);
+        return i < 0 ? NULL : &(*a)->items[i];
     }
     tct_elab_error(e, "E0205", x->span, "a variable is expected on the left of =");
     return NULL;
 }
 
-// A local declaration may state its type; only static types and exact tensor types make sense there.
-static bool check_type(tct_elab *e, const tct_type *t, const tct_val *v) {
+bool tct_elab_assign(tct_elab *e, const tct_expr *x, tct_val *v) {
+    tct_val **place = tct_elab_place(e, x);
+    if (!place) return false;
+    if (x->kind == TCT_EXPR_NAME) {
+        *place = v;
+        return true;
+    }
+    // What is around the place, but for it as it was.
+    const tct_val *whole = *tct_elab_place(e, x->a);
+    tct_val *copy = TCT_NEW(&e->arena, tct_val);
+    *copy = *whole;
+    if (whole->kind == V_STRUCT) {
+        copy->fields = TCT_NEW_ARRAY(&e->arena, tct_field, whole->n_fields);
+        memcpy(copy->fields, whole->fields, whole->n_fields * sizeof *copy->fields);
+        *tct_val_field(copy, x->name.text) = v;
+    } else {
+        copy->items = TCT_NEW_ARRAY(&e->arena, tct_val *, whole->n_items);
+        memcpy(copy->items, whole->items, whole->n_items * sizeof *copy->items);
+        copy->items[place - whole->items] = v;
+    }
+    return tct_elab_assign(e, x->a, copy);
+}
+
+// What a declaration states of a value. V_ERROR after reporting.
+static tct_val *as_declared(tct_elab *e, const tct_type *t, tct_val *v) {
     tct_dtype want, have;
-    if (v->kind == V_ERROR) return false;
-    if (!tct_elab_dtype_name(t->name.text, &want) || !tct_elab_dtype(e, v, &have)) return true;
-    if (want == have) return true;
-    return tct_elab_error(e, "E0333", t->span, "declared %s, but the value is %s", t->name.text,
-                          tct_val_describe(e, v));
+    const char *name = t->name.text;
+    if (v->kind == V_ERROR) return v;
+    bool number = strcmp(name, "float") == 0 && tct_val_is_number(v);
+    if (number && v->kind == V_INT) {
+        tct_val *f = tct_val_float(e, (double)v->i, v->span);
+        f->known = v->known;
+        return f;
+    }
+    bool fits = number || (strcmp(name, "int") == 0 && v->kind == V_INT) ||
+                (strcmp(name, "bool") == 0 && !t->has_axes && v->kind == V_BOOL) ||
+                ((strcmp(name, "string") == 0 || strcmp(name, "path") == 0) && v->kind == V_STRING) ||
+                (v->kind == V_STRUCT && v->model && strcmp(v->model->name.text, name) == 0) ||
+                (v->kind == V_LIST && strcmp(name, "list") == 0);
+    if (!fits && tct_elab_dtype_name(name, &want)) {
+        if (!tct_elab_dtype(e, v, &have)) { // a number becomes a scalar
+            tct_value x = tct_elab_operand(e, v, want, t->span);
+            if (x == TCT_NO_VALUE) return tct_val_error(e);
+            v = tct_val_tensor(e, x, v->span);
+            have = want;
+        }
+        tct_value x = tct_elab_operand(e, v, want, t->span);
+        if (x == TCT_NO_VALUE) return tct_val_error(e);
+        const tct_node *n = tct_elab_node(e, x);
+        fits = want == have && (t->rest ? n->n_axes >= t->n_axes : n->n_axes == t->n_axes);
+        for (uint32_t i = 0; i < t->n_axes && fits; i++) {
+            bool found = false;
+            for (uint32_t k = 0; k < n->n_axes; k++)
+                found |= tct_axis_is_called(e, n->axes[k], t->axes[i].name.text);
+            fits = found;
+        }
+    }
+    if (fits) return v;
+    tct_elab_error(e, "E0333", t->span, "declared %s, but the value is %s", tct_type_text(e, t),
+                   tct_val_describe(e, v));
+    return tct_val_error(e);
 }
 
 static bool body_once(tct_elab *e, const tct_block *b) {
@@ -101,16 +177,21 @@ static bool for_loop(tct_elab *e, const tct_stmt *s) {
         for (uint32_t i = 0; i < r->n_args; i++) known &= bound[i]->known;
         if (!known) first = 0, end = 2, step = 1;
         if (step == 0) return tct_elab_error(e, "E0341", r->span, "a range with step 0");
-        int64_t count = step > 0 ? (end - first + step - 1) / step : (first - end - step - 1) / -step;
+        // Distance and step as unsigned numbers: they fit whatever the bounds are.
+        uint64_t distance = step > 0 ? (uint64_t)end - (uint64_t)first : (uint64_t)first - (uint64_t)end;
+        uint64_t stride = step > 0 ? (uint64_t)step : -(uint64_t)step, count = 0;
+        if (step > 0 ? end > first : first > end) count = (distance - 1) / stride + 1;
         if (count > 100000) {
             tct_elab_error(e, "E0345", r->span,
-                           "a loop of %lld turns is too long: a graph's loop is unrolled", (long long)count);
+                           "a loop of %llu turns is too long: a graph's loop is unrolled",
+                           (unsigned long long)count);
             tct_elab_help(e, "scan repeats along an axis without being unrolled");
             return false;
         }
-        for (int64_t k = 0; k < count; k++) {
+        for (uint64_t k = 0; k < count; k++) {
+            if (!tct_elab_one_more(e, r->span)) return false;
             tct_scope_push(e, false);
-            tct_val *v = tct_val_int(e, first + k * step, s->names[0].span);
+            tct_val *v = tct_val_int(e, first + (int64_t)k * step, s->names[0].span);
             v->known = known;
             tct_scope_bind(e, s->names[0].text, v, s->names[0].span, false);
             bool go_on = body_once(e, s->body);
@@ -125,6 +206,7 @@ static bool for_loop(tct_elab *e, const tct_stmt *s) {
         return tct_elab_error(e, "E0342", s->value->span, "for goes over a list or a range, found %s",
                               tct_val_describe(e, over));
     for (uint32_t k = 0; k < over->n_items; k++) {
+        if (!tct_elab_one_more(e, s->value->span)) return false;
         tct_scope_push(e, false);
         tct_scope_bind(e, s->names[0].text, over->items[k], s->names[0].span, false);
         bool go_on = body_once(e, s->body);
@@ -143,10 +225,7 @@ static bool if_statement(tct_elab *e, const tct_stmt *s) {
 
 static bool assign(tct_elab *e, const tct_stmt *s) {
     tct_val *v = tct_elab_expr(e, s->value);
-    tct_val **place = tct_elab_place(e, s->target);
-    if (!place) return false;
-    *place = v;
-    return v->kind != V_ERROR;
+    return tct_elab_assign(e, s->target, v) && v->kind != V_ERROR;
 }
 
 static bool axis_statement(tct_elab *e, const tct_stmt *s) {
@@ -164,8 +243,7 @@ static bool axis_statement(tct_elab *e, const tct_stmt *s) {
 }
 
 static bool yield(tct_elab *e, const tct_stmt *s) {
-    if (!e->builder || e->builder->kind != TCT_BUILD_SCAN)
-        return tct_elab_error(e, "E0345", s->span, "yield stands in a scan only");
+    if (!e->in_scan) return tct_elab_error(e, "E0345", s->span, "yield stands in a scan only");
     if (e->yielded) {
         tct_elab_error(e, "E0345", s->span, "a second yield in this scan");
         tct_elab_help(e, "one yield gives several values: yield (a, b)");
@@ -192,7 +270,7 @@ static bool statement(tct_elab *e, const tct_stmt *s) {
     switch (s->kind) {
     case TCT_STMT_LET: {
         tct_val *v = tct_elab_expr(e, s->value);
-        if (s->type && !check_type(e, s->type, v)) v = tct_val_error(e);
+        if (s->type && !s->tuple) v = as_declared(e, s->type, v);
         tct_elab_bind_names(e, s, v);
         return true; // later statements are checked all the same; the error value keeps them quiet
     }
@@ -210,7 +288,7 @@ static bool statement(tct_elab *e, const tct_stmt *s) {
         yield(e, s);
         return true;
     case TCT_STMT_RETURN:
-        if (e->builder && e->builder->kind == TCT_BUILD_SCAN) {
+        if (e->in_scan) {
             tct_elab_error(e, "E0345", s->span, "return stands in a scan");
             tct_elab_help(e, "yield gives the scan's value at each position");
             return false;
@@ -292,10 +370,9 @@ static bool widen(tct_elab *e, carry *c, const tct_node *next, tct_span span) {
     if (c->dtype != next->dtype) {
         if (!tct_val_is_number(c->init)) return false; // reported when the body is checked
         c->dtype = (tct_dtype)next->dtype;
-        c->start = tct_elab_operand(e, c->init, c->dtype, span);
-        tct_axis keep[TCT_IR_MAX_AXES];
-        memcpy(keep, c->axes, sizeof keep);
-        c->start = tct_ir_broadcast(e->builder->graph, c->start, keep, c->n_axes);
+        c->start =
+            tct_elab_broadcast(e, tct_elab_operand(e, c->init, c->dtype, span), c->axes, c->n_axes, span);
+        if (c->start == TCT_NO_VALUE) return false;
         changed = true;
     }
     tct_axis fresh[TCT_IR_MAX_AXES];
@@ -306,7 +383,8 @@ static bool widen(tct_elab *e, carry *c, const tct_node *next, tct_span span) {
         if (!there) fresh[n++] = next->axes[i];
     }
     if (n) {
-        c->start = tct_ir_broadcast(e->builder->graph, c->start, fresh, n);
+        c->start = tct_elab_broadcast(e, c->start, fresh, n, span);
+        if (c->start == TCT_NO_VALUE) return false;
         const tct_node *s = tct_elab_node(e, c->start);
         c->n_axes = s->n_axes;
         memcpy(c->axes, s->axes, s->n_axes * sizeof *c->axes);
@@ -317,8 +395,10 @@ static bool widen(tct_elab *e, carry *c, const tct_node *next, tct_span span) {
 
 // One elaboration of the body with the carries' present types. False when it reported errors.
 static bool scan_body(tct_elab *e, const tct_expr *x, tct_builder *b, carry *c, uint32_t n) {
-    size_t errors = e->d->n_errors;
+    size_t errors = tct_elab_faults(e);
+    if (!tct_elab_one_more(e, x->span)) return false;
     e->builder = b;
+    e->in_scan = true;
     e->yielded = NULL;
     e->n_yielded = 0;
     tct_scope_push(e, false);
@@ -328,16 +408,16 @@ static bool scan_body(tct_elab *e, const tct_expr *x, tct_builder *b, carry *c, 
         tct_scope_bind(e, c[i].name.text, tct_val_tensor(e, in, c[i].name.span), c[i].name.span, true);
     }
     tct_elab_block(e, x->then);
-    for (uint32_t i = 0; i < n && e->d->n_errors == errors; i++) {
+    for (uint32_t i = 0; i < n && tct_elab_faults(e) == errors; i++) {
         tct_val *v = tct_scope_find(e, c[i].name.text, false)->val;
         c[i].next = tct_elab_operand(e, v, c[i].dtype, c[i].name.span);
     }
-    for (uint32_t i = 0; i < e->n_yielded && e->d->n_errors == errors; i++) {
+    for (uint32_t i = 0; i < e->n_yielded && tct_elab_faults(e) == errors; i++) {
         tct_value v = tct_elab_operand(e, e->yielded[i], TCT_F32, x->span);
         if (v != TCT_NO_VALUE) e->yielded[i] = tct_val_tensor(e, v, x->span);
     }
     tct_scope_pop(e);
-    return e->d->n_errors == errors;
+    return tct_elab_faults(e) == errors;
 }
 
 static tct_val *scan_results(tct_elab *e, tct_value scan, uint32_t n_carries, tct_span span) {
@@ -383,6 +463,7 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
     tct_val **yielded_before = e->yielded;
     uint32_t n_before = e->n_yielded;
     const tct_name *names_before = e->yield_names;
+    bool scan_before = e->in_scan;
     tct_val *result = tct_val_error(e);
     // The carries' axes follow from the body, which can only be known by elaborating it: until they stay the
     // same.
@@ -394,6 +475,7 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
         b->graph = tct_graph_new(e->module, "body");
         bool ok = scan_body(e, x, b, c, x->n_args);
         e->builder = outer;
+        e->in_scan = scan_before;
         if (!ok) {
             TCT_VEC_FREE(&b->imports);
             break;
@@ -401,8 +483,15 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
         bool changed = false, fits = true;
         for (uint32_t i = 0; i < x->n_args; i++) {
             const tct_node *next = tct_node_of(b->graph, c[i].next);
+            if (tct_node_has_axis(next, axis)) {
+                fits = tct_elab_error(e, "E0345", x->args[i].value->span,
+                                      "the carry %s gets the axis %s that the scan runs along",
+                                      c[i].name.text, x->name.text);
+                continue;
+            }
             changed |= widen(e, &c[i], next, x->args[i].value->span);
-            if (c[i].dtype != next->dtype) {
+            fits = fits && c[i].start != TCT_NO_VALUE;
+            if (fits && c[i].dtype != next->dtype) {
                 fits = tct_elab_error(e, "E0333", x->args[i].value->span,
                                       "the carry %s begins as %s and goes on as %s", c[i].name.text,
                                       tct_dtype_name(c[i].dtype), tct_dtype_name((tct_dtype)next->dtype));
@@ -421,13 +510,10 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
         tct_value *in = TCT_NEW_ARRAY(&e->arena, tct_value, n_in);
         for (uint32_t i = 0; i < x->n_args; i++) {
             in[i] = c[i].start;
-            tct_axis lacking[TCT_IR_MAX_AXES];
-            uint32_t n_lacking = 0;
-            const tct_node *next = tct_node_of(b->graph, c[i].next);
-            for (uint32_t k = 0; k < c[i].n_axes; k++)
-                if (!tct_node_has_axis(next, c[i].axes[k])) lacking[n_lacking++] = c[i].axes[k];
-            tct_ir_output(b->graph, tct_arena_strdup(&e->module->arena, c[i].name.text),
-                          tct_ir_broadcast(b->graph, c[i].next, lacking, n_lacking), -1);
+            e->builder = b; // a carry that became smaller is filled again
+            tct_value next = tct_elab_broadcast(e, c[i].next, c[i].axes, c[i].n_axes, x->args[i].value->span);
+            e->builder = outer;
+            tct_ir_output(b->graph, tct_arena_strdup(&e->module->arena, c[i].name.text), next, -1);
         }
         for (size_t i = 0; i < b->imports.len; i++) in[x->n_args + i] = b->imports.data[i].a;
         for (uint32_t i = 0; i < e->n_yielded; i++)

@@ -63,19 +63,13 @@ static tct_symbol *bound_axis(tct_elab *e, const char *name) {
     return NULL;
 }
 
-static const char *type_text(expansion *x, const tct_type *t) {
-    tct_buf b = {0};
-    tct_buf_puts(&b, t->name.text);
-    if (t->has_axes) {
-        tct_buf_putc(&b, '[');
-        if (t->rest) tct_buf_puts(&b, "..");
-        for (uint32_t i = 0; i < t->n_axes; i++)
-            tct_buf_printf(&b, "%s%s", i || t->rest ? ", " : "", t->axes[i].name.text);
-        tct_buf_putc(&b, ']');
-    }
-    char *s = tct_arena_strdup(&x->e->arena, b.data);
-    tct_buf_free(&b);
-    return s;
+// Whether the caller calls the axis so.
+static bool caller_calls(expansion *x, tct_axis axis, const char *name) {
+    tct_scope *inner = x->e->scope;
+    x->e->scope = x->caller;
+    bool so = tct_axis_is_called(x->e, axis, name);
+    x->e->scope = inner;
+    return so;
 }
 
 // Binds a tensor argument: converts, checks dtype and axes, binds the axes that its type names.
@@ -88,7 +82,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
     if (v->kind == V_STRUCT || v->kind == V_LIST || v->kind == V_STRING || v->kind == V_AXIS ||
         v->kind == V_OPAQUE || v->kind == V_NONE) {
         tct_elab_error(e, "E0332", place, "%s of %s is a tensor %s, found %s", p->name.text,
-                       x->item->name.text, type_text(x, t), caller_describe(x, v));
+                       x->item->name.text, tct_type_text(e, t), caller_describe(x, v));
         return tct_val_error(e);
     }
     tct_elab_at(e, place);
@@ -111,12 +105,12 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
         tct_symbol *s = bound_axis(e, a->name.text);
         int found = -1;
         for (uint32_t k = 0; k < n.n_axes && found < 0; k++)
-            if (s ? n.axes[k] == s->val->axis : strcmp(caller_name(x, n.axes[k]), a->name.text) == 0)
+            if (!matched[k] && (s ? n.axes[k] == s->val->axis : caller_calls(x, n.axes[k], a->name.text)))
                 found = (int)k;
         if (found < 0) {
             int same = -1; // an axis of that name and another size
             for (uint32_t k = 0; k < n.n_axes; k++)
-                if (strcmp(caller_name(x, n.axes[k]), a->name.text) == 0) same = (int)k;
+                if (caller_calls(x, n.axes[k], a->name.text)) same = (int)k;
             if (s && same >= 0) {
                 int64_t is = tct_axis_of(e->module, n.axes[same])->size,
                         was = tct_axis_of(e->module, s->val->axis)->size;
@@ -134,7 +128,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
                 return tct_val_error(e);
             }
             tct_elab_error(e, "E0334", place, "%s of %s is %s, found %s: axis %s is missing", p->name.text,
-                           x->item->name.text, type_text(x, t),
+                           x->item->name.text, tct_type_text(e, t),
                            caller_describe(x, tct_val_tensor(e, value, place)), a->name.text);
             tct_elab_note(e, t->span, "declared here");
             if (n.n_axes > 0 && n.n_axes <= t->n_axes) {
@@ -142,7 +136,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
                 for (uint32_t k = 0; k < n.n_axes; k++) {
                     bool named = false;
                     for (uint32_t j = 0; j < t->n_axes; j++)
-                        named |= strcmp(t->axes[j].name.text, caller_name(x, n.axes[k])) == 0;
+                        named |= caller_calls(x, n.axes[k], t->axes[j].name.text);
                     if (!named && !other) other = caller_name(x, n.axes[k]);
                 }
                 if (other)
@@ -170,7 +164,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
         if (matched[k]) continue;
         if (!t->rest) {
             tct_elab_error(e, "E0335", place, "%s of %s is %s, found %s: axis %s is one too many",
-                           p->name.text, x->item->name.text, type_text(x, t),
+                           p->name.text, x->item->name.text, tct_type_text(e, t),
                            caller_describe(x, tct_val_tensor(e, value, place)), caller_name(x, n.axes[k]));
             tct_elab_note(e, t->span, "declared here");
             return tct_val_error(e);
@@ -249,6 +243,11 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
     if (v->kind == V_ERROR) return v;
     if (!is_tensor_type(r->type, &dtype)) {
         if (static_kind(r->type->name.text) == v->kind) return v;
+        if (static_kind(r->type->name.text) == V_FLOAT && v->kind == V_INT) {
+            tct_val *f = tct_val_float(e, (double)v->i, v->span);
+            f->known = v->known;
+            return f;
+        }
         if (v->kind == V_STRUCT && v->model && strcmp(v->model->name.text, r->type->name.text) == 0) return v;
         tct_elab_error(e, "E0344", place, "%s returns %s, found %s", x->item->name.text, r->type->name.text,
                        tct_val_describe(e, v));
@@ -260,7 +259,7 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
     const tct_node *n = tct_elab_node(e, value);
     if (n->dtype != want) {
         tct_elab_error(e, "E0344", place, "%s returns %s, found %s", x->item->name.text,
-                       type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)));
+                       tct_type_text(e, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)));
         tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
     }
@@ -272,7 +271,7 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
             continue;
         }
         tct_elab_error(e, "E0344", place, "%s returns %s, found %s: axis %s is missing", x->item->name.text,
-                       type_text(x, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)),
+                       tct_type_text(e, r->type), tct_val_describe(e, tct_val_tensor(e, value, place)),
                        r->type->axes[i].name.text);
         tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
@@ -286,7 +285,7 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
             if (!declared) more = tct_axis_local_name(e, n->axes[k]);
         }
         tct_elab_error(e, "E0344", place, "%s returns %s, found %s: axis %s is one too many",
-                       x->item->name.text, type_text(x, r->type),
+                       x->item->name.text, tct_type_text(e, r->type),
                        tct_val_describe(e, tct_val_tensor(e, value, place)), more);
         tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
@@ -374,6 +373,8 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
         tct_elab_error(e, "E0203", span, "`%s` is no graph, so it can't be called in one", item->name.text);
         return tct_val_error(e);
     }
+    if (!tct_elab_one_more(e, span) || !tct_elab_may_nest(e, item->body->height, span))
+        return tct_val_error(e);
     if (e->depth >= MAX_DEPTH) {
         tct_elab_error(e, "E0345", span, "calls nest more than %d deep: %s calls itself without an end",
                        MAX_DEPTH, item->name.text);
@@ -390,8 +391,16 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
         if (which[k] < 0 || is_axis_type(item->params[k].type)) continue;
         tct_actual *a = &actuals[which[k]];
         if (!a->val) a->val = tct_elab_expr(e, a->expr);
-        if (item->params[k].inout && a->expr && !a->place) a->place = tct_elab_place(e, a->expr);
         ok &= a->val->kind != V_ERROR;
+        if (!item->params[k].inout || !a->expr) continue;
+        if (e->stage) {
+            ok = tct_elab_error(e, "E0501", a->expr->span,
+                                "%s of %s is inout, and stage code doesn't lend its variables",
+                                item->params[k].name.text, item->name.text);
+            tct_elab_note(e, item->params[k].name.span, "declared here");
+        } else if (!tct_elab_place(e, a->expr)) {
+            ok = false;
+        }
     }
     if (!ok) return tct_val_error(e);
 
@@ -402,12 +411,15 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
     struct tct_stage_state *stage = e->stage;
     const tct_ast *file = e->file;
     tct_val *returned_before = e->returned;
+    bool in_scan = e->in_scan;
     tct_scope *f = tct_scope_push(e, true);
     f->item = item;
     f->call = span;
     e->stage = NULL;
     e->file = tct_elab_item_file(e, item);
     e->returned = NULL;
+    e->in_scan = false;
+    e->level += item->body->height;
     e->depth++;
     for (uint32_t i = 0; i < n_map && i < TCT_IR_MAX_AXES; i++)
         ok &= tct_scope_bind_axis(e, map[i].name.text, mapped[i], map[i].name.span);
@@ -428,29 +440,39 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
         else
             v = bind_model(&x, p, v, place);
         ok = v->kind != V_ERROR;
-        tct_scope_bind(e, p->name.text, p->inout ? tct_val_copy(e, v) : v, p->name.span, p->inout);
+        tct_scope_bind(e, p->name.text, v, p->name.span, p->inout);
     }
     tct_val *out = tct_val_error(e);
+    tct_val **changed = TCT_NEW_ARRAY(&e->arena, tct_val *, item->n_params + 1);
     if (ok) {
-        size_t errors = e->d->n_errors;
+        size_t errors = tct_elab_faults(e);
         tct_elab_block(e, item->body);
         if (e->returned)
             out = results(&x, e->returned, e->returned->span);
-        else if (e->d->n_errors == errors && item->n_results) {
+        else if (tct_elab_faults(e) == errors && item->n_results) {
             tct_elab_error(e, "E0344", item->name.span, "%s ends without a return", item->name.text);
             tct_elab_note(e, item->results[0].type->span, "the result is declared here");
         } else if (!item->n_results)
             out = tct_val_new(e, V_NONE, span);
         for (uint32_t k = 0; k < item->n_params; k++)
-            if (item->params[k].inout && which[k] >= 0 && actuals[which[k]].place)
-                *actuals[which[k]].place = tct_scope_find(e, item->params[k].name.text, false)->val;
+            if (item->params[k].inout && which[k] >= 0)
+                changed[k] = tct_scope_find(e, item->params[k].name.text, false)->val;
         export_axes(&x);
     }
     e->depth--;
+    e->level -= item->body->height;
+    e->in_scan = in_scan;
     e->returned = returned_before;
     e->file = file;
     e->stage = stage;
     tct_scope_pop(e);
+    for (uint32_t k = 0; k < item->n_params; k++) {
+        const tct_actual *a = changed[k] ? &actuals[which[k]] : NULL;
+        if (a && a->place)
+            *a->place = changed[k];
+        else if (a && a->expr)
+            tct_elab_assign(e, a->expr, changed[k]);
+    }
     return out;
 }
 

@@ -91,9 +91,12 @@ static tct_val *static_int(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
     return tct_val_int(e, r, span);
 }
 
+enum { MAX_STRING = 1 << 20 };
+
 static tct_val *static_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span) {
-    if (a->kind == V_INT && b->kind == V_INT) return static_int(e, op, a, b, span);
-    if (tct_val_is_number(a) && tct_val_is_number(b)) {
+    bool numbers = tct_val_is_number(a) && tct_val_is_number(b) && op != TCT_OP_AND && op != TCT_OP_OR;
+    if (numbers && a->kind == V_INT && b->kind == V_INT) return static_int(e, op, a, b, span);
+    if (numbers) {
         double x = a->kind == V_INT ? (double)a->i : a->f, y = b->kind == V_INT ? (double)b->i : b->f;
         tct_val *v;
         if (op >= TCT_OP_LT && op <= TCT_OP_NE)
@@ -112,6 +115,10 @@ static tct_val *static_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val 
         return v;
     }
     if (a->kind == V_STRING && b->kind == V_STRING) {
+        if (op == TCT_OP_ADD && strlen(a->s) + strlen(b->s) > MAX_STRING) {
+            tct_elab_error(e, "E0341", span, "a string of more than %d bytes", MAX_STRING);
+            return tct_val_error(e);
+        }
         if (op == TCT_OP_ADD) return tct_val_string(e, tct_arena_printf(&e->arena, "%s%s", a->s, b->s), span);
         if (op == TCT_OP_EQ) return tct_val_bool(e, strcmp(a->s, b->s) == 0, span);
         if (op == TCT_OP_NE) return tct_val_bool(e, strcmp(a->s, b->s) != 0, span);
@@ -234,10 +241,17 @@ static tct_val *unary(tct_elab *e, const tct_expr *x) {
 
 static tct_val *binary(tct_elab *e, const tct_expr *x) {
     tct_val *a = tct_elab_expr(e, x->a);
-    if ((x->op == TCT_OP_AND || x->op == TCT_OP_OR) &&
-        a->kind == V_BOOL) { // static: the right side may not be evaluable
+    if ((x->op == TCT_OP_AND || x->op == TCT_OP_OR) && a->kind == V_BOOL) {
+        // The right side may not be evaluable.
         if (a->known && (a->i != 0) == (x->op == TCT_OP_OR)) return a;
-        return tct_elab_expr(e, x->b);
+        tct_val *right = tct_elab_expr(e, x->b);
+        tct_dtype dtype;
+        bool fits = right->kind == V_BOOL || right->kind == V_ERROR ||
+                    (tct_elab_dtype(e, right, &dtype) && dtype == TCT_BOOL);
+        if (fits) return right;
+        tct_elab_error(e, "E0341", x->span, "%s doesn't work on %s and %s", operator_text[x->op],
+                       tct_val_describe(e, a), tct_val_describe(e, right));
+        return tct_val_error(e);
     }
     tct_val *b = tct_elab_expr(e, x->b);
     return tct_elab_binary(e, x->op, a, b, x->span);

@@ -109,6 +109,8 @@ tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals
         if (!ok) break;
         const char *name = item->results[r].name.text ? item->results[r].name.text : "out";
         name = tct_arena_strdup(&e->module->arena, name);
+        ok = tct_elab_shape(e, axes, t->n_axes, t->span);
+        if (!ok) break;
         tct_ir_output(body, name, tct_ir_broadcast(body, tct_ir_const(body, dtype, 0), axes, t->n_axes), -1);
     }
     tct_val *out = tct_val_error(e);

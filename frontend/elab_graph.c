@@ -93,7 +93,9 @@ static tct_val *input_leaf(tct_elab *e, void *ctx, const char *path, const tct_m
     (void)scope;
     leaves *l = ctx;
     tct_model_param p;
-    if (!tct_elab_model_param(e, path, member, dtype, axes, n, file_prefix, &p)) return tct_val_error(e);
+    if (!tct_elab_shape(e, axes, n, member->span) ||
+        !tct_elab_model_param(e, path, member, dtype, axes, n, file_prefix, &p))
+        return tct_val_error(e);
     TCT_PUSH(&l->params, p);
     return tct_val_tensor(e, tct_ir_input(e->builder->graph, path, dtype, axes, n), member->name.span);
 }
@@ -246,6 +248,7 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
                                    tct_axis_of(e->module, axes[i])->name);
                     return tct_val_error(e);
                 }
+        if (!tct_elab_shape(e, axes, n, p->type->span)) return tct_val_error(e);
         tct_value v = tct_ir_input(e->builder->graph, tct_arena_strdup(&e->module->arena, p->name.text),
                                    dtype, axes, n);
         return tct_val_tensor(e, v, p->name.span);
@@ -361,9 +364,10 @@ tct_graph *tct_elab_build(tct_elab *e, const tct_item *item) {
     tct_builder top = {.kind = TCT_BUILD_TOP};
     e->graph_models.len = 0;
     top.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, item->name.text));
-    size_t errors = e->d->n_errors;
+    size_t errors = tct_elab_faults(e);
     e->builder = &top;
     e->n_random = 0;
+    tct_elab_new_graph(e);
     e->needs_size = TCT_NO_SPAN;
     e->file = tct_elab_item_file(e, item);
     tct_scope_push(e, true);
@@ -415,7 +419,7 @@ tct_graph *tct_elab_build(tct_elab *e, const tct_item *item) {
     }
     tct_scope_pop(e);
     e->builder = NULL;
-    return e->d->n_errors == errors ? top.graph : NULL;
+    return tct_elab_faults(e) == errors ? top.graph : NULL;
 }
 
 tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const tct_setting *settings,

@@ -71,6 +71,7 @@ typedef struct tct_symbol {
     tct_val *val;
     tct_span span;
     bool is_axis, mutable, used;
+    const struct tct_builder *builder; // the graph that was being built when it was declared
 } tct_symbol;
 
 // A lexical scope. The innermost `function` scope holds the axes.
@@ -125,6 +126,11 @@ struct tct_elab {
     bool *setting_used;
     TCT_VEC(tct_graph_model) graph_models; // of the graph built last
     uint32_t depth;                        // of calls
+    uint32_t level;                        // heights of what is being expanded, added up
+    uint32_t work;                         // expansions and turns of loops in this graph
+    uint32_t repeated;                     // errors that were dropped as repetitions
+    bool too_deep;                         // reported
+    bool in_scan;                          // directly, not in a graph that the scan calls
     uint32_t n_random;                     // stream numbers given out in this graph
     tct_val *returned;                     // set by return; ends the block
     tct_val **yielded;                     // set by yield
@@ -142,6 +148,15 @@ bool tct_elab_error(tct_elab *e, const char *code, tct_span span, const char *fm
     __attribute__((format(printf, 4, 5)));
 void tct_elab_note(tct_elab *e, tct_span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void tct_elab_help(tct_elab *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// Errors there were, repetitions included: to see whether something failed.
+size_t tct_elab_faults(const tct_elab *e);
+// A graph begins: expansions are counted from 0.
+void tct_elab_new_graph(tct_elab *e);
+// Counts one more expansion or turn of a loop; false after reporting that there are too many.
+bool tct_elab_one_more(tct_elab *e, tct_span span);
+// Whether something of this height may be expanded inside of what is; false after reporting. Added to
+// e->level by the caller, and taken off again.
+bool tct_elab_may_nest(tct_elab *e, uint32_t height, tct_span span);
 // After tct_ir_emit reported by itself: adds the notes, drops repetitions. n: messages there were before.
 void tct_elab_after_report(tct_elab *e, size_t n);
 
@@ -159,6 +174,7 @@ void tct_val_add_field(tct_elab *e, tct_val *v, const char *name, tct_val *field
 bool tct_val_is_number(const tct_val *v);                    // static int or float
 const char *tct_val_describe(tct_elab *e, const tct_val *v); // "f32[B, T]", "an int", "the model Gpt2"
 const char *tct_axes_text(tct_elab *e, const tct_axis *axes, uint32_t n);
+const char *tct_type_text(tct_elab *e, const tct_type *t); // as written: "f32[.., T]"
 const char *tct_val_fields(tct_elab *e, const tct_val *v); // names of a structure's fields: "a, b"
 
 // Scopes
@@ -171,6 +187,8 @@ void tct_scope_bind(tct_elab *e, const char *name, tct_val *val, tct_span span, 
 bool tct_scope_bind_axis(tct_elab *e, const char *name, tct_axis axis, tct_span span);
 // An axis called `name` of `size` that is not mistaken for one in use, bound in the innermost function.
 tct_axis tct_scope_new_axis(tct_elab *e, const char *name, int64_t size, tct_span span);
+// Whether the current function calls the axis so. An axis without a name there has that of its own.
+bool tct_axis_is_called(tct_elab *e, tct_axis axis, const char *name);
 // What the current function calls an axis.
 const char *tct_axis_local_name(tct_elab *e, tct_axis axis);
 // The item of that name: of the side (the library or not) of the file being expanded, then of the other. So a
@@ -189,6 +207,10 @@ tct_value tct_elab_operand(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span sp
 bool tct_elab_dtype(tct_elab *e, const tct_val *v, tct_dtype *out);
 const tct_node *tct_elab_node(tct_elab *e, tct_value v);
 tct_val *tct_elab_result(tct_elab *e, tct_value v, tct_span span, size_t messages_before);
+// x with the axes that it lacks. TCT_NO_VALUE after reporting that there are too many.
+tct_value tct_elab_broadcast(tct_elab *e, tct_value x, const tct_axis *axes, uint32_t n, tct_span span);
+// Whether there can be a tensor with these axes; false after reporting E0611 or E0612.
+bool tct_elab_shape(tct_elab *e, const tct_axis *axes, uint32_t n, tct_span span);
 void tct_elab_at(tct_elab *e, tct_span span); // stamps the place on nodes made next
 
 // Expressions (elab_expr.c)
@@ -199,6 +221,9 @@ tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, t
 // The built-in operation `name` on a call's arguments; NULL when there is none of that name (elab_ops.c).
 tct_val *tct_elab_operation(tct_elab *e, const char *name, const tct_expr *call);
 bool tct_elab_is_operation(const char *name);
+// Functions of static numbers (elab_number.c): how many arguments (0: no such function), and the value.
+uint32_t tct_elab_number_arity(const char *name);
+tct_val *tct_elab_number_function(tct_elab *e, const char *name, tct_val *const *v, tct_span span);
 
 // Axes (elab_axes.c)
 tct_symbol *tct_elab_axis_symbol(tct_elab *e, const char *name); // NULL: no axis of that name is in scope
@@ -211,7 +236,7 @@ typedef struct tct_actual { // an argument, evaluated or not yet
     tct_name name;
     const tct_expr *expr;
     tct_val *val;
-    tct_val **place; // where an inout argument is stored
+    tct_val **place; // where an inout argument is stored; NULL: where expr says
 } tct_actual;
 // Expands a call. `map`: f[V = K], pairs of callee and caller axes.
 tct_val *tct_elab_call(tct_elab *e, const tct_item *item, const tct_expr *call);
@@ -231,7 +256,10 @@ bool tct_elab_block(tct_elab *e, const tct_block *b); // false after a return or
 tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x);
 tct_val *tct_elab_block_value(tct_elab *e, const tct_block *b);       // of an if expression
 bool tct_elab_bind_names(tct_elab *e, const tct_stmt *s, tct_val *v); // let and var
-tct_val **tct_elab_place(tct_elab *e, const tct_expr *x); // of an assignment; NULL after reporting
+// Where an assignment goes: to be looked at. NULL after reporting.
+tct_val **tct_elab_place(tct_elab *e, const tct_expr *x);
+// Assigns in a graph. Values are never changed: the structures around the place are made anew.
+bool tct_elab_assign(tct_elab *e, const tct_expr *target, tct_val *v);
 
 // Models (elab_model.c)
 // Makes the leaf for one parameter: path "block.0.qkv", in memory order.

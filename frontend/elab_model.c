@@ -226,6 +226,7 @@ static bool members(instance *in, const tct_member *m, uint32_t n) {
 tct_val *tct_elab_model(tct_elab *e, const tct_item *item, const tct_actual *args, uint32_t n_args,
                         const char *path, const char *file_prefix, bool representative, tct_leaf_fn leaf,
                         void *ctx, tct_span span) {
+    if (!tct_elab_one_more(e, span)) return tct_val_error(e);
     if (e->depth > MAX_NESTING) {
         tct_elab_error(e, "E0345", span, "the model %s contains itself", item->name.text);
         return tct_val_error(e);

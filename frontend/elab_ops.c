@@ -191,24 +191,12 @@ static bool arguments(op_call *c, const char *params) {
     return true;
 }
 
-// Functions of static numbers stay static: sqrt(64), max(heads, 2), exp(-1).
 static tct_val *static_math(op_call *c, const char *name) {
-    for (uint32_t i = 0; i < c->x->n_args; i++)
-        if (c->x->args[i].name.text || tct_elab_is_axis(c->e, c->x->args[i].value)) return NULL;
-    static const struct {
-        const char *name;
-        double (*fn)(double);
-    } one[] = {{"sqrt", sqrt}, {"exp", exp},  {"log", log},     {"sin", sin},        {"cos", cos},
-               {"tanh", tanh}, {"abs", fabs}, {"floor", floor}, {"round", nearbyint}};
-    tct_val *v[2] = {NULL, NULL};
     uint32_t n = c->x->n_args;
-    bool two = strcmp(name, "max") == 0 || strcmp(name, "min") == 0;
-    bool conversion = strcmp(name, "int") == 0 || strcmp(name, "float") == 0;
-    size_t which = sizeof one / sizeof *one;
-    for (size_t i = 0; i < sizeof one / sizeof *one; i++)
-        if (strcmp(one[i].name, name) == 0) which = i;
-    bool candidate = (two && n == 2) || (n == 1 && (conversion || which < sizeof one / sizeof *one));
-    if (!candidate) return NULL;
+    if (n == 0 || tct_elab_number_arity(name) != n) return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        if (c->x->args[i].name.text || tct_elab_is_axis(c->e, c->x->args[i].value)) return NULL;
+    tct_val *v[2] = {NULL, NULL};
     for (uint32_t i = 0; i < n; i++) {
         const tct_expr *x = c->x->args[i].value;
         // Only what is static without evaluating tensors: literals, names of static values, config,
@@ -218,33 +206,7 @@ static tct_val *static_math(op_call *c, const char *name) {
         v[i] = c->val[i] = tct_elab_expr(c->e, x);
         if (!tct_val_is_number(v[i])) return v[i]->kind == V_ERROR ? v[i] : NULL;
     }
-    double a = v[0]->kind == V_INT ? (double)v[0]->i : v[0]->f;
-    tct_val *r;
-    if (two) {
-        double b = v[1]->kind == V_INT ? (double)v[1]->i : v[1]->f;
-        bool first = strcmp(name, "max") == 0 ? a >= b : a <= b;
-        bool ints = v[0]->kind == V_INT && v[1]->kind == V_INT;
-        r = ints ? tct_val_int(c->e, first ? v[0]->i : v[1]->i, c->x->span)
-                 : tct_val_float(c->e, first ? a : b, c->x->span);
-        r->known = v[0]->known && v[1]->known;
-        return r;
-    }
-    if (strcmp(name, "int") == 0) {
-        if (!(fabs(a) < 9e18)) {
-            tct_elab_error(c->e, "E0341", c->x->span, "%g doesn't fit into an int", a);
-            return tct_val_error(c->e);
-        }
-        r = v[0]->kind == V_INT ? tct_val_int(c->e, v[0]->i, c->x->span)
-                                : tct_val_int(c->e, (int64_t)a, c->x->span);
-    } else if (conversion) {
-        r = tct_val_float(c->e, a, c->x->span);
-    } else if (strcmp(name, "abs") == 0 && v[0]->kind == V_INT && v[0]->i != INT64_MIN) {
-        r = tct_val_int(c->e, v[0]->i < 0 ? -v[0]->i : v[0]->i, c->x->span);
-    } else {
-        r = tct_val_float(c->e, one[which].fn(a), c->x->span);
-    }
-    r->known = v[0]->known;
-    return r;
+    return tct_elab_number_function(c->e, name, v, c->x->span);
 }
 
 tct_val *tct_elab_operation(tct_elab *e, const char *name, const tct_expr *x) {

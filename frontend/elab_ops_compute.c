@@ -80,8 +80,8 @@ static tct_val *filled(op_call *c, double value) {
     uint32_t n;
     if (!tct_elab_axes(c->e, c->arg[0], axes, &n)) return tct_op_fail(c);
     tct_elab_at(c->e, c->x->span);
-    return tct_op_done(
-        c, tct_ir_broadcast(tct_op_graph(c), tct_ir_const(tct_op_graph(c), TCT_F32, value), axes, n));
+    tct_value x = tct_ir_const(tct_op_graph(c), TCT_F32, value);
+    return tct_op_done(c, tct_elab_broadcast(c->e, x, axes, n, c->x->span));
 }
 tct_val *tct_op_zeros(op_call *c) { return filled(c, 0); }
 tct_val *tct_op_ones(op_call *c) { return filled(c, 1); }
@@ -110,7 +110,10 @@ tct_val *tct_op_size(op_call *c) {
     if (!tct_elab_axes(c->e, c->arg[0], axes, &n)) return tct_op_fail(c);
     tct_val *v = tct_val_int(c->e, 1, c->x->span);
     for (uint32_t i = 0; i < n; i++) {
-        v->i *= tct_op_size_of(c, axes[i]);
+        if (__builtin_mul_overflow(v->i, tct_op_size_of(c, axes[i]), &v->i)) {
+            tct_elab_error(c->e, "E0341", c->x->span, "the size doesn't fit into 64 bits");
+            return tct_op_fail(c);
+        }
         if (tct_op_size_of(c, axes[i]) == 0) v->known = false;
     }
     v->size_of = n == 1;

@@ -54,7 +54,10 @@ tct_val *tct_op_split(op_call *c) {
             n_missing++;
             continue;
         }
-        known = size[i] ? known * size[i] : 0;
+        if (__builtin_mul_overflow(known, size[i], &known)) {
+            tct_elab_error(e, "E0302", r->span, "these axes have more positions than fit into 64 bits");
+            return tct_op_fail(c);
+        }
     }
     if (n_missing == 1 && total && known) {
         if (total % known) {
@@ -94,7 +97,7 @@ tct_val *tct_op_merge(op_call *c) {
     int64_t size = 1;
     for (uint32_t i = 0; i < n; i++) {
         if (!tct_op_has(c, x, attr.axes[i], l->span)) return tct_op_fail(c);
-        size *= tct_op_size_of(c, attr.axes[i]);
+        if (__builtin_mul_overflow(size, tct_op_size_of(c, attr.axes[i]), &size)) size = 0; // reported below
     }
     if (!tct_op_target_axis(c, r, size, &attr.to[0])) return tct_op_fail(c);
     return tct_op_done(c, tct_ir_emit(tct_op_graph(c), c->e->d, TCT_IR_MERGE, &x, 1, &attr));
@@ -105,11 +108,7 @@ tct_val *tct_op_broadcast(op_call *c) {
     tct_axis axes[TCT_IR_MAX_AXES];
     uint32_t n;
     if (x == TCT_NO_VALUE || !tct_elab_axes(c->e, c->arg[1], axes, &n)) return tct_op_fail(c);
-    tct_axis fresh[TCT_IR_MAX_AXES];
-    uint32_t n_fresh = 0;
-    for (uint32_t i = 0; i < n; i++)
-        if (!tct_node_has_axis(tct_op_node(c, x), axes[i])) fresh[n_fresh++] = axes[i];
-    return tct_op_done(c, tct_ir_broadcast(tct_op_graph(c), x, fresh, n_fresh));
+    return tct_op_done(c, tct_elab_broadcast(c->e, x, axes, n, c->x->span));
 }
 
 tct_val *tct_op_flip(op_call *c) {
@@ -163,6 +162,10 @@ tct_val *tct_op_at(op_call *c) {
                        (long long)i->i, tct_axis_local_name(e, attr.axes[0]), (long long)size - 1);
         return tct_op_fail(c);
     }
+    if (i->i < 0 || i->i > INT32_MAX) {
+        tct_elab_error(e, "E0302", c->arg[2]->span, "no axis has a position %lld", (long long)i->i);
+        return tct_op_fail(c);
+    }
     tct_elab_at(e, c->x->span);
     tct_value in[] = {x, tct_ir_const(tct_op_graph(c), TCT_I32, (double)i->i)};
     return tct_op_done(c, tct_ir_emit(tct_op_graph(c), e->d, TCT_IR_GATHER, in, 2, &attr));
@@ -186,6 +189,13 @@ static bool fill_value(op_call *c, uint32_t k, double *out) {
     return true;
 }
 
+static bool has_axis_called(op_call *c, tct_value x, const char *name) {
+    const tct_node *n = tct_op_node(c, x);
+    for (uint32_t i = 0; i < n->n_axes; i++)
+        if (strcmp(tct_axis_of(c->e->module, n->axes[i])->name, name) == 0) return true;
+    return false;
+}
+
 tct_val *tct_op_shift(op_call *c) {
     tct_elab *e = c->e;
     tct_value x = tct_op_tensor(c, 0);
@@ -195,8 +205,10 @@ tct_val *tct_op_shift(op_call *c) {
         return tct_op_fail(c);
     tct_val *by = tct_elab_static(e, c->arg[2], V_INT);
     if (!by || !fill_value(c, 3, &fill)) return tct_op_fail(c);
-    int64_t size = tct_op_size_of(c, axis), n = by->i, cut = n < 0 ? -n : n;
+    int64_t size = tct_op_size_of(c, axis), n = by->i;
     if (n == 0) return tct_op_done(c, x);
+    if (n == INT64_MIN) n++; // as good as
+    int64_t cut = n < 0 ? -n : n;
     tct_elab_at(e, c->x->span);
     if (size && cut >= size) {
         tct_axis axes[TCT_IR_MAX_AXES];
@@ -207,6 +219,7 @@ tct_val *tct_op_shift(op_call *c) {
                                                axes, n_axes));
     }
     const char *name = tct_arena_printf(&e->module->arena, "%s_cut", tct_axis_of(e->module, axis)->name);
+    while (has_axis_called(c, x, name)) name = tct_arena_printf(&e->module->arena, "%s_", name);
     tct_axis shorter = tct_axis_get(e->module, name, size ? size - cut : 0);
     tct_value kept = tct_ir_slice(tct_op_graph(c), e->d, x, axis, shorter, n < 0 ? cut : 0, 1);
     return tct_op_done(c, padded(c, kept, shorter, axis, n > 0 ? n : 0, fill));
@@ -229,10 +242,14 @@ tct_val *tct_op_pad(op_call *c) {
         tct_elab_help(e, "slice takes positions away");
         return tct_op_fail(c);
     }
-    int64_t size = tct_op_size_of(c, from);
-    if (!tct_op_target_axis(c, r, size && before->known && after->known ? size + before->i + after->i : 0,
-                            &to))
+    int64_t size = tct_op_size_of(c, from), whole = 0;
+    bool known = size && before->known && after->known;
+    if (known && (__builtin_add_overflow(size, before->i, &whole) ||
+                  __builtin_add_overflow(whole, after->i, &whole))) {
+        tct_elab_error(e, "E0302", c->x->span, "an axis with more positions than fit into 64 bits");
         return tct_op_fail(c);
+    }
+    if (!tct_op_target_axis(c, r, whole, &to)) return tct_op_fail(c);
     tct_elab_at(e, c->x->span);
     return tct_op_done(c, padded(c, x, from, to, before->i, fill));
 }
@@ -277,8 +294,8 @@ tct_val *tct_op_concat(op_call *c) {
             tct_elab_error(e, "E0303", part->span, "this tensor has no axis %s", l->name.text);
             return tct_op_fail(c);
         }
-        total += tct_op_size_of(c, attr.axes[i]);
-        known &= tct_op_size_of(c, attr.axes[i]) > 0;
+        int64_t size = tct_op_size_of(c, attr.axes[i]);
+        known = known && size > 0 && !__builtin_add_overflow(total, size, &total);
     }
     if (!tct_op_target_axis(c, r, known ? total : 0, &attr.to[0])) return tct_op_fail(c);
     tct_elab_at(e, c->x->span);

@@ -7,7 +7,7 @@
 // Drops the message reported last when an earlier one has the same place and code.
 static bool drop_repetition(tct_elab *e) {
     tct_diag *d = e->d;
-    if (d->messages.len == 0) return false;
+    if (d->messages.len == 0 || (d->max_errors && d->n_errors > d->max_errors)) return false;
     const tct_message *last = &d->messages.data[d->messages.len - 1];
     for (size_t i = 0; i + 1 < d->messages.len; i++) {
         const tct_message *m = &d->messages.data[i];
@@ -15,10 +15,43 @@ static bool drop_repetition(tct_elab *e) {
             m->span.begin == last->span.begin && m->span.end == last->span.end) {
             d->messages.len--;
             d->n_errors--;
+            e->repeated++;
             return true;
         }
     }
     return false;
+}
+
+size_t tct_elab_faults(const tct_elab *e) { return e->d->n_errors + e->repeated; }
+
+enum { MAX_WORK = 200000 };
+
+void tct_elab_new_graph(tct_elab *e) {
+    if (e->work <= MAX_WORK) e->work = 0; // otherwise the rest of the program isn't tried
+}
+
+bool tct_elab_one_more(tct_elab *e, tct_span span) {
+    if (++e->work <= MAX_WORK) return true;
+    if (e->work > MAX_WORK + 1) { // reported
+        e->work = MAX_WORK + 2;
+        e->repeated++;
+        return false;
+    }
+    tct_elab_error(e, "E0345", span,
+                   "more than %d calls and turns of loops in one graph, which are all written out", MAX_WORK);
+    tct_elab_help(e, "scan repeats along an axis without being unrolled");
+    return false;
+}
+
+bool tct_elab_may_nest(tct_elab *e, uint32_t height, tct_span span) {
+    enum { MAX_LEVEL = 4000 };
+    if (e->level + height <= MAX_LEVEL) return true;
+    if (e->too_deep) { // told once: what depends on it fails, too
+        e->repeated++;
+        return false;
+    }
+    e->too_deep = true;
+    return tct_elab_error(e, "E0345", span, "this needs too many others inside each other");
 }
 
 static bool inside(tct_span inner, tct_span outer) {
@@ -103,7 +136,8 @@ tct_symbol *tct_scope_find(tct_elab *e, const char *name, bool is_axis) {
 }
 
 void tct_scope_bind(tct_elab *e, const char *name, tct_val *val, tct_span span, bool mutable) {
-    TCT_PUSH(&e->scope->symbols, (tct_symbol){.name = name, .val = val, .span = span, .mutable = mutable});
+    tct_symbol s = {.name = name, .val = val, .span = span, .mutable = mutable, .builder = e->builder};
+    TCT_PUSH(&e->scope->symbols, s);
 }
 
 static void mark_in_use(tct_scope *f, tct_axis axis) {
@@ -160,6 +194,18 @@ tct_axis tct_scope_new_axis(tct_elab *e, const char *name, int64_t size, tct_spa
     }
     tct_scope_bind_axis(e, name, axis, span);
     return axis;
+}
+
+bool tct_axis_is_called(tct_elab *e, tct_axis axis, const char *name) {
+    tct_scope *f = tct_scope_function(e);
+    bool named = false;
+    for (size_t i = 0; f && i < f->symbols.len; i++) {
+        const tct_symbol *s = &f->symbols.data[i];
+        if (!s->is_axis) continue;
+        if (strcmp(s->name, name) == 0) return s->val->axis == axis;
+        named |= s->val->axis == axis;
+    }
+    return !named && strcmp(tct_axis_of(e->module, axis)->name, name) == 0;
 }
 
 const char *tct_axis_local_name(tct_elab *e, tct_axis axis) {

@@ -96,6 +96,21 @@ static const char *describe_tensor(tct_elab *e, tct_dtype dtype, const tct_axis 
     return tct_arena_printf(&e->arena, "%s%s", tct_dtype_name(dtype), tct_axes_text(e, axes, n));
 }
 
+const char *tct_type_text(tct_elab *e, const tct_type *t) {
+    tct_buf b = {0};
+    tct_buf_puts(&b, t->name.text);
+    if (t->has_axes) {
+        tct_buf_putc(&b, '[');
+        if (t->rest) tct_buf_puts(&b, "..");
+        for (uint32_t i = 0; i < t->n_axes; i++)
+            tct_buf_printf(&b, "%s%s", i || t->rest ? ", " : "", t->axes[i].name.text);
+        tct_buf_putc(&b, ']');
+    }
+    char *s = tct_arena_strdup(&e->arena, b.data);
+    tct_buf_free(&b);
+    return s;
+}
+
 const char *tct_val_describe(tct_elab *e, const tct_val *v) {
     switch (v->kind) {
     case V_INT:
@@ -204,6 +219,10 @@ static tct_value constant(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span spa
         tct_elab_error(e, "E0333", span, "%lld doesn't fit into i32", (long long)v->i);
         return TCT_NO_VALUE;
     }
+    if (dtype == TCT_I32 || dtype == TCT_I64) { // not every i64 is a double
+        tct_ir_attr attr = {.dtype = dtype, .i = v->i};
+        return tct_ir_emit(g, e->d, TCT_IR_CONST, NULL, 0, &attr);
+    }
     return tct_ir_const(g, dtype, x);
 }
 
@@ -236,4 +255,33 @@ tct_val *tct_elab_result(tct_elab *e, tct_value v, tct_span span, size_t message
     tct_elab_after_report(e, messages_before);
     if (v == TCT_NO_VALUE) return tct_val_error(e);
     return tct_val_tensor(e, v, span);
+}
+
+bool tct_elab_shape(tct_elab *e, const tct_axis *axes, uint32_t n, tct_span span) {
+    int64_t elements = 1;
+    if (n > TCT_IR_MAX_AXES)
+        return tct_elab_error(e, "E0612", span, "%u axes: a tensor has at most %d", n, TCT_IR_MAX_AXES);
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t size = tct_axis_of(e->module, axes[i])->size;
+        const char *name = tct_axis_of(e->module, axes[i])->name;
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(tct_axis_of(e->module, axes[k])->name, name) == 0)
+                return tct_elab_error(e, "E0611", span, "a tensor can't have the axis %s twice", name);
+        if (__builtin_mul_overflow(elements, size ? size : 1, &elements) || elements > (int64_t)1 << 48)
+            return tct_elab_error(e, "E0612", span, "a tensor of more than 2^48 elements: its axes are %s",
+                                  tct_axes_text(e, axes, n));
+    }
+    return true;
+}
+
+tct_value tct_elab_broadcast(tct_elab *e, tct_value x, const tct_axis *axes, uint32_t n, tct_span span) {
+    if (x == TCT_NO_VALUE) return x;
+    tct_axis all[2 * TCT_IR_MAX_AXES];
+    uint32_t have = tct_elab_node(e, x)->n_axes, total = have;
+    memcpy(all, tct_elab_node(e, x)->axes, have * sizeof *all);
+    for (uint32_t i = 0; i < n; i++)
+        if (!tct_node_has_axis(tct_elab_node(e, x), axes[i])) all[total++] = axes[i];
+    if (total == have) return x;
+    if (!tct_elab_shape(e, all, total, span)) return TCT_NO_VALUE;
+    return tct_ir_broadcast(e->builder->graph, x, all + have, total - have);
 }

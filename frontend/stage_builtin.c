@@ -226,6 +226,7 @@ tct_val *tct_stage_batch(tct_elab *e, const stage_data *data, uint32_t *regs, ui
             }
             tct_dtype dtype = TCT_I32;
             tct_elab_dtype_name(f->type, &dtype);
+            if (!tct_elab_shape(e, axes, n, span)) return tct_val_error(e);
             v = tct_stage_tensor_reg(e, dtype, axes, n, span);
         }
         regs[(*n_regs)++] = v->reg;

@@ -50,7 +50,7 @@ static tct_val *scalar_function(tct_elab *e, const char *name, const tct_expr *x
         }
         all_static &= v[i]->kind != V_REG;
     }
-    if (all_static) return tct_elab_operation(e, name, x);
+    if (all_static) return tct_elab_number_function(e, name, v, x->span);
     tct_kind kind = tct_stage_kind(e, v[0]);
     if (to_float) {
         uint32_t reg = tct_stage_load(e, v[0], TCT_KIND_FLOAT, x->span);
@@ -193,6 +193,8 @@ static tct_val *fn_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
         actuals[i].val = tct_stage_value(e, actuals[i].expr);
         if (actuals[i].val->kind == V_ERROR) return actuals[i].val;
     }
+    if (!tct_stage_one_more(e, x->span) || !tct_elab_may_nest(e, item->body->height, x->span))
+        return tct_val_error(e);
     stage_fn f = {.outer = e->stage->fn, .item = item};
     stage_loop *loop = e->stage->loop;
     const tct_ast *file = e->file;
@@ -202,6 +204,7 @@ static tct_val *fn_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
     e->file = tct_elab_item_file(e, item);
     e->stage->fn = &f;
     e->stage->loop = NULL;
+    e->level += item->body->height;
     bool ok = true;
     for (uint32_t k = 0; k < item->n_params; k++) {
         const tct_param *p = &item->params[k];
@@ -221,6 +224,7 @@ static tct_val *fn_call(tct_elab *e, const tct_item *item, const tct_expr *x) {
     }
     for (size_t i = 0; i < f.exits.len; i++) tct_stage_patch(e, f.exits.data[i], tct_stage_here(e));
     TCT_VEC_FREE(&f.exits);
+    e->level -= item->body->height;
     e->stage->fn = f.outer;
     e->stage->loop = loop;
     e->file = file;

@@ -3,6 +3,20 @@
 
 #include <string.h>
 
+bool tct_stage_one_more(tct_elab *e, tct_span span) {
+    enum { MAX_WORK = 20000 };
+    if (++e->stage->work <= MAX_WORK) return true;
+    if (e->stage->work > MAX_WORK + 1) { // reported
+        e->stage->work = MAX_WORK + 2;
+        e->repeated++;
+        return false;
+    }
+    tct_elab_error(e, "E0345", span, "more than %d calls of fns in one pipeline, which are all written out",
+                   MAX_WORK);
+    tct_elab_help(e, "a loop runs its body again without writing it out again");
+    return false;
+}
+
 uint32_t tct_stage_reg(tct_elab *e, tct_reg_type type) {
     TCT_PUSH(&e->stage->regs, type);
     return (uint32_t)e->stage->regs.len - 1;

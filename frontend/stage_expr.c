@@ -90,7 +90,13 @@ static tct_val *logical(tct_elab *e, const tct_expr *x) {
     bool is_or = x->op == TCT_OP_OR;
     tct_val *a = tct_stage_value(e, x->a);
     if (a->kind == V_ERROR) return a;
-    if (a->kind == V_BOOL) return (a->i != 0) == is_or ? a : tct_stage_value(e, x->b);
+    if (a->kind == V_BOOL) {
+        if ((a->i != 0) == is_or) return a;
+        tct_val *b = tct_stage_value(e, x->b);
+        return b->kind == V_BOOL || tct_stage_load(e, b, TCT_KIND_BOOL, x->b->span) != NO_REG
+                   ? b
+                   : tct_val_error(e);
+    }
     uint32_t left = tct_stage_load(e, a, TCT_KIND_BOOL, x->a->span);
     if (left == NO_REG) return tct_val_error(e);
     tct_val *out = tct_stage_scalar_reg(e, TCT_KIND_BOOL, NULL, x->span);
@@ -328,4 +334,10 @@ static tct_val *evaluate(tct_elab *e, const tct_expr *x) {
     return tct_val_error(e);
 }
 
-tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x) { return with_axes(e, evaluate(e, x), x->span); }
+tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x) {
+    tct_builder *outer = e->builder; // of the graph that this is a part of: code for the machine is in none
+    e->builder = NULL;
+    tct_val *v = evaluate(e, x);
+    e->builder = outer;
+    return with_axes(e, v, x->span);
+}

@@ -23,8 +23,10 @@ static tct_val *peek(tct_elab *e, const tct_expr *x) {
     return NULL;
 }
 
+// What is wrong already counts as a tensor: as a part of a graph it is passed on without another report.
 static bool is_tensor_value(const tct_val *v) {
-    return v->kind == V_TENSOR || v->kind == V_PARAM || (v->kind == V_REG && v->is_tensor_reg);
+    return v->kind == V_TENSOR || v->kind == V_ERROR || v->kind == V_PARAM ||
+           (v->kind == V_REG && v->is_tensor_reg);
 }
 
 static const char *callee(const tct_expr *x) {
@@ -137,6 +139,7 @@ tct_builder *tct_stage_graph_begin(tct_elab *e, stage_run *run, tct_span span) {
     run->stage = e->stage;
     e->builder = b;
     e->n_random = 0;
+    tct_elab_new_graph(e);
     tct_stage_enter_scope(e);
     return b;
 }

@@ -76,10 +76,13 @@ struct tct_stage_state {
     int loop_depth;
     stage_run *run; // bindings of the graph being built
     uint32_t n_graphs_named;
+    uint32_t work; // expansions of fns and turns of loops that are written out
 };
 typedef struct tct_stage_state stage;
 
 // Code (stage_code.c)
+// Counts one more expansion of a fn or turn of a loop that is written out; false after reporting too many.
+bool tct_stage_one_more(tct_elab *e, tct_span span);
 uint32_t tct_stage_reg(tct_elab *e, tct_reg_type type);
 uint32_t tct_stage_emit(tct_elab *e, tct_opcode op, uint32_t dst, uint32_t a, uint32_t b, uint32_t c,
                         tct_span span);

@@ -23,6 +23,7 @@ static tct_val *stage_leaf(tct_elab *e, void *ctx, const char *path, const tct_m
             return tct_val_error(e);
         }
     tct_model_param p;
+    if (!tct_elab_shape(e, axes, n, m->span)) return tct_val_error(e);
     if (!tct_elab_model_param(e, path, m, dtype, axes, n, file_prefix, &p)) return tct_val_error(e);
     TCT_PUSH(&l->params, p);
     tct_val *v = tct_val_new(e, V_PARAM, m->name.span);
@@ -249,6 +250,7 @@ tct_val *tct_stage_new_optimizer(tct_elab *e, const tct_item *item, const tct_ex
 static tct_val *port_leaf(tct_elab *e, void *ctx, const char *path, const tct_member *m, tct_dtype dtype,
                           const tct_axis *axes, uint32_t n, tct_scope *scope, const char *file_prefix) {
     (void)ctx, (void)scope, (void)file_prefix;
+    if (!tct_elab_shape(e, axes, n, m->span)) return tct_val_error(e);
     return tct_val_tensor(e, tct_ir_input(e->builder->graph, path, dtype, axes, n), m->name.span);
 }
 
@@ -298,6 +300,7 @@ static tct_graph *decode_graph(tct_elab *e, const tct_val *model, const tct_memb
     b.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, decode->name.text));
     tct_builder *outer = e->builder;
     e->builder = &b;
+    tct_elab_new_graph(e);
     tct_scope_push(e, true);
     tct_axis B = tct_axis_get(e->module, "B", shape.batch), N = tct_axis_get(e->module, "N", shape.tokens);
     tct_axis S = tct_axis_get(e->module, "S", shape.positions);

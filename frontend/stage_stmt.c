@@ -249,7 +249,7 @@ static bool all_elements(tct_elab *e, const tct_val *list) {
 static void for_each(tct_elab *e, const tct_stmt *s, const tct_val *list) {
     stage_loop l;
     enter_loop(e, &l);
-    for (uint32_t i = 0; i < list->n_items; i++) {
+    for (uint32_t i = 0; i < list->n_items && tct_stage_one_more(e, s->value->span); i++) {
         body(e, s->body, s->names[0].text, list->items[i], s->names[0].span);
         for (size_t k = 0; k < l.continues.len; k++)
             tct_stage_patch(e, l.continues.data[k], tct_stage_here(e));
