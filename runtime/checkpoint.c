@@ -162,7 +162,8 @@ static json_t *read_json(tct_diag *d, const char *checkpoint, const char *path) 
     char *text;
     size_t len;
     if (!tct_file_read(d, path, &text, &len)) return NULL;
-    json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    // Texts that a model made may hold any character.
+    json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     tct_heap_free(text);
     if (json_is_object(value)) return value;
     json_decref(value);
