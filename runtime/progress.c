@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 enum { SHOWN_METRICS = 4, NAME_ROOM = 32, BAR_CELLS = 20 };
-static const double redraw_seconds = 0.1;
+static const double redraw_seconds = 0.1, plain_seconds = 10; // between two pictures
 
 typedef struct shown_metric {
     char name[NAME_ROOM];
@@ -15,7 +15,8 @@ typedef struct shown_metric {
 } shown_metric;
 
 struct tct_progress {
-    FILE *out; // NULL: silent
+    FILE *out;  // NULL: silent
+    bool plain; // no terminal: lines instead of one that changes
     char stage[NAME_ROOM];
     int index, count;
     int64_t done, total, first; // first: where this run took the stage up
@@ -27,12 +28,13 @@ struct tct_progress {
 
 tct_progress *tct_progress_open(FILE *out, bool wanted) {
     tct_progress *p = tct_alloc(sizeof *p);
-    p->out = wanted && isatty(fileno(out)) ? out : NULL;
+    p->out = wanted ? out : NULL;
+    p->plain = !isatty(fileno(out));
     return p;
 }
 
 void tct_progress_clear(tct_progress *p) {
-    if (!p->out || !p->drawn) return;
+    if (!p->out || !p->drawn || p->plain) return;
     fputs("\r\033[K", p->out);
     fflush(p->out);
     p->drawn = false;
@@ -40,7 +42,7 @@ void tct_progress_clear(tct_progress *p) {
 
 void tct_progress_close(tct_progress *p) {
     if (!p) return;
-    if (p->out && p->drawn) fputc('\n', p->out);
+    if (p->out && p->drawn && !p->plain) fputc('\n', p->out);
     free(p);
 }
 
@@ -126,8 +128,8 @@ static int columns_of(FILE *out) {
 
 static void draw(tct_progress *p, double now) {
     tct_buf line = {0};
-    tct_progress_line(p, p->timed ? now - p->began : 0, columns_of(p->out), &line);
-    fprintf(p->out, "\r%s\033[K", line.data);
+    tct_progress_line(p, p->timed ? now - p->began : 0, p->plain ? 200 : columns_of(p->out), &line);
+    fprintf(p->out, p->plain ? "%s\n" : "\r%s\033[K", line.data);
     fflush(p->out);
     tct_buf_free(&line);
     p->drawn = true;
@@ -142,12 +144,17 @@ void tct_progress_step(tct_progress *p, int64_t done, int64_t total, double now)
     }
     p->done = done;
     p->total = total;
-    if (p->out && (!p->drawn || now - p->drawn_at >= redraw_seconds || done == total)) draw(p, now);
+    if (!p->out) return;
+    if (p->plain) {
+        if (now - (p->drawn ? p->drawn_at : p->began) >= plain_seconds) draw(p, now);
+    } else if (!p->drawn || now - p->drawn_at >= redraw_seconds || done == total) {
+        draw(p, now);
+    }
 }
 
 void tct_progress_stage_end(tct_progress *p, double now) {
     if (!p->out) return;
     draw(p, now);
-    fputc('\n', p->out);
+    if (!p->plain) fputc('\n', p->out);
     p->drawn = false;
 }

@@ -10,8 +10,9 @@
 
 typedef struct tct_progress tct_progress;
 
-// Draws on `out` when that is a terminal, else does nothing. `wanted` false does nothing either. Close with
-// tct_progress_close, which leaves the last line standing.
+// Draws on `out` when that is a terminal; elsewhere writes a line every ten seconds and at the end of a
+// stage. Does nothing where it isn't `wanted`. Close with tct_progress_close, which leaves the last line
+// standing.
 tct_progress *tct_progress_open(FILE *out, bool wanted);
 void tct_progress_close(tct_progress *p);
 
