@@ -41,7 +41,7 @@ typedef struct tct_reg_type {
 typedef enum tct_opcode {
     TCT_I_CONST, // dst = consts[a]
     TCT_I_MOVE,  // dst = a; tensors and lists are values: later changes of one don't show in the other.
-                // Models, optimizers, data sets and records are references.
+                 // Models, optimizers, data sets and records are references.
     TCT_I_IADD,
     TCT_I_ISUB,
     TCT_I_IMUL,
@@ -79,17 +79,17 @@ typedef enum tct_opcode {
     TCT_I_RUN,        // runs[a]: a plan
     TCT_I_EXTERN,     // externs[a]: a foreign function on scalars, strings and lists
     TCT_I_MODEL,      // dst = a new model of models[a] with fresh parameters, seed in int register b, or
-                 // parameters from the folder in string register c (c = UINT32_MAX: none)
-    TCT_I_OPTIMIZER, // dst = new state of optimizers[a]
-    TCT_I_ZERO_GRAD, // sets the gradient sums of optimizer a to zero
-    TCT_I_STEP,      // optimizer a: step = step + 1
-    TCT_I_LOG,       // logs[a]: a line of metrics.jsonl
-    TCT_I_SUMMARY,   // logs[a]: into summary.json under logs[a].group
-    TCT_I_ASSERT,    // bool a, else E0813 with string register b
-    TCT_I_STAGE,     // stage a begins
-    TCT_I_STAGE_END, // stage a ends
-    TCT_I_PROGRESS,  // loop progress: int registers a (done) of b (total) in this stage
-    TCT_I_SAFEPOINT, // a checkpoint may be written here; everything that the rest needs is in registers
+                      // parameters from the folder in string register c (c = UINT32_MAX: none)
+    TCT_I_OPTIMIZER,  // dst = new state of optimizers[a]
+    TCT_I_ZERO_GRAD,  // sets the gradient sums of optimizer a to zero
+    TCT_I_STEP,       // optimizer a: step = step + 1
+    TCT_I_LOG,        // logs[a]: a line of metrics.jsonl
+    TCT_I_SUMMARY,    // logs[a]: into summary.json under logs[a].group
+    TCT_I_ASSERT,     // bool a, else E0813 with string register b
+    TCT_I_STAGE,      // stage a begins
+    TCT_I_STAGE_END,  // stage a ends
+    TCT_I_PROGRESS,   // loop progress: int registers a (done) of b (total) in this stage
+    TCT_I_SAFEPOINT,  // a checkpoint may be written here; everything that the rest needs is in registers
     TCT_I_END,
 } tct_opcode;
 
