@@ -126,6 +126,41 @@ static tct_kind kind_by_name(const char *t) {
     return TCT_KIND_NONE;
 }
 
+// The fields of a batch of `kind` in order; tensors with that many axes, and one number of rows.
+static bool batch_fits(tct_elab *e, const tct_val *v, const char *kind, arguments *a) {
+    int64_t rows = -1;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const field_info *info = &fields[i];
+        if (strcmp(info->kind, kind) != 0) continue;
+        tct_val **f = v->kind == V_STRUCT ? tct_val_field(v, info->name) : NULL;
+        if (!f || (*f)->kind != V_REG) return false;
+        if (strcmp(info->type, "texts") == 0) {
+            if (tct_stage_kind(e, *f) != TCT_KIND_LIST ||
+                !tct_stage_list_of(e, (*f)->reg, TCT_KIND_STRING, TCT_KIND_NONE))
+                return false;
+        } else {
+            uint32_t n_axes = 0;
+            for (const char *p = info->axes; *p; p++) n_axes += *p != ' ';
+            if (!(*f)->is_tensor_reg || (*f)->n_param_axes != n_axes ||
+                strcmp(tct_dtype_name((*f)->dtype), info->type) != 0)
+                return false;
+            int64_t n = tct_stage_type(e, (*f)->reg)->size[0];
+            if (rows >= 0 && n != rows) return false;
+            rows = n;
+        }
+        push(a, (*f)->reg);
+    }
+    return true;
+}
+
+static const tct_val *first_leaf(const tct_val *v) {
+    const tct_val *leaf = v->kind == V_PARAM ? v : NULL;
+    for (uint32_t i = 0; v->kind == V_LIST && i < v->n_items && !leaf; i++) leaf = first_leaf(v->items[i]);
+    for (uint32_t i = 0; v->kind == V_STRUCT && i < v->n_fields && !leaf; i++)
+        leaf = first_leaf(v->fields[i].val);
+    return leaf;
+}
+
 // The registers of one argument, as the runtime expects them.
 static bool argument(tct_elab *e, const char *name, const signature *s, uint32_t k, arguments *a,
                      bool is_literal) {
@@ -147,19 +182,11 @@ static bool argument(tct_elab *e, const char *name, const signature *s, uint32_t
         return push(a, v->reg);
     }
     if (strcmp(type, "model") == 0) {
-        if (v->kind == V_STRUCT && v->model &&
-            (v->has_reg || strcmp(name, "assign") == 0 || strcmp(name, "ema") == 0)) {
-            const tct_val *leaf = v;
-            while (leaf && leaf->kind != V_PARAM) { // a part: the register of its model
-                const tct_val *next = NULL;
-                for (uint32_t i = 0; leaf->kind == V_STRUCT && i < leaf->n_fields && !next; i++)
-                    if (leaf->fields[i].val->kind == V_PARAM || leaf->fields[i].val->kind == V_STRUCT ||
-                        (leaf->fields[i].val->kind == V_LIST && leaf->fields[i].val->n_items))
-                        next = leaf->fields[i].val;
-                if (leaf->kind == V_LIST) next = leaf->items[0];
-                leaf = next;
-            }
-            return push(a, v->has_reg ? v->reg : leaf ? leaf->reg : NO_REG);
+        bool parts = strcmp(name, "assign") == 0 || strcmp(name, "ema") == 0;
+        if ((v->kind == V_STRUCT && v->model && (v->has_reg || parts)) || (v->kind == V_LIST && parts)) {
+            const tct_val *leaf = v->has_reg ? NULL : first_leaf(v); // a part: the register of its model
+            if (v->has_reg || leaf) return push(a, v->has_reg ? v->reg : leaf->reg);
+            return tct_elab_error(e, "E0510", span, "%s has no parameters", tct_val_describe(e, v));
         }
         return wrong(e, name, s, k, v, span);
     }
@@ -174,16 +201,8 @@ static bool argument(tct_elab *e, const char *name, const signature *s, uint32_t
         if (v->kind != V_REG || !v->is_tensor_reg) return wrong(e, name, s, k, v, span);
         return push(a, v->reg);
     }
-    if (strncmp(type, "batch", 5) == 0) {
-        const char *kind = inside(e, type);
-        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-            if (strcmp(fields[i].kind, kind) != 0) continue;
-            tct_val **f = v->kind == V_STRUCT ? tct_val_field(v, fields[i].name) : NULL;
-            if (!f || (*f)->kind != V_REG) return wrong(e, name, s, k, v, span);
-            if (!push(a, (*f)->reg)) return false;
-        }
-        return true;
-    }
+    if (strncmp(type, "batch", 5) == 0)
+        return batch_fits(e, v, inside(e, type), a) || wrong(e, name, s, k, v, span);
     // list[T]
     uint32_t reg = tct_stage_load(e, v, TCT_KIND_LIST, span);
     if (reg == NO_REG) return false;

@@ -55,6 +55,8 @@ static const char *kind_text(tct_kind k) {
         return "a list";
     case TCT_KIND_RECORDS:
         return "records";
+    case TCT_KIND_TENSOR:
+        return "a tensor";
     default:
         return "a value of stage code";
     }
@@ -109,6 +111,8 @@ tct_kind tct_stage_kind(tct_elab *e, const tct_val *v) {
         return TCT_KIND_LIST;
     case V_REG:
         return (tct_kind)tct_stage_type(e, v->reg)->kind;
+    case V_PARAM:
+        return v->n_param_axes ? TCT_KIND_TENSOR : tct_stage_number_kind(v->dtype);
     default:
         return TCT_KIND_NONE;
     }
@@ -133,6 +137,7 @@ static uint32_t constant(tct_elab *e, const tct_val *v, tct_kind kind, tct_span 
 
 uint32_t tct_stage_load(tct_elab *e, tct_val *v, tct_kind kind, tct_span span) {
     if (v->kind == V_ERROR) return NO_REG;
+    if (v->kind == V_PARAM) v = tct_stage_read_param(e, v, span);
     tct_kind have = tct_stage_kind(e, v);
     if (kind == TCT_KIND_FLOAT && have == TCT_KIND_INT && v->kind == V_REG) {
         uint32_t reg = tct_stage_scalar_reg(e, kind, NULL, span)->reg;

@@ -236,7 +236,6 @@ static tct_val *choice(tct_elab *e, const tct_expr *x, uint32_t condition) {
     tct_val *a = block_value(e, x->then);
     if (a->kind == V_ERROR) return a;
     tct_kind kind = tct_stage_kind(e, a);
-    if (a->kind == V_PARAM) a = tct_stage_read_param(e, a, x->span), kind = tct_stage_kind(e, a);
     if (kind == TCT_KIND_NONE || kind == TCT_KIND_RECORDS) {
         tct_elab_error(
             e, "E0503", x->span,

@@ -218,7 +218,7 @@ typedef struct collected {
     uint32_t n_items;
 } collected;
 
-static tct_kind number_kind(tct_dtype dtype) {
+tct_kind tct_stage_number_kind(tct_dtype dtype) {
     return dtype == TCT_BOOL                      ? TCT_KIND_BOOL
            : dtype == TCT_I32 || dtype == TCT_I64 ? TCT_KIND_INT
                                                   : TCT_KIND_FLOAT;
@@ -228,7 +228,7 @@ static tct_kind number_kind(tct_dtype dtype) {
 static tct_val *given_back(tct_elab *e, uint32_t reg, tct_dtype dtype, tct_span span) {
     tct_val *v = tct_stage_reg_val(e, reg, span);
     if (v->is_tensor_reg) return v;
-    return tct_stage_reg_val(e, tct_stage_load(e, v, number_kind(dtype), span), span);
+    return tct_stage_reg_val(e, tct_stage_load(e, v, tct_stage_number_kind(dtype), span), span);
 }
 
 // Turns the tensors of v into outputs of the graph and registers.
@@ -250,7 +250,7 @@ static tct_val *collect(tct_elab *e, tct_builder *b, stage_run *run, tct_val *v,
         tct_arena_realloc(&e->arena, c->outputs, c->n * sizeof *c->outputs, (c->n + 1) * sizeof *c->outputs);
     c->outputs[c->n++] = (tct_bind){.kind = TCT_BIND_REG, .reg = t->reg};
     if (n.n_axes) return t;
-    tct_val *scalar = tct_stage_scalar_reg(e, number_kind(n.dtype), NULL, span);
+    tct_val *scalar = tct_stage_scalar_reg(e, tct_stage_number_kind(n.dtype), NULL, span);
     c->items = tct_arena_realloc(&e->arena, c->items, c->n_items * sizeof *c->items,
                                  (c->n_items + 1) * sizeof *c->items);
     c->items[c->n_items].tensor = t->reg;

@@ -96,6 +96,7 @@ tct_val *tct_stage_list_reg(tct_elab *e, tct_kind element, tct_kind element2, tc
 // The value in a register of `kind`: constants are loaded, ints become floats where a float is wanted. NO_REG
 // after reporting E0502.
 uint32_t tct_stage_load(tct_elab *e, tct_val *v, tct_kind kind, tct_span span);
+tct_kind tct_stage_number_kind(tct_dtype dtype);        // of a scalar tensor's element
 tct_kind tct_stage_kind(tct_elab *e, const tct_val *v); // KIND_NONE for what is no scalar, list or tensor
 const tct_reg_type *tct_stage_type(tct_elab *e, uint32_t reg);
 

@@ -71,6 +71,14 @@ static bool hyper_parameters(work *w, use *u) {
                            a->name.text ? a->name.text : "there");
             return false;
         }
+        for (uint32_t j = 0; here && j < i; j++)
+            if (a->name.text && u->call->args[j].name.text &&
+                strcmp(u->call->args[j].name.text, a->name.text) == 0) {
+                tct_elab_error(e, "E0338", a->value->span, "%s gets `%s` twice", item->name.text,
+                               a->name.text);
+                tct_elab_note(e, u->call->args[j].value->span, "the first time here");
+                return false;
+            }
         if (u->hyper[k]) continue; // what is given here goes first
         u->hyper[k] = here ? tct_stage_value(e, a->value) : u->o->fixed_val[i - u->call->n_args];
         if (u->hyper[k]->kind == V_ERROR) return false;
@@ -129,11 +137,17 @@ static bool find_params(work *w, const stage_run *run) {
     return false;
 }
 
-// Results of the objective: the scalar first, then what else it gives.
-static tct_val *named_results(tct_elab *e, tct_val *v, tct_span span) {
-    if (v->kind == V_STRUCT && !v->model) return v;
-    tct_val *s = tct_val_new(e, V_STRUCT, span);
-    tct_val_add_field(e, s, "loss", v);
+// Results of the objective, as tensors: the scalar first, then what else it gives. NULL after reporting.
+static tct_val *named_results(work *w, tct_val *v) {
+    tct_elab *e = w->e;
+    tct_val *s = tct_val_new(e, V_STRUCT, w->span);
+    bool several = v->kind == V_STRUCT && !v->model;
+    for (uint32_t i = 0; i < (several ? v->n_fields : 1); i++) {
+        tct_val *result = several ? v->fields[i].val : v;
+        tct_value x = tct_elab_operand(e, result, TCT_F32, w->m->objective->span);
+        if (x == TCT_NO_VALUE) return NULL;
+        tct_val_add_field(e, s, several ? v->fields[i].name : "loss", tct_val_tensor(e, x, w->span));
+    }
     return s;
 }
 
@@ -143,9 +157,7 @@ static bool differentiate(work *w, tct_builder *b, tct_val *results) {
     tct_graph *g = b->graph;
     tct_value *order = TCT_NEW_ARRAY(&e->arena, tct_value, results->n_fields + 1);
     for (uint32_t i = 0; i < results->n_fields; i++) {
-        tct_val *v = results->fields[i].val;
-        order[i] = tct_elab_operand(e, v, TCT_F32, w->m->objective->span);
-        if (order[i] == TCT_NO_VALUE) return false;
+        order[i] = results->fields[i].val->value;
         tct_ir_output(g, tct_arena_strdup(&e->module->arena, results->fields[i].name), order[i], -1);
     }
     const tct_node *loss = tct_node_of(g, order[0]);
@@ -178,7 +190,8 @@ static tct_value global_norm(work *w, tct_graph *g) {
     for (uint32_t i = 0; i < w->n_params; i++) {
         const tct_node n = *tct_node_of(g, w->params[i].grad);
         tct_value square = tct_ir_binary(g, NULL, TCT_IR_MUL, w->params[i].grad, w->params[i].grad);
-        tct_value sum = tct_ir_cast(g, tct_ir_reduce(g, NULL, TCT_IR_SUM, square, n.axes, n.n_axes), TCT_F32);
+        tct_value sum = n.n_axes ? tct_ir_reduce(g, NULL, TCT_IR_SUM, square, n.axes, n.n_axes) : square;
+        sum = tct_ir_cast(g, sum, TCT_F32);
         total = total == TCT_NO_VALUE ? sum : tct_ir_binary(g, NULL, TCT_IR_ADD, total, sum);
     }
     return tct_ir_unary(g, NULL, TCT_IR_SQRT, total);
@@ -337,11 +350,11 @@ static tct_val *whole(work *w, tct_val *bound) {
     tct_val *v = tct_elab_expr(e, w->m->objective);
     tct_val *out = tct_val_error(e);
     if (v->kind != V_ERROR) {
-        tct_val *results = named_results(e, v, w->span);
+        tct_val *results = named_results(w, v);
         outputs o = {0};
         tct_val **scalars = NULL;
         tct_value norm = TCT_NO_VALUE;
-        if (find_params(w, run) && differentiate(w, b, results)) {
+        if (results && find_params(w, run) && differentiate(w, b, results)) {
             uint32_t *inputs = TCT_NEW_ARRAY(&e->arena, uint32_t, w->n_params + 1);
             for (uint32_t i = 0; i < w->n_params; i++) inputs[i] = w->params[i].input;
             if (finish_updates(w, b, run, inputs, &norm, bound, &o)) {
@@ -387,10 +400,10 @@ static tct_val *in_parts(work *w, tct_val *bound) {
     tct_val *v = tct_elab_expr(e, w->m->objective), *results = NULL, *sums = NULL;
     bool ok = v->kind != V_ERROR;
     if (ok) {
-        results = named_results(e, v, w->span);
+        results = named_results(w, v);
         outputs o = {0};
         tct_val **scalars = NULL;
-        ok = find_params(w, run) && differentiate(w, b, results);
+        ok = results && find_params(w, run) && differentiate(w, b, results);
         for (uint32_t i = 0; ok && i < w->n_params; i++) {
             trained *t = &w->params[i];
             tct_bind bind = {.kind = TCT_BIND_GRAD, .reg = w->uses[t->use].o->reg, .index = t->number};
@@ -408,8 +421,9 @@ static tct_val *in_parts(work *w, tct_val *bound) {
             read_scalars(w, scalars, results->n_fields);
             for (uint32_t i = 0; i < sums->n_fields; i++) { // numbers are added up as well
                 tct_val *part = sums->fields[i].val;
-                if (tct_stage_kind(e, part) != TCT_KIND_FLOAT) continue;
-                tct_val *total = tct_stage_scalar_reg(e, TCT_KIND_FLOAT, NULL, w->span);
+                tct_kind kind = tct_stage_kind(e, part);
+                if (kind != TCT_KIND_FLOAT && kind != TCT_KIND_INT) continue;
+                tct_val *total = tct_stage_scalar_reg(e, kind, NULL, w->span);
                 tct_stage_rows_total(e, &rows, total, part, w->span);
                 sums->fields[i].val = total;
             }

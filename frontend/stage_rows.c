@@ -46,9 +46,56 @@ static uint32_t as_they_stand(tct_elab *e, int64_t n, tct_span span) {
     return list;
 }
 
+static bool is_record(const tct_val *v) { return v->kind == V_STRUCT && !v->model && !v->has_reg; }
+
+static bool has_rows(const tct_val *v) { return v->kind == V_REG && v->is_tensor_reg && v->n_param_axes > 0; }
+
+// The rows that all tensors of a structure have; false after reporting that they differ.
+static bool count_rows(tct_elab *e, const tct_val *batch, tct_span span, int64_t *rows) {
+    for (uint32_t i = 0; i < batch->n_fields; i++) {
+        const tct_val *f = batch->fields[i].val;
+        if (is_record(f) && !count_rows(e, f, span, rows)) return false;
+        if (!has_rows(f)) continue;
+        int64_t n = tct_stage_type(e, f->reg)->size[0];
+        if (*rows && n != *rows)
+            return tct_elab_error(e, "E0512", span, "%s has %lld rows, the fields before it %lld",
+                                  batch->fields[i].name, (long long)n, (long long)*rows);
+        *rows = n;
+    }
+    return true;
+}
+
+// `size` rows of every tensor; what has no rows is the same in every part, and lists are left out. args: of
+// take.
+static tct_val *cut(tct_elab *e, const tct_val *batch, int64_t size, uint32_t args[4], tct_span span) {
+    tct_val *out = tct_val_new(e, V_STRUCT, span);
+    for (uint32_t i = 0; i < batch->n_fields; i++) {
+        tct_val *f = batch->fields[i].val;
+        const char *name = batch->fields[i].name;
+        if (is_record(f)) {
+            tct_val_add_field(e, out, name, cut(e, f, size, args, span));
+            continue;
+        }
+        if (!has_rows(f)) {
+            if (tct_stage_kind(e, f) != TCT_KIND_LIST) tct_val_add_field(e, out, name, f);
+            continue;
+        }
+        const tct_reg_type t = *tct_stage_type(e, f->reg);
+        tct_axis axes[8];
+        for (uint32_t k = 0; k < t.n_axes; k++)
+            axes[k] = tct_axis_get(e->module, t.axis[k], k == 0 ? size : t.size[k]);
+        tct_val *part = tct_stage_tensor_reg(e, (tct_dtype)t.dtype, axes, t.n_axes, span);
+        args[0] = f->reg;
+        call(e, TCT_BUILTIN_TAKE, args, 4, part->reg, span);
+        tct_val_add_field(e, out, name, part);
+    }
+    return out;
+}
+
 bool tct_stage_rows_begin(tct_elab *e, tct_val *batch, tct_val *count, tct_val *seed, bool by_size,
                           tct_span span, stage_rows *out) {
-    if (batch->kind != V_STRUCT || batch->model || batch->has_reg)
+    if (batch->kind == V_ERROR || count->kind == V_ERROR) return false;
+    if (!is_record(batch))
         return tct_elab_error(e, "E0512", span, "what is cut into parts is a structure of tensors, found %s",
                               tct_val_describe(e, batch));
     if (count->kind != V_INT || count->i < 1)
@@ -57,15 +104,7 @@ bool tct_stage_rows_begin(tct_elab *e, tct_val *batch, tct_val *count, tct_val *
                               "time, found %s",
                               by_size ? "rows" : "parts", tct_val_describe(e, count));
     int64_t rows = 0;
-    for (uint32_t i = 0; i < batch->n_fields; i++) {
-        const tct_val *f = batch->fields[i].val;
-        if (f->kind != V_REG || !f->is_tensor_reg || f->n_param_axes == 0) continue;
-        const tct_reg_type *t = tct_stage_type(e, f->reg);
-        if (rows && t->size[0] != rows)
-            return tct_elab_error(e, "E0512", span, "%s has %lld rows, the fields before it %lld",
-                                  batch->fields[i].name, (long long)t->size[0], (long long)rows);
-        rows = t->size[0];
-    }
+    if (!count_rows(e, batch, span, &rows)) return false;
     if (rows == 0) return tct_elab_error(e, "E0512", span, "the structure has no tensors");
     if (rows % count->i)
         return by_size ? tct_elab_error(e, "E0512", span, "%lld rows can't be cut into parts of %lld each",
@@ -90,25 +129,7 @@ bool tct_stage_rows_begin(tct_elab *e, tct_val *batch, tct_val *count, tct_val *
     tct_stage_emit(e, TCT_I_SAFEPOINT, 0, 0, 0, 0, span);
     tct_stage_emit(e, TCT_I_ILT, more, out->index, total, 0, span);
     out->exit = tct_stage_emit(e, TCT_I_JUMP_IFNOT, 0, more, 0, 0, span);
-    out->part = tct_val_new(e, V_STRUCT, span);
-    for (uint32_t i = 0; i < batch->n_fields; i++) {
-        tct_val *f = batch->fields[i].val;
-        if (f->kind != V_REG || !f->is_tensor_reg || f->n_param_axes == 0) { // the same for every part
-            if (f->kind != V_REG || f->is_tensor_reg || tct_stage_type(e, f->reg)->kind != TCT_KIND_LIST)
-                tct_val_add_field(e, out->part, batch->fields[i].name, f);
-            continue;
-        }
-        const tct_reg_type *t = tct_stage_type(e, f->reg);
-        tct_axis axes[8];
-        uint32_t n = t->n_axes;
-        tct_dtype dtype = (tct_dtype)t->dtype;
-        for (uint32_t k = 0; k < n; k++)
-            axes[k] = tct_axis_get(e->module, t->axis[k], k == 0 ? size : t->size[k]);
-        tct_val *part = tct_stage_tensor_reg(e, dtype, axes, n, span);
-        uint32_t args[] = {f->reg, order, out->index, size_reg};
-        call(e, TCT_BUILTIN_TAKE, args, 4, part->reg, span);
-        tct_val_add_field(e, out->part, batch->fields[i].name, part);
-    }
+    out->part = cut(e, batch, size, (uint32_t[]){0, order, out->index, size_reg}, span);
     out->step = size_reg;
     return true;
 }
@@ -121,7 +142,8 @@ void tct_stage_rows_total(tct_elab *e, stage_rows *rows, tct_val *total, tct_val
     tct_stage_emit(e, TCT_I_MOVE, total->reg, part->reg, 0, 0, span);
     uint32_t done = tct_stage_emit(e, TCT_I_JUMP, 0, 0, 0, 0, span);
     tct_stage_patch(e, skip, tct_stage_here(e));
-    tct_stage_emit(e, TCT_I_FADD, total->reg, total->reg, part->reg, 0, span);
+    bool real = tct_stage_kind(e, total) == TCT_KIND_FLOAT;
+    tct_stage_emit(e, real ? TCT_I_FADD : TCT_I_IADD, total->reg, total->reg, part->reg, 0, span);
     tct_stage_patch(e, done, tct_stage_here(e));
 }
 
