@@ -251,6 +251,8 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
         if (v->kind == V_STRUCT && v->model && strcmp(v->model->name.text, r->type->name.text) == 0) return v;
         tct_elab_error(e, "E0344", place, "%s returns %s, found %s", x->item->name.text, r->type->name.text,
                        tct_val_describe(e, v));
+        if (static_kind(r->type->name.text) == V_BOOL && v->kind == V_TENSOR)
+            tct_elab_help(e, "bool is known at compile time; bool[] is a tensor without axes");
         return tct_val_error(e);
     }
     tct_dtype want = dtype == TCT_N_DTYPES ? (x->real == TCT_N_DTYPES ? TCT_F32 : x->real) : dtype;

@@ -41,13 +41,17 @@ static const tct_item *find_graph(tct_elab *e, const char *name) {
     return NULL;
 }
 
+// The first of that name counts; what repeats it is used as well.
 static const char *setting(tct_elab *e, const char *name) {
+    const char *value = NULL;
+    bool found = false;
     for (size_t i = 0; i < e->n_settings; i++)
         if (strcmp(e->settings[i].name, name) == 0) {
             e->setting_used[i] = true;
-            return e->settings[i].value;
+            if (!found) value = e->settings[i].value;
+            found = true;
         }
-    return NULL;
+    return value;
 }
 
 // Left out, so that the default is taken.

@@ -193,6 +193,20 @@ static json_t *generation_of(const tct_tokenizer *t) {
     return root;
 }
 
+// Architectures have token ids of their own where config.json leaves them out: it says which there are, and
+// null for none.
+static void name_tokens(json_t *config, const tct_tokenizer *t) {
+    static const char *const keys[] = {"bos_token_id", "eos_token_id", "pad_token_id"};
+    json_t *ids = generation_of(t);
+    for (int i = TCT_BOS; i <= TCT_PAD; i++) {
+        json_t *id = json_object_get(ids, keys[i]);
+        if (json_object_get(config, keys[i]) || (!id && i == TCT_PAD))
+            continue; // no padding is what is usual
+        json_object_set_new(config, keys[i], id ? json_incref(id) : json_null());
+    }
+    json_decref(ids);
+}
+
 static bool write_weights(tct_diag *d, const char *path, const tct_named_tensor *tensors, size_t n) {
     tct_safetensors_writer *w = tct_safetensors_writer_new(path);
     for (size_t i = 0; i < n; i++) tct_safetensors_writer_add(w, tensors[i].name, tensors[i].tensor);
@@ -206,6 +220,7 @@ bool tct_hf_save(tct_diag *d, const char *folder, json_t *config, const tct_name
     const char *type = torch_dtype(tensors, n);
     if (type && !json_object_get(copy, "torch_dtype") && !json_object_get(copy, "dtype"))
         json_object_set_new(copy, "torch_dtype", json_string(type));
+    if (tokenizer) name_tokens(copy, tokenizer);
     json_t *generating = generation ? json_incref(generation) : tokenizer ? generation_of(tokenizer) : NULL;
     bool ok =
         tct_make_dir(d, folder) && write_json(d, tct_path_join(&a, folder, "config.json"), copy) &&
