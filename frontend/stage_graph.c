@@ -13,6 +13,7 @@ static tct_val *peek(tct_elab *e, const tct_expr *x) {
     }
     if (x->kind == TCT_EXPR_FIELD) {
         tct_val *a = peek(e, x->a);
+        if (a && a->kind == V_ERROR) return a;
         tct_val **f = a && a->kind == V_STRUCT ? tct_val_field(a, x->name.text) : NULL;
         return f ? *f : NULL;
     }

@@ -108,9 +108,13 @@ tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *
         if (v->kind == V_ERROR) return v;
         if (a->name.text && strcmp(a->name.text, "seed") == 0)
             seed = v;
-        else if (a->name.text && strcmp(a->name.text, "from") == 0)
+        else if (a->name.text && strcmp(a->name.text, "from") == 0) {
             from = v;
-        else {
+            if (a->value->kind == TCT_EXPR_STRING &&
+                e->file) // as every path, relative to the file that says it
+                from = tct_val_string(
+                    e, tct_path_join(&e->arena, tct_path_dir(&e->arena, e->file->path), v->s), v->span);
+        } else {
             args[n].name = a->name;
             args[n].expr = a->value;
             args[n++].val = v;
