@@ -337,19 +337,16 @@ static tct_val *results(expansion *x, tct_val *returned, tct_span place) {
     return out;
 }
 
-// Axes that the results bring come into the caller's scope by the callee's name, where that name and axis are
-// free.
-static void export_axes(expansion *x) {
-    tct_elab *e = x->e;
+void tct_elab_export_axes(tct_elab *e, const tct_item *item, tct_scope *caller) {
     struct {
         const char *name;
         tct_axis axis;
         tct_span span;
     } found[16];
     uint32_t n = 0;
-    for (uint32_t i = 0; i < x->item->n_results; i++)
-        for (uint32_t k = 0; k < x->item->results[i].type->n_axes && n < 16; k++) {
-            const tct_type_axis *a = &x->item->results[i].type->axes[k];
+    for (uint32_t i = 0; i < item->n_results; i++)
+        for (uint32_t k = 0; k < item->results[i].type->n_axes && n < 16; k++) {
+            const tct_type_axis *a = &item->results[i].type->axes[k];
             tct_symbol *s = bound_axis(e, a->name.text);
             if (!s) continue;
             found[n].name = a->name.text;
@@ -357,7 +354,7 @@ static void export_axes(expansion *x) {
             found[n++].span = a->name.span;
         }
     tct_scope *inner = e->scope;
-    e->scope = x->caller;
+    e->scope = caller;
     for (uint32_t i = 0; i < n; i++) {
         tct_scope *f = tct_scope_function(e);
         bool known = !f;
@@ -459,7 +456,7 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
         for (uint32_t k = 0; k < item->n_params; k++)
             if (item->params[k].inout && which[k] >= 0)
                 changed[k] = tct_scope_find(e, item->params[k].name.text, false)->val;
-        export_axes(&x);
+        tct_elab_export_axes(e, item, x.caller);
     }
     e->depth--;
     e->level -= item->body->height;

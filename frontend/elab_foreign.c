@@ -131,6 +131,7 @@ tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals
                                   tct_val_tensor(e, tct_ir_get(e->builder->graph, v, r), span));
         }
     }
+    if (ok) tct_elab_export_axes(e, item, caller);
     tct_scope_pop(e);
     return out;
 }

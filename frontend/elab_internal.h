@@ -242,6 +242,9 @@ typedef struct tct_actual { // an argument, evaluated or not yet
 tct_val *tct_elab_call(tct_elab *e, const tct_item *item, const tct_expr *call);
 tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n,
                          const tct_arg *map, uint32_t n_map, tct_span span);
+// Axes that the results of what is being expanded bring come into the caller's scope by the callee's name,
+// where that name and axis are free.
+void tct_elab_export_axes(tct_elab *e, const tct_item *item, tct_scope *caller);
 // An extern fn on tensors, as a foreign node (elab_foreign.c).
 const char *tct_elab_library(tct_elab *e, const tct_item *item); // where the file of an extern is to be
 tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals, uint32_t n, tct_span span);
