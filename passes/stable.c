@@ -67,7 +67,8 @@ static tct_value finite_max(stable *s, tct_value z, const tct_ir_attr *over) {
     tct_graph *to = s->r.to;
     tct_value m = tct_ir_reduce(to, NULL, TCT_IR_REDUCE_MAX, z, over->axes, over->n_axes);
     m = un(s, TCT_IR_STOP_GRADIENT, m);
-    tct_value finite = bin(s, TCT_IR_LT, un(s, TCT_IR_ABS, m), constant(s, m, INFINITY));
+    tct_value infinite = constant(s, m, INFINITY);
+    tct_value finite = bin(s, TCT_IR_LT, un(s, TCT_IR_ABS, m), infinite);
     return tct_ir_where(to, NULL, finite, m, constant(s, m, 0));
 }
 

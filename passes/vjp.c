@@ -55,7 +55,8 @@ RULE(vjp_sqrt) {
 }
 RULE(vjp_rsqrt) {
     UNUSED;
-    return chain(t, times(t, c, -0.5), mul(t, y, mul(t, y, y)));
+    tct_value cube = mul(t, y, mul(t, y, y)); // in an order of its own: that of arguments is the compiler's
+    return chain(t, times(t, c, -0.5), cube);
 }
 RULE(vjp_sin) {
     UNUSED;
@@ -67,12 +68,14 @@ RULE(vjp_cos) {
 }
 RULE(vjp_tanh) {
     UNUSED;
-    return chain(t, c, sub(t, scalar(t, y, 1), mul(t, y, y)));
+    tct_value square = mul(t, y, y);
+    return chain(t, c, sub(t, scalar(t, y, 1), square));
 }
 RULE(vjp_erf) {
     UNUSED;
     tct_value x = tct_tape_operand(t, 0);
-    return chain(t, times(t, c, 2 / sqrt(acos(-1.0))), tct_un(t->to, TCT_IR_EXP, neg(t, mul(t, x, x))));
+    tct_value bell = tct_un(t->to, TCT_IR_EXP, neg(t, mul(t, x, x)));
+    return chain(t, times(t, c, 2 / sqrt(acos(-1.0))), bell);
 }
 RULE(vjp_sigmoid) {
     UNUSED;
