@@ -36,6 +36,7 @@ typedef struct expansion {
     const tct_item *item;
     tct_scope *caller; // scope to evaluate arguments in
     tct_dtype real;    // what `real` stands for, TCT_N_DTYPES: not bound yet
+    bool ordered;      // called by stage code: results have their axes in the declared order
 } expansion;
 
 // Runs `fn` as the caller: with its scope. Values keep no trace of the scope they were made in.
@@ -236,6 +237,26 @@ static bool is_axis_type(const tct_type *t) {
     return t && (strcmp(t->name.text, "axis") == 0 || strcmp(t->name.text, "axes") == 0);
 }
 
+// `..` comes first.
+static tct_value in_declared_order(expansion *x, const tct_type *t, tct_value v) {
+    const tct_node *n = tct_elab_node(x->e, v);
+    tct_axis order[TCT_IR_MAX_AXES];
+    uint32_t rest = n->n_axes - t->n_axes, k = 0;
+    for (uint32_t i = 0; i < t->n_axes; i++)
+        order[rest + i] = bound_axis(x->e, t->axes[i].name.text)->val->axis;
+    for (uint32_t i = 0; i < n->n_axes; i++) {
+        bool declared = false;
+        for (uint32_t j = 0; j < t->n_axes; j++) declared |= order[rest + j] == n->axes[i];
+        if (!declared) order[k++] = n->axes[i];
+    }
+    tct_builder *b = x->e->builder;
+    v = tct_elab_reordered(b->graph, v, order);
+    b->ordered = tct_arena_realloc(&x->e->arena, b->ordered, b->n_ordered * sizeof *b->ordered,
+                                   (b->n_ordered + 1) * sizeof *b->ordered);
+    b->ordered[b->n_ordered++] = v;
+    return v;
+}
+
 // Checks a result against its declared type; static numbers become scalars.
 static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_span place) {
     tct_elab *e = x->e;
@@ -292,6 +313,7 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
         tct_elab_note(e, r->type->span, "declared here");
         return tct_val_error(e);
     }
+    if (x->ordered) value = in_declared_order(x, r->type, value);
     return tct_val_tensor(e, value, place);
 }
 
@@ -403,7 +425,8 @@ tct_val *tct_elab_expand(tct_elab *e, const tct_item *item, tct_actual *actuals,
     }
     if (!ok) return tct_val_error(e);
 
-    expansion x = {.e = e, .item = item, .caller = e->scope, .real = TCT_N_DTYPES};
+    expansion x = {
+        .e = e, .item = item, .caller = e->scope, .real = TCT_N_DTYPES, .ordered = e->stage != NULL};
     tct_axis mapped[TCT_IR_MAX_AXES];
     for (uint32_t i = 0; i < n_map && i < TCT_IR_MAX_AXES; i++)
         if (!tct_elab_axis(e, map[i].value, &mapped[i])) return tct_val_error(e);

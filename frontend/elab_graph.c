@@ -267,8 +267,20 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
     return model_param(e, item, p, model, before);
 }
 
+tct_value tct_elab_reordered(tct_graph *g, tct_value v, const tct_axis *order) {
+    const tct_node *n = tct_node_of(g, v);
+    if (memcmp(order, n->axes, n->n_axes * sizeof *order) == 0) return v;
+    bool copy = n->op == TCT_IR_INPUT || n->op == TCT_IR_GET; // whose order is not theirs to choose
+    for (size_t i = 0; i < g->outputs.len; i++) copy |= g->outputs.data[i].value == v;
+    if (copy) {
+        tct_ir_attr attr = {.dtype = (tct_dtype)n->dtype};
+        v = tct_ir_emit(g, NULL, TCT_IR_CAST, &v, 1, &attr);
+    }
+    memcpy(g->nodes.data[v].axes, order, n->n_axes * sizeof *order);
+    return v;
+}
+
 // The value with its axes in the order that the declared type names them: what leaves a graph has that order.
-// A node made for the output is laid out so; an input, or a value that is an output already, is copied.
 static tct_value in_declared_order(tct_elab *e, tct_value v, const tct_type *type) {
     tct_graph *g = e->builder->graph;
     const tct_node *n = tct_node_of(g, v);
@@ -284,15 +296,7 @@ static tct_value in_declared_order(tct_elab *e, tct_value v, const tct_type *typ
         for (uint32_t i = 0; i < n->n_axes; i++)
             if (strcmp(tct_axis_of(e->module, n->axes[i])->name, type->axes[j].name.text) == 0)
                 order[k++] = n->axes[i];
-    if (k != n->n_axes || memcmp(order, n->axes, k * sizeof *order) == 0) return v;
-    bool copy = n->op == TCT_IR_INPUT || n->op == TCT_IR_GET; // whose order is not theirs to choose
-    for (size_t i = 0; i < g->outputs.len; i++) copy |= g->outputs.data[i].value == v;
-    if (copy) {
-        tct_ir_attr attr = {.dtype = (tct_dtype)n->dtype};
-        v = tct_ir_emit(g, NULL, TCT_IR_CAST, &v, 1, &attr);
-    }
-    memcpy(g->nodes.data[v].axes, order, k * sizeof *order);
-    return v;
+    return k == n->n_axes ? tct_elab_reordered(g, v, order) : v;
 }
 
 // Outputs of a value: a tensor by its name, a structure's tensors dotted.

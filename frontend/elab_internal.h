@@ -101,6 +101,8 @@ typedef struct tct_builder {
     tct_axis scan_axis;
     TCT_VEC(tct_import) imports;
     struct stage_run *run; // RUN: what feeds the inputs
+    tct_value *ordered;    // whose axes stand in an order that a type declares
+    uint32_t n_ordered;
 } tct_builder;
 
 typedef struct tct_config_cell {
@@ -289,6 +291,10 @@ const tct_member *tct_model_member(const tct_item *item, tct_member_kind kind); 
 // defaults, to report what is wrong with it.
 tct_graph *tct_elab_build(tct_elab *e, const tct_item *item);
 void tct_elab_build_model(tct_elab *e, const tct_item *item);
+
+// The value with its axes in this order, for an output: a node made for it is laid out so; an input, or what
+// is an output already, is copied.
+tct_value tct_elab_reordered(tct_graph *g, tct_value v, const tct_axis *order);
 
 // Declarations (check.c): names declared twice, unknown types, axes that occur twice. false after reporting.
 bool tct_elab_declarations(tct_elab *e);

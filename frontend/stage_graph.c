@@ -283,6 +283,7 @@ tct_val *tct_stage_value(tct_elab *e, const tct_expr *x) {
     uint32_t n_random = e->n_random;
     tct_builder *b = tct_stage_graph_begin(e, run, x->span);
     tct_val *v = tct_elab_expr(e, x);
+    if (v->kind == V_TENSOR) v->value = tct_stage_in_order(b, v->value);
     e->builder = outer;
     e->n_random = n_random;
     return tct_stage_graph_end(e, b, run, v, x->span);

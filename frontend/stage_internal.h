@@ -137,6 +137,9 @@ void tct_stage_enter_scope(tct_elab *e); // axes of one expression
 tct_value tct_stage_input(tct_elab *e, tct_builder *b, stage_run *run, const char *name, tct_dtype dtype,
                           const tct_axis *axes, uint32_t n, tct_bind bind);
 
+// v with its axes in the order in which the expression names them, as an output (stage_order.c)
+tct_value tct_stage_in_order(const tct_builder *b, tct_value v);
+
 // Models (stage_model.c)
 tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *call);
 tct_val *tct_stage_new_optimizer(tct_elab *e, const tct_item *item, const tct_expr *call);
