@@ -408,16 +408,20 @@ static bool scan_body(tct_elab *e, const tct_expr *x, tct_builder *b, carry *c, 
         tct_scope_bind(e, c[i].name.text, tct_val_tensor(e, in, c[i].name.span), c[i].name.span, true);
     }
     tct_elab_block(e, x->then);
-    for (uint32_t i = 0; i < n && tct_elab_faults(e) == errors; i++) {
+    // What was wrong outside is an error here without another report.
+    bool ok = tct_elab_faults(e) == errors;
+    for (uint32_t i = 0; i < n && ok; i++) {
         tct_val *v = tct_scope_find(e, c[i].name.text, false)->val;
         c[i].next = tct_elab_operand(e, v, c[i].dtype, c[i].name.span);
+        ok = c[i].next != TCT_NO_VALUE;
     }
-    for (uint32_t i = 0; i < e->n_yielded && tct_elab_faults(e) == errors; i++) {
+    for (uint32_t i = 0; i < e->n_yielded && ok; i++) {
         tct_value v = tct_elab_operand(e, e->yielded[i], TCT_F32, x->span);
-        if (v != TCT_NO_VALUE) e->yielded[i] = tct_val_tensor(e, v, x->span);
+        ok = v != TCT_NO_VALUE;
+        if (ok) e->yielded[i] = tct_val_tensor(e, v, x->span);
     }
     tct_scope_pop(e);
-    return tct_elab_faults(e) == errors;
+    return ok;
 }
 
 static tct_val *scan_results(tct_elab *e, tct_value scan, uint32_t n_carries, tct_span span) {

@@ -35,6 +35,9 @@ static void scans(void **state) {
             "outside of this scan");
     refused(GRAPH("return scan T (t = 0.0) {\n t = t + f32(iota(T))\n yield t\n}"), "E0345",
             "gets the axis T");
+    refused(GRAPH("let z = nothing\n return scan T (t = 0.0) {\n t = t + x\n yield z\n}"), "E0201",
+            "`nothing`");
+    refused(GRAPH("let z = nothing\n return scan T (t = 0.0) {\n t = z\n yield t\n}"), "E0201", "`nothing`");
     // The same fault from two places is told once, and the second time is a fault as well.
     refused("graph g(x: f32[T]) -> f32[T] {\n return scan T (t = 0.0) {\n t = t + nothing\n yield "
             "t\n}\n}\n" GRAPH("return g(x) + g(2.0 * x)"),
