@@ -86,18 +86,24 @@ static bool compile_graphs(tct_diag *d, tct_compiled *c) {
     return tct_compiler_finish(d, c->compiler);
 }
 
-bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled *out) {
+bool tct_program_draft(tct_diag *d, const tct_compile_request *r, tct_compiled *out) {
     double start = now();
     if (!tct_package_load(d, &out->package, r->file, tct_std_dir(&d->arena))) return false;
     out->module = tct_ir_module_new();
     out->elab = tct_elab_new(d, &out->package, r->sets, r->n_sets);
     if (d->n_errors) return false;
     out->draft = tct_elab_program(out->elab, out->module, r->pipeline, &tct_driver_hooks);
-    if (!out->draft) return false;
+    out->seconds = now() - start;
+    return out->draft != NULL;
+}
+
+bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled *out) {
+    if (!out->draft && !tct_program_draft(d, r, out)) return false;
+    double start = now();
     out->compiler = tct_compiler_new(d, r->isa, r->threads);
     if (!out->compiler || !compile_graphs(d, out)) return false;
     out->draft->program.hash = program_hash(out->draft);
-    out->seconds = now() - start;
+    out->seconds += now() - start;
     return true;
 }
 

@@ -24,7 +24,9 @@ typedef struct tct_compile_request {
     const char *isa; // NULL: the host's best
 } tct_compile_request;
 
-// Loads, elaborates, differentiates, fuses and compiles. false after reporting.
+// Loads, elaborates and differentiates: a program without plans. false after reporting.
+bool tct_program_draft(tct_diag *d, const tct_compile_request *r, tct_compiled *out);
+// The same unless it is done already; fuses and compiles. false after reporting.
 bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled *out);
 void tct_compiled_free(tct_compiled *c);
 

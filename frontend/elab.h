@@ -3,16 +3,10 @@
 #ifndef TCT_FRONTEND_ELAB_H
 #define TCT_FRONTEND_ELAB_H
 
+#include "base/setting.h"
 #include "frontend/ast.h"
 #include "ir/ir.h"
 
-// A static value given from outside: a size ("B"), a hyper-parameter ("m.layers"), a static argument
-// ("shift_mean") or a config value ("ppo.lr"). `value` is source text of a literal: "64", "1e-5", "true", or
-// any text for strings and paths.
-// A graph's scalar tensor parameter with value NULL takes its default and becomes no input.
-typedef struct tct_setting {
-    const char *name, *value;
-} tct_setting;
 
 typedef struct tct_elab tct_elab;
 
@@ -29,8 +23,9 @@ bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets,
 
 // Builds graph `name` with inputs for its parameters (a model's dotted: "m.block.0.qkv"), results as outputs
 // ("out" for one unnamed), and for each inout parameter its tensors as further outputs, aliased to their
-// inputs. `settings` give axis sizes, hyper-parameters and static arguments; axes not given have size 0
-// (unknown) and print as such. NULL after reporting.
+// inputs. `settings` give axis sizes ("B"), hyper-parameters ("m.layers") and static arguments ("shift_mean");
+// axes not given have size 0 (unknown) and print as such. A scalar tensor parameter with value NULL takes its
+// default and becomes no input. NULL after reporting.
 tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const tct_setting *settings,
                           size_t n);
 

@@ -256,29 +256,19 @@ static bool run_instructions(tct_vm *vm) {
     return true;
 }
 
-// The stage before `name` in *out (NULL: it is the first).
-static bool stage_before(tct_vm *vm, const char *name, const char **out) {
-    const tct_program *p = vm->program;
-    for (uint32_t i = 0; i < p->n_stages; i++)
-        if (strcmp(p->stages[i].name, name) == 0) {
-            *out = i ? p->stages[i - 1].name : NULL;
-            return true;
-        }
-    const char **names = TCT_NEW_ARRAY(&vm->d->arena, const char *, p->n_stages + 1);
-    for (uint32_t i = 0; i < p->n_stages; i++) names[i] = p->stages[i].name;
-    const char *near = tct_nearest(name, names, p->n_stages);
-    tct_error(vm->d, "E0817", TCT_NO_SPAN, "%s has no stage '%s'", p->name, name);
-    if (near) tct_help(vm->d, "did you mean '%s'?", near);
-    return false;
+// The name of the stage before `name`, which is one; NULL when it is the first.
+static const char *stage_before(const tct_program *p, const char *name) {
+    uint32_t i = 0;
+    while (strcmp(p->stages[i].name, name) != 0) i++;
+    return i ? p->stages[i - 1].name : NULL;
 }
 
 // Registers and position: fresh, or those of a checkpoint.
 static bool begin(tct_vm *vm) {
     const tct_run_options *o = vm->options;
-    const char *before = NULL, *ignored;
     uint64_t metrics_bytes = 0;
-    if (o->from_stage && !stage_before(vm, o->from_stage, &before)) return false;
-    if (o->to_stage && !stage_before(vm, o->to_stage, &ignored)) return false;
+    if (!tct_run_options_check(vm->d, vm->program, o)) return false;
+    const char *before = o->from_stage ? stage_before(vm->program, o->from_stage) : NULL;
     if (!tct_make_dir(vm->d, o->out)) return false;
     for (uint32_t i = 0; i < vm->program->n_externs; i++)
         if (!tct_extern_resolve(vm->d, &vm->program->externs[i])) return false;

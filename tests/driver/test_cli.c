@@ -127,11 +127,39 @@ static void test_std_and_ops(void **state) {
     gives("ops >/dev/full", TCT_EXIT_ERROR, "cannot write the output");
 }
 
+// What `tercet run` says before anything is compiled.
+static void test_run_options(void **state) {
+    (void)state;
+    static const char program[] = "run examples/instructgpt/instructgpt.tct ";
+    static const struct {
+        const char *options;
+        int status;
+        const char *text;
+    } cases[] = {
+        {"--list-stages", TCT_EXIT_OK, "\nppo\n    PPO against the reward model.\n"},
+        {"--list-stages --json", TCT_EXIT_OK,
+         "\"name\": \"ppo\",\n    \"doc\": \"PPO against the reward model.\""},
+        {"--json", TCT_EXIT_USAGE, "--json belongs to --list-stages"},
+        {"--from-stage ppoo", TCT_EXIT_ERROR, "did you mean `ppo`?"},
+        {"--to-stage training", TCT_EXIT_ERROR, "there are pretrain, sft,"},
+        {"--from-stage ppo --to-stage sft", TCT_EXIT_ERROR, "stage `ppo` is after `sft`"},
+        {"--set lr", TCT_EXIT_USAGE, "KEY=VALUE"},
+        {"--threads 0", TCT_EXIT_USAGE, "from 1 to 1024"},
+        {"--checkpoint-every -1", TCT_EXIT_USAGE, "takes seconds"},
+        {"x.tct", TCT_EXIT_USAGE, "is a second"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char arguments[256];
+        snprintf(arguments, sizeof arguments, "%s%s", program, cases[i].options);
+        gives(arguments, cases[i].status, cases[i].text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_usage),       cmocka_unit_test(test_every_command_has_help),
         cmocka_unit_test(test_check),       cmocka_unit_test(test_fmt),
-        cmocka_unit_test(test_std_and_ops),
+        cmocka_unit_test(test_std_and_ops), cmocka_unit_test(test_run_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,7 +196,7 @@ static void stage_by_stage(void **state) {
     pipeline_run unknown = {.compile = {.file = PROGRAM}, .options = {.out = out, .from_stage = "secnd"}};
     pipeline_go(&unknown);
     assert_false(unknown.ok);
-    assert_string_equal(unknown.d.messages.data[0].code, "E0817");
+    assert_string_equal(unknown.d.messages.data[0].code, "E0902");
     tct_diag_free(&unknown.d);
     tct_buf_free(&parts.models);
     tct_buf_free(&whole.models);
