@@ -29,6 +29,7 @@ struct tct_kernel_set {
 
 typedef struct planned {
     tct_plan *plan;
+    const tct_plan_origin *origin;
     bool resolved;
 } planned;
 
@@ -219,16 +220,23 @@ tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tc
     g = tct_pass_fuse(g);
     double planning = now();
     c->stats.pass_seconds += planning - start;
-    tct_plan *plan = tct_plan_make(d, &c->arena, g, &c->target, &c->set);
+    const tct_plan_origin *origin = NULL;
+    tct_plan *plan = tct_plan_make(d, &c->arena, g, &c->target, &c->set, &origin);
     c->stats.plan_seconds += now() - planning;
     if (plan) {
-        planned p = {plan, false};
+        planned p = {plan, origin, false};
         TCT_PUSH(&c->plans, p);
         c->stats.graphs++;
         c->stats.steps += steps_of(plan);
     }
     if (!plan || o->defer) return plan;
     return tct_compiler_finish(d, c) ? plan : NULL;
+}
+
+const tct_plan_origin *tct_compiler_origin(const tct_compiler *c, const tct_plan *plan) {
+    for (size_t k = 0; k < c->plans.len; k++)
+        if (c->plans.data[k].plan == plan) return c->plans.data[k].origin;
+    return NULL;
 }
 
 tct_compile_stats tct_compiler_stats(const tct_compiler *c) {

@@ -18,6 +18,13 @@ typedef struct tct_compile_options {
     const tct_pass_trace *trace; // may be NULL
 } tct_compile_options;
 
+// What a plan was made from.
+typedef struct tct_plan_origin {
+    const tct_graph *graph; // after fusion
+    const tct_value *node;  // by step: its node, TCT_NO_VALUE for a copy that planning added
+    const struct tct_plan_origin *const *scans; // by scan: of its body
+} tct_plan_origin;
+
 typedef struct tct_compile_stats { // sums since tct_compiler_new
     double pass_seconds, plan_seconds, code_seconds;
     uint32_t graphs, steps;
@@ -36,6 +43,9 @@ void tct_compiler_free(tct_compiler *c); // and every plan made with it
 tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o);
 // Machine code for all deferred plans. Without it they must not be run.
 bool tct_compiler_finish(tct_diag *d, tct_compiler *c);
+
+// Of a plan that tct_compile_graph returned; valid for as long as the module of its graph.
+const tct_plan_origin *tct_compiler_origin(const tct_compiler *c, const tct_plan *plan);
 
 tct_compile_stats tct_compiler_stats(const tct_compiler *c);
 

@@ -16,7 +16,7 @@ static bool sizes_known(tct_diag *d, const tct_graph *g) {
 }
 
 tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const tct_target *target,
-                        tct_kernel_set *set) {
+                        tct_kernel_set *set, const tct_plan_origin **origin) {
     if (!sizes_known(d, g)) return NULL;
     tct_planner p = {.d = d, .arena = arena, .g = g, .target = target, .set = set};
     tct_plan *plan = NULL;
@@ -25,10 +25,12 @@ tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const
         tct_plan_order(&p);
         tct_plan_places(&p);
         plan = tct_plan_write(&p);
+        *origin = tct_plan_origin_write(&p);
     }
     TCT_VEC_FREE(&p.storages);
     TCT_VEC_FREE(&p.steps);
     TCT_VEC_FREE(&p.edges);
+    TCT_VEC_FREE(&p.scan_origins);
     tct_arena_free(&p.temporary);
     return plan;
 }
@@ -41,7 +43,7 @@ uint32_t tct_new_storage(tct_planner *p, tct_dtype dtype, uint64_t bytes) {
 }
 
 tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands) {
-    tct_pstep s = {.kind = kind, .n_operands = n_operands, .first_edge = UINT32_MAX};
+    tct_pstep s = {.kind = kind, .n_operands = n_operands, .node = TCT_NO_VALUE, .first_edge = UINT32_MAX};
     s.operands = TCT_NEW_ARRAY(&p->temporary, tct_operand, n_operands);
     TCT_PUSH(&p->steps, s);
     return &p->steps.data[p->steps.len - 1];

@@ -2,6 +2,7 @@
 #ifndef TCT_CODEGEN_PLAN_H
 #define TCT_CODEGEN_PLAN_H
 
+#include "codegen/compile.h"
 #include "codegen/gemm.h"
 #include "codegen/loop.h"
 #include "ir/ir.h"
@@ -15,8 +16,8 @@ const char *tct_kernel_set_loop(tct_kernel_set *set, tct_loop *loop);
 const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol);
 
 // The plan of a fused graph with known sizes (tct_pass_fuse), with kernels by symbol and no addresses yet.
-// Made in `arena`, which must outlive it. NULL after reporting E0843.
+// Made in `arena`, which must outlive it, as is what it was made from: `origin`. NULL after reporting E0843.
 tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const tct_target *target,
-                        tct_kernel_set *set);
+                        tct_kernel_set *set, const tct_plan_origin **origin);
 
 #endif

@@ -31,6 +31,7 @@ typedef struct tct_operand {
 
 typedef struct tct_pstep {
     tct_step_kind kind;
+    tct_value node; // of the planned graph; TCT_NO_VALUE: a copy that planning needed
     uint32_t n_operands;
     tct_operand *operands;
     const char *label;
@@ -40,6 +41,7 @@ typedef struct tct_pstep {
     uint32_t scatter_base; // scatter: the operand that is its base, counted from 1; 0: no scatter
     tct_gemm_plan *gemm;   // products
     tct_plan_scan *scan;
+    const tct_plan_origin *scan_origin;
     tct_plan_foreign *foreign;
     uint32_t first_edge; // UINT32_MAX: none
     uint32_t position;   // in the order
@@ -65,8 +67,9 @@ typedef struct tct_planner {
     uint32_t walk_size;
     tct_located *value; // by node
     bool *located;
-    uint32_t **bundle; // by node: storages of its results
-    uint32_t *order;   // steps as they run
+    uint32_t **bundle;                             // by node: storages of its results
+    uint32_t *order;                               // steps as they run
+    TCT_VEC(const tct_plan_origin *) scan_origins; // by scan of the plan
     uint64_t arena_bytes;
 } tct_planner;
 
@@ -86,6 +89,7 @@ void tct_plan_share(tct_planner *p);      // codegen/plan_share.c: outputs, dona
 void tct_plan_order(tct_planner *p);      // codegen/plan_order.c: order, life times, operands overwritten
 void tct_plan_places(tct_planner *p);     // codegen/plan_memory.c: offsets in the arena
 tct_plan *tct_plan_write(tct_planner *p); // codegen/plan_write.c
+const tct_plan_origin *tct_plan_origin_write(tct_planner *p); // after it
 
 void tct_add_edge(tct_planner *p, uint32_t before, uint32_t after);
 // Whether step `to` must run after step `from`.

@@ -257,7 +257,8 @@ static void plan_gemm(tct_planner *p, tct_value v) {
 static bool plan_scan(tct_planner *p, tct_value v) {
     const tct_node *n = node(p, v);
     tct_graph *body = tct_pass_fuse(n->attr.body);
-    tct_plan *sub = tct_plan_make(p->d, p->arena, body, p->target, p->set);
+    const tct_plan_origin *origin = NULL;
+    tct_plan *sub = tct_plan_make(p->d, p->arena, body, p->target, p->set, &origin);
     if (!sub) return false;
     uint32_t n_in = n->n_in, n_out = (uint32_t)body->outputs.len, carries = (uint32_t)n->attr.i;
     tct_plan_scan *scan = TCT_NEW(p->arena, tct_plan_scan);
@@ -289,6 +290,7 @@ static bool plan_scan(tct_planner *p, tct_value v) {
     set_writer(p, workspace, at);
     s->operands[n_in + n_out] = writing(workspace);
     s->scan = scan;
+    s->scan_origin = origin;
     s->label = "scan";
     s->span = n->span;
     for (uint32_t k = 0; k < sub->n_steps; k++) {
@@ -348,6 +350,7 @@ bool tct_plan_steps(tct_planner *p) {
     p->bundle = TCT_NEW_ARRAY(&p->temporary, uint32_t *, n);
     for (tct_value v = 0; v < n; v++) {
         const tct_node *x = node(p, v);
+        size_t steps = p->steps.len;
         switch (x->op) {
         case TCT_IR_INPUT: {
             uint32_t s = result_storage(p, x);
@@ -377,6 +380,7 @@ bool tct_plan_steps(tct_planner *p) {
         default: // a view, located when it is read
             break;
         }
+        for (; steps < p->steps.len; steps++) p->steps.data[steps].node = v;
     }
     return true;
 }

@@ -104,6 +104,7 @@ static tct_step write_step(writer *w, tct_pstep *s) {
         out.kernel = (uint32_t)w->scans.len;
         out.scratch = s->scan->body->scratch_bytes;
         TCT_PUSH(&w->scans, *s->scan);
+        TCT_PUSH(&w->p->scan_origins, s->scan_origin);
         break;
     case TCT_STEP_FOREIGN:
         out.kernel = (uint32_t)w->foreigns.len;
@@ -190,4 +191,14 @@ tct_plan *tct_plan_write(tct_planner *p) {
     TCT_VEC_FREE(&w.scans);
     TCT_VEC_FREE(&w.foreigns);
     return plan;
+}
+
+const tct_plan_origin *tct_plan_origin_write(tct_planner *p) {
+    tct_plan_origin *o = TCT_NEW(p->arena, tct_plan_origin);
+    tct_value *node = TCT_NEW_ARRAY(p->arena, tct_value, p->steps.len);
+    for (size_t k = 0; k < p->steps.len; k++) node[k] = p->steps.data[p->order[k]].node;
+    o->graph = p->g;
+    o->node = node;
+    o->scans = KEEP(p, p->scan_origins);
+    return o;
 }

@@ -65,6 +65,28 @@ static inline void compare_run(const tct_graph *g, const tct_plan *plan, int thr
     tct_diag_free(&d);
 }
 
+// Every step has a node of its kind, and each node one step; what has none is a copy.
+static inline void compare_origin(const tct_plan *plan, const tct_plan_origin *origin) {
+    static const tct_ir_op ops[] = {TCT_IR_FUSED, TCT_IR_DOT, TCT_IR_SCAN, TCT_IR_FOREIGN};
+    bool *seen = tct_alloc(origin->graph->nodes.len + 1);
+    for (uint32_t k = 0; k < plan->n_steps; k++) {
+        const tct_step *s = &plan->steps[k];
+        tct_value v = origin->node[k];
+        if (v == TCT_NO_VALUE) {
+            assert_string_equal(s->label, "copy");
+            continue;
+        }
+        const tct_node *n = tct_node_of(origin->graph, v);
+        assert_true(n->op == ops[s->kind] || (n->op == TCT_IR_FUSED && s->kind == TCT_STEP_GEMM));
+        if (n->op == TCT_IR_FUSED)
+            assert_string_equal(n->attr.name, s->kind == TCT_STEP_GEMM ? "gemm" : "loop");
+        assert_false(seen[v]);
+        seen[v] = true;
+    }
+    free(seen);
+    for (uint32_t k = 0; k < plan->n_scans; k++) compare_origin(plan->scans[k].body, origin->scans[k]);
+}
+
 // Compiles g, runs it on 1, 2 and 3 threads, which must agree to the bit, and compares with the interpreter.
 static inline void compare_graph(tct_compiler *c, tct_graph *g, uint64_t seed, const compare_options *o) {
     tct_diag d = {0};
@@ -80,6 +102,7 @@ static inline void compare_graph(tct_compiler *c, tct_graph *g, uint64_t seed, c
     tct_compile_options options = {.passes = o->passes};
     const tct_plan *plan = tct_compile_graph(&d, c, g, &options);
     if (!plan) compare_fail("not compiled", g, NULL, &d);
+    compare_origin(plan, tct_compiler_origin(c, plan));
     tct_ir_tensor *first = NULL;
     for (int threads = 1; threads <= 3; threads++) {
         tct_ir_tensor *outputs = TCT_NEW_ARRAY(&arena, tct_ir_tensor, g->outputs.len + 1);
