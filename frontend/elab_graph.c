@@ -11,6 +11,7 @@ tct_elab *tct_elab_new(tct_diag *d, const tct_package *package, const tct_settin
     tct_ir_module *scratch =
         tct_ir_module_new(); // config expressions make no tensors, but name axes in messages
     e->module = scratch;
+    tct_elab_items(e);
     tct_elab_config(e, sets, n_sets);
     e->sound = tct_elab_declarations(e);
     e->module = NULL;

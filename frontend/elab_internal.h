@@ -122,6 +122,8 @@ struct tct_elab {
     tct_ir_module *module;
     tct_builder *builder; // where tensor operations go; NULL outside of graphs
     tct_scope *scope;
+    struct tct_item_slot *items; // by name (elab_items.c)
+    size_t n_item_slots;         // a power of two
     TCT_VEC(tct_config_cell) config;
     const tct_setting *settings; // of the graph being built
     size_t n_settings;
@@ -193,11 +195,15 @@ tct_axis tct_scope_new_axis(tct_elab *e, const char *name, int64_t size, tct_spa
 bool tct_axis_is_called(tct_elab *e, tct_axis axis, const char *name);
 // What the current function calls an axis.
 const char *tct_axis_local_name(tct_elab *e, tct_axis axis);
+
+// Items (elab_items.c)
+void tct_elab_items(tct_elab *e); // makes e->items, of the package
 // The item of that name: of the side (the library or not) of the file being expanded, then of the other. So a
 // program may give a name of the library another meaning, and the library keeps its own.
 const tct_item *tct_elab_item(tct_elab *e, const char *name);
 bool tct_elab_of_library(const tct_elab *e, const tct_ast *file);
 const tct_ast *tct_elab_item_file(tct_elab *e, const tct_item *item);
+
 // The nearest of variables, items and operations to a name that isn't there; NULL.
 const char *tct_elab_suggest(tct_elab *e, const char *name);
 

@@ -1,4 +1,4 @@
-// Scopes, items, axes in scope, and reporting with the trail of calls.
+// Scopes, axes in scope, and reporting with the trail of calls.
 #include "frontend/elab_internal.h"
 
 #include <stdarg.h>
@@ -214,35 +214,6 @@ const char *tct_axis_local_name(tct_elab *e, tct_axis axis) {
         if (f->symbols.data[i].is_axis && f->symbols.data[i].val->axis == axis)
             return f->symbols.data[i].name;
     return tct_axis_of(e->module, axis)->name;
-}
-
-bool tct_elab_of_library(const tct_elab *e, const tct_ast *file) {
-    const char *folder = e->package->std_dir;
-    size_t len = folder ? strlen(folder) : 0;
-    return len && strncmp(file->path, folder, len) == 0 && file->path[len] == '/';
-}
-
-const tct_item *tct_elab_item(tct_elab *e, const char *name) {
-    bool own = e->file && tct_elab_of_library(e, e->file);
-    for (int other = 0; other < 2; other++)
-        for (size_t f = e->package->files.len; f-- > 0;) {
-            const tct_ast *ast = e->package->files.data[f];
-            if (tct_elab_of_library(e, ast) != (other ? !own : own)) continue;
-            for (uint32_t i = 0; i < ast->n_items; i++)
-                if (ast->items[i]->name.text && ast->items[i]->kind != TCT_ITEM_USE &&
-                    strcmp(ast->items[i]->name.text, name) == 0)
-                    return ast->items[i];
-        }
-    return NULL;
-}
-
-const tct_ast *tct_elab_item_file(tct_elab *e, const tct_item *item) {
-    for (size_t f = 0; f < e->package->files.len; f++) {
-        const tct_ast *ast = e->package->files.data[f];
-        for (uint32_t i = 0; i < ast->n_items; i++)
-            if (ast->items[i] == item) return ast;
-    }
-    return NULL;
 }
 
 const char *tct_elab_suggest(tct_elab *e, const char *name) {
