@@ -1,11 +1,10 @@
 // tercet: finds the sub-command and runs it.
+#include "base/version.h"
 #include "driver/driver.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TERCET_VERSION "0.1"
 
 typedef struct tct_command {
     const char *name, *args, *doc;
@@ -70,7 +69,7 @@ int main(int argc, char **argv) {
         return TCT_EXIT_OK;
     }
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-        puts("tercet " TERCET_VERSION);
+        printf("tercet %s\n", tct_version());
         return TCT_EXIT_OK;
     }
     for (int k = 0; k < N_COMMANDS; k++)
