@@ -116,7 +116,7 @@ static bool dump_graph(tct_diag *d, const dump_arguments *o, tct_graph_file *f, 
     tct_graph *g = tct_graph_build(d, f, NULL, 0);
     if (!g) return false;
     if (o->stage >= STAGE_KERNEL && !tct_graph_sizes_known(d, f, g)) return false;
-    if (o->stage == STAGE_GRAD || (o->grad && o->stage > STAGE_GRAD)) g = tct_graph_gradient(d, g);
+    if (o->stage == STAGE_GRAD || (o->grad && o->stage > STAGE_GRAD)) g = tct_graph_gradient(d, g, NULL);
     if (!g) return false;
     if (o->stage >= STAGE_KERNEL) return dump_code(d, o, g, out);
     if (o->stage == STAGE_OPT) g = tct_passes_run(d, g, "default,fuse", NULL);

@@ -77,7 +77,7 @@ static bool run(tct_diag *d, const eval_arguments *o, const tct_bound *b, tct_te
 }
 
 static bool evaluate(tct_diag *d, const eval_arguments *o, tct_bound *b) {
-    if (o->grad) b->graph = tct_graph_gradient(d, b->graph);
+    if (o->grad) b->graph = tct_graph_gradient(d, b->graph, NULL);
     if (!b->graph) return false;
     size_t n = b->graph->outputs.len;
     tct_tensor *outputs = TCT_NEW_ARRAY(&d->arena, tct_tensor, n + 1);

@@ -185,8 +185,8 @@ tct_graph *tct_graph_build(tct_diag *d, tct_graph_file *f, const tct_setting *mo
     return g && check_axes(d, f) ? g : NULL;
 }
 
-tct_graph *tct_graph_gradient(tct_diag *d, tct_graph *g) {
-    g = tct_passes_run(d, g, "early", NULL);
+tct_graph *tct_graph_gradient(tct_diag *d, tct_graph *g, const tct_pass_trace *trace) {
+    g = tct_passes_run(d, g, "early", trace);
     if (!g) return NULL;
     uint32_t *wrt = TCT_NEW_ARRAY(&d->arena, uint32_t, g->inputs.len), n = 0;
     for (uint32_t k = 0; k < g->inputs.len; k++)

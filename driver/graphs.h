@@ -3,6 +3,7 @@
 #define TCT_DRIVER_GRAPHS_H
 
 #include "frontend/elab.h"
+#include "passes/passes.h"
 #include "runtime/tensor.h"
 
 typedef struct tct_graph_request {
@@ -43,8 +44,9 @@ const tct_graph_param *tct_graph_param_named(const tct_graph_file *f, const char
 const char *tct_graph_given(const tct_graph_file *f, const char *name);
 
 // The graph with a gradient of its first result for every float input: passes before differentiation, then
-// autodiff. NULL after reporting: the first result is no float scalar, or an operation has no derivative.
-tct_graph *tct_graph_gradient(tct_diag *d, tct_graph *g);
+// autodiff; `trace` may be NULL. NULL after reporting: the first result is no float scalar, or an operation
+// has no derivative.
+tct_graph *tct_graph_gradient(tct_diag *d, tct_graph *g, const tct_pass_trace *trace);
 
 // Reports the axes whose sizes a graph's inputs leave unknown, and how to give them. True when there are
 // none.

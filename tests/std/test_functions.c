@@ -125,7 +125,7 @@ static void run_graph(one_case *c, const char *graph, bool gradient) {
     tct_graph_request r = {.file = FIGURES_TCT, .graph = graph};
     tct_bound b = {0};
     if (!tct_bind_inputs(&d, &r, in, "", false, &b)) figures_fail(&d, what);
-    if (gradient) b.graph = tct_graph_gradient(&d, b.graph);
+    if (gradient) b.graph = tct_graph_gradient(&d, b.graph, NULL);
     if (!b.graph) figures_fail(&d, what);
     figures_everywhere(&b, what, compare, c);
     tct_bound_free(&b);

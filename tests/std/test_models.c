@@ -109,7 +109,7 @@ static void test_model(void **state) {
     const tct_graph_model *found = tct_elab_graph_models(b.file.elab, &n_models);
     assert_int_equal(n_models, 1);
     comparison c = {.figures = figures, .model = found[0]};
-    b.graph = tct_graph_gradient(&d, b.graph);
+    b.graph = tct_graph_gradient(&d, b.graph, NULL);
     if (!b.graph) figures_fail(&d, m->folder);
     figures_everywhere(&b, m->folder, compare, &c);
     tct_bound_free(&b);
