@@ -5,6 +5,7 @@
 #include "codegen/plan.h"
 #include "runtime/foreign.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 typedef struct kernel {
     const char *symbol;
     tct_unit unit;
+    tct_isa isa;
     tct_loop *loop; // NULL: a kernel of products
     uint64_t hash;
     const char *text;
@@ -34,9 +36,10 @@ typedef struct planned {
 } planned;
 
 struct tct_compiler {
-    tct_target target;
+    tct_target targets[TCT_N_ISAS];
+    uint32_t n_targets;
     int threads;
-    tct_jit *jit;
+    tct_jit *jit; // NULL: ahead of time
     tct_arena arena;
     tct_kernel_set set;
     TCT_VEC(planned) plans;
@@ -57,7 +60,7 @@ static uint64_t hash_text(const char *s) {
     return h ^ h >> 32;
 }
 
-static kernel *find_or_add(tct_kernel_set *set, const char *text) {
+static kernel *find_or_add(tct_kernel_set *set, tct_isa isa, const char *text) {
     if (2 * set->kernels.len >= set->table_size) {
         uint32_t size = set->table_size ? 2 * set->table_size : 256;
         uint32_t *table = TCT_NEW_ARRAY(&set->arena, uint32_t, size);
@@ -72,10 +75,11 @@ static kernel *find_or_add(tct_kernel_set *set, const char *text) {
     uint64_t hash = hash_text(text), at = hash & (set->table_size - 1);
     for (; set->table[at]; at = (at + 1) & (set->table_size - 1)) {
         kernel *k = set->kernels.data[set->table[at] - 1];
-        if (k->hash == hash && strcmp(k->text, text) == 0) return k;
+        if (k->hash == hash && k->isa == isa && strcmp(k->text, text) == 0) return k;
     }
     kernel *k = TCT_NEW(&set->arena, kernel);
     k->hash = hash;
+    k->isa = isa;
     k->text = tct_arena_strdup(&set->arena, text);
     TCT_PUSH(&set->kernels, k);
     set->table[at] = (uint32_t)set->kernels.len;
@@ -94,24 +98,33 @@ static void free_loop(tct_loop *loop) {
     tct_heap_free(arena);
 }
 
-const char *tct_kernel_set_loop(tct_kernel_set *set, tct_loop *loop) {
+static bool has_bf16(const tct_loop *loop) {
+    for (uint32_t b = 0; b < loop->n_bufs; b++)
+        if (loop->buf_dtype[b] == TCT_BF16) return true;
+    for (uint32_t v = 0; v < loop->n_values; v++)
+        if (loop->values[v].dtype == TCT_BF16) return true;
+    return false;
+}
+
+const char *tct_kernel_set_loop(tct_kernel_set *set, const tct_target *target, tct_loop *loop) {
     tct_buf text = {0};
     tct_loop_print(loop, &text);
-    kernel *k = find_or_add(set, text.data);
+    kernel *k = find_or_add(set, tct_target_kernel_isa(target, has_bf16(loop)), text.data);
     tct_buf_free(&text);
     if (k->symbol) {
         set->hits++;
         free_loop(loop);
         return k->symbol;
     }
-    k->symbol = tct_arena_printf(&set->arena, "%s_%016" PRIx64, loop->tile ? "tile" : "loop", k->hash);
+    k->symbol = tct_arena_printf(&set->arena, "%s_%016" PRIx64 "_%s", loop->tile ? "tile" : "loop", k->hash,
+                                 tct_isa_name(k->isa));
     k->loop = loop;
     k->unit = (tct_unit){k->symbol, emit_loop, k, (double)(loop->n_values + loop->cost) * loop->unroll / 16};
     return k->symbol;
 }
 
 const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol) {
-    kernel *k = find_or_add(set, symbol);
+    kernel *k = find_or_add(set, tct_gemm_symbol_isa(symbol), symbol);
     if (k->symbol) {
         set->hits++;
     } else {
@@ -136,6 +149,16 @@ static void set_free(tct_kernel_set *set) {
 
 // --- The compiler ---
 
+static tct_compiler *new_compiler(tct_jit *jit, const tct_isa *sets, uint32_t n_sets, int threads) {
+    tct_compiler *c = tct_alloc(sizeof *c);
+    for (uint32_t i = 0; i < n_sets; i++) c->targets[i] = tct_target_of(sets[i]);
+    c->n_targets = n_sets;
+    c->jit = jit;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    c->threads = threads > 0 ? threads : cores > 0 ? (int)cores : 1;
+    return c;
+}
+
 tct_compiler *tct_compiler_new(tct_diag *d, const char *isa, int threads) {
     tct_isa which = tct_isa_host();
     if (isa && !tct_isa_parse(isa, &which)) {
@@ -144,13 +167,12 @@ tct_compiler *tct_compiler_new(tct_diag *d, const char *isa, int threads) {
         return NULL;
     }
     tct_jit *jit = tct_jit_new(d);
-    if (!jit) return NULL;
-    tct_compiler *c = tct_alloc(sizeof *c);
-    c->target = tct_target_of(which);
-    c->jit = jit;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    c->threads = threads > 0 ? threads : cores > 0 ? (int)cores : 1;
-    return c;
+    return jit ? new_compiler(jit, &which, 1, threads) : NULL;
+}
+
+tct_compiler *tct_compiler_new_ahead(const tct_isa *sets, uint32_t n_sets, int threads) {
+    assert(n_sets > 0 && n_sets <= TCT_N_ISAS);
+    return new_compiler(NULL, sets, n_sets, threads);
 }
 
 void tct_compiler_free(tct_compiler *c) {
@@ -162,24 +184,36 @@ void tct_compiler_free(tct_compiler *c) {
     tct_heap_free(c);
 }
 
-static bool compile_new_kernels(tct_diag *d, tct_compiler *c) {
+// Object code of kernels, each for its own instruction set.
+static bool compile_kernels(tct_diag *d, const tct_compiler *c, kernel *const *kernels, size_t n,
+                            tct_objects *out) {
+    *out = (tct_objects){0};
     TCT_VEC(tct_unit) units = {0};
-    TCT_VEC(kernel *) fresh = {0};
-    for (size_t k = 0; k < c->set.kernels.len; k++) {
-        kernel *x = c->set.kernels.data[k];
-        if (x->compiled) continue;
-        TCT_PUSH(&units, x->unit);
-        TCT_PUSH(&fresh, x);
+    bool ok = true;
+    for (int isa = 0; isa < TCT_N_ISAS && ok; isa++) {
+        units.len = 0;
+        for (size_t k = 0; k < n; k++)
+            if ((int)kernels[k]->isa == isa) TCT_PUSH(&units, kernels[k]->unit);
+        tct_target target = tct_target_of((tct_isa)isa);
+        tct_objects objects = {0};
+        ok = units.len == 0 || tct_units_compile(d, &target, units.data, units.len, c->threads, &objects);
+        tct_objects_append(out, &objects);
     }
-    tct_objects objects = {0};
-    bool ok =
-        units.len == 0 || (tct_units_compile(d, &c->target, units.data, units.len, c->threads, &objects) &&
-                           tct_jit_add(d, c->jit, &objects));
+    TCT_VEC_FREE(&units);
+    if (!ok) tct_objects_free(out);
+    return ok;
+}
+
+static bool load_new_kernels(tct_diag *d, tct_compiler *c) {
+    TCT_VEC(kernel *) fresh = {0};
+    for (size_t k = 0; k < c->set.kernels.len; k++)
+        if (!c->set.kernels.data[k]->compiled) TCT_PUSH(&fresh, c->set.kernels.data[k]);
+    tct_objects objects;
+    bool ok = compile_kernels(d, c, fresh.data, fresh.len, &objects) && tct_jit_add(d, c->jit, &objects);
     for (size_t k = 0; k < fresh.len && ok; k++) {
         fresh.data[k]->fn = tct_jit_lookup(d, c->jit, fresh.data[k]->symbol);
         fresh.data[k]->compiled = ok = fresh.data[k]->fn != NULL;
     }
-    TCT_VEC_FREE(&units);
     TCT_VEC_FREE(&fresh);
     return ok;
 }
@@ -196,7 +230,8 @@ static bool resolve(tct_diag *d, tct_compiler *c, tct_plan *plan) {
 
 bool tct_compiler_finish(tct_diag *d, tct_compiler *c) {
     double start = now();
-    bool ok = compile_new_kernels(d, c);
+    assert(c->jit);
+    bool ok = load_new_kernels(d, c);
     for (size_t k = 0; k < c->plans.len && ok; k++) {
         planned *p = &c->plans.data[k];
         if (!p->resolved) ok = p->resolved = resolve(d, c, p->plan);
@@ -205,32 +240,57 @@ bool tct_compiler_finish(tct_diag *d, tct_compiler *c) {
     return ok;
 }
 
+bool tct_compiler_objects(tct_diag *d, tct_compiler *c, tct_objects *out) {
+    double start = now();
+    bool ok = compile_kernels(d, c, c->set.kernels.data, c->set.kernels.len, out);
+    c->stats.code_seconds += now() - start;
+    return ok;
+}
+
+uint32_t tct_compiler_n_kernels(const tct_compiler *c) { return (uint32_t)c->set.kernels.len; }
+
+const char *tct_compiler_kernel(const tct_compiler *c, uint32_t i) { return c->set.kernels.data[i]->symbol; }
+
 static uint32_t steps_of(const tct_plan *plan) {
     uint32_t n = plan->n_steps;
     for (uint32_t k = 0; k < plan->n_scans; k++) n += steps_of(plan->scans[k].body);
     return n;
 }
 
-tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o) {
-    static const tct_compile_options none;
-    if (!o) o = &none;
+// The plans of g, one for each target.
+static bool plan_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o,
+                       tct_plan **plans) {
     double start = now();
     g = tct_passes_run(d, g, o->passes ? o->passes : "default", o->trace);
-    if (!g) return NULL;
+    if (!g) return false;
     g = tct_pass_fuse(g);
     double planning = now();
     c->stats.pass_seconds += planning - start;
-    const tct_plan_origin *origin = NULL;
-    tct_plan *plan = tct_plan_make(d, &c->arena, g, &c->target, &c->set, &origin);
-    c->stats.plan_seconds += now() - planning;
-    if (plan) {
-        planned p = {plan, origin, false};
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        planned p = {0};
+        p.plan = plans[i] = tct_plan_make(d, &c->arena, g, &c->targets[i], &c->set, &p.origin);
+        if (!p.plan) return false;
         TCT_PUSH(&c->plans, p);
-        c->stats.graphs++;
-        c->stats.steps += steps_of(plan);
+        c->stats.steps += steps_of(plans[i]);
     }
-    if (!plan || o->defer) return plan;
-    return tct_compiler_finish(d, c) ? plan : NULL;
+    c->stats.graphs++;
+    c->stats.plan_seconds += now() - planning;
+    return true;
+}
+
+static const tct_compile_options no_options;
+
+tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o) {
+    assert(c->jit);
+    if (!o) o = &no_options;
+    tct_plan *plan;
+    if (!plan_graph(d, c, g, o, &plan)) return NULL;
+    return o->defer || tct_compiler_finish(d, c) ? plan : NULL;
+}
+
+bool tct_compile_graph_ahead(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o,
+                             tct_plan **plans) {
+    return plan_graph(d, c, g, o ? o : &no_options, plans);
 }
 
 const tct_plan_origin *tct_compiler_origin(const tct_compiler *c, const tct_plan *plan) {
@@ -248,13 +308,14 @@ tct_compile_stats tct_compiler_stats(const tct_compiler *c) {
 
 // --- Dumps ---
 
-static void dump_kernel(const tct_compiler *c, const kernel *k, tct_dump_stage stage, tct_buf *out) {
+static void dump_kernel(const kernel *k, tct_dump_stage stage, tct_buf *out) {
     if (stage == TCT_DUMP_KERNEL) {
         tct_buf_printf(out, "%s%s%s\n", k->symbol, k->loop ? ":\n" : "", k->loop ? k->text : "");
         return;
     }
     tct_diag d = {0};
-    tct_unit_text(&d, &c->target, &k->unit, stage == TCT_DUMP_LLVM ? TCT_TEXT_LLVM : TCT_TEXT_ASM, out);
+    tct_target target = tct_target_of(k->isa);
+    tct_unit_text(&d, &target, &k->unit, stage == TCT_DUMP_LLVM ? TCT_TEXT_LLVM : TCT_TEXT_ASM, out);
     tct_diag_free(&d);
 }
 
@@ -264,7 +325,7 @@ static void dump_kernels(const tct_compiler *c, const tct_plan *plan, tct_dump_s
         for (size_t j = 0; j < c->set.kernels.len; j++) {
             if (c->set.kernels.data[j]->symbol != plan->kernels[k].symbol || seen[j]) continue;
             seen[j] = true;
-            dump_kernel(c, c->set.kernels.data[j], stage, out);
+            dump_kernel(c->set.kernels.data[j], stage, out);
         }
     }
     for (uint32_t k = 0; k < plan->n_scans; k++) dump_kernels(c, plan->scans[k].body, stage, seen, out);

@@ -2,13 +2,14 @@
 #ifndef TCT_CODEGEN_COMPILE_H
 #define TCT_CODEGEN_COMPILE_H
 
+#include "codegen/jit.h"
 #include "ir/ir.h"
 #include "passes/passes.h"
 #include "runtime/plan.h"
 
-// Owns the just-in-time session, every plan and all machine code made with it. Equal kernels of all its
-// graphs share code. One thread at a time; the plans themselves may be run by anyone for as long as the
-// compiler lives.
+// Owns the just-in-time session, where there is one, every plan and all machine code made with it. Equal
+// kernels of all its graphs share code. One thread at a time; the plans themselves may be run by anyone for
+// as long as the compiler lives.
 typedef struct tct_compiler tct_compiler;
 
 typedef struct tct_compile_options {
@@ -44,8 +45,21 @@ tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tc
 // Machine code for all deferred plans. Without it they must not be run.
 bool tct_compiler_finish(tct_diag *d, tct_compiler *c);
 
-// Of a plan that tct_compile_graph returned; valid for as long as the module of its graph.
+// Of a plan that this compiler made; valid for as long as the module of its graph.
 const tct_plan_origin *tct_compiler_origin(const tct_compiler *c, const tct_plan *plan);
+
+// Ahead of time: plans for several instruction sets from one compilation of a graph, and kernels as object
+// code that this machine need not be able to run. `sets` ascending.
+tct_compiler *tct_compiler_new_ahead(const tct_isa *sets, uint32_t n_sets, int threads);
+// The plans of g in plans[0 .. n_sets), without addresses. Errors as of tct_compile_graph.
+bool tct_compile_graph_ahead(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o,
+                             tct_plan **plans);
+// Object code of all kernels of all plans so far. A kernel is an external function by the symbol that plans
+// name it by, which tells its instruction set; one whose code is the same for two sets is there once.
+bool tct_compiler_objects(tct_diag *d, tct_compiler *c, tct_objects *out);
+// The symbols of all kernels, in no order.
+uint32_t tct_compiler_n_kernels(const tct_compiler *c);
+const char *tct_compiler_kernel(const tct_compiler *c, uint32_t i);
 
 tct_compile_stats tct_compiler_stats(const tct_compiler *c);
 

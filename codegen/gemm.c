@@ -6,7 +6,8 @@
 static void emit(const void *data, LLVMModuleRef module, const tct_target *target) {
     const char *symbol = data;
     gemm_kernel k;
-    bool known = gemm_kernel_parse(symbol, &k);
+    tct_isa isa;
+    bool known = gemm_kernel_parse(symbol, &k, &isa);
     assert(known);
     (void)known;
     switch (k.kind) {
@@ -26,4 +27,13 @@ static void emit(const void *data, LLVMModuleRef module, const tct_target *targe
 tct_unit tct_gemm_unit(const char *symbol) {
     enum { COST = 4 }; // of a common kernel: unrolled code is long
     return (tct_unit){.name = symbol, .emit = emit, .data = symbol, .cost = COST};
+}
+
+tct_isa tct_gemm_symbol_isa(const char *symbol) {
+    gemm_kernel k;
+    tct_isa isa = TCT_ISA_BASE;
+    bool known = gemm_kernel_parse(symbol, &k, &isa);
+    assert(known);
+    (void)known;
+    return isa;
 }

@@ -45,5 +45,7 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
 // The unit that emits the kernel of a symbol out of a plan. Equal symbols are equal code: compile each once.
 // `symbol` outlives the compilation.
 tct_unit tct_gemm_unit(const char *symbol);
+// The instruction set that it is for.
+tct_isa tct_gemm_symbol_isa(const char *symbol);
 
 #endif

@@ -13,7 +13,7 @@ void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYM
              k->far ? "f" : "");
 }
 
-bool gemm_kernel_parse(const char *symbol, gemm_kernel *out) {
+bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa) {
     char kind[8], dtype[8], isa_name[16], flags[8] = "";
     gemm_kernel k = {0};
     if (sscanf(symbol, "tct_gemm_%7[a-z]_%7[a-z0-9]_%15[a-z0-9]_%ux%u%7s", kind, dtype, isa_name, &k.rows,
@@ -29,6 +29,7 @@ bool gemm_kernel_parse(const char *symbol, gemm_kernel *out) {
     k.by_row = strchr(flags, 'r') != NULL;
     k.far = strchr(flags, 'f') != NULL;
     *out = k;
+    *out_isa = isa;
     char again[TCT_GEMM_SYMBOL];
     gemm_kernel_symbol(&k, isa, again);
     return strcmp(again, symbol) == 0;

@@ -24,7 +24,7 @@ typedef struct gemm_kernel {
 
 // The symbol, for one instruction set; and back. The parse fails on anything that the first didn't make.
 void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYMBOL]);
-bool gemm_kernel_parse(const char *symbol, gemm_kernel *out);
+bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa);
 
 void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                      const tct_target *target);

@@ -266,7 +266,7 @@ static void choose_dot_boxes(planner *p) {
 static void add_kernel(planner *p, tct_gemm_slot slot, gemm_kernel kernel) {
     kernel.dtype = p->problem->dtype;
     char symbol[TCT_GEMM_SYMBOL];
-    gemm_kernel_symbol(&kernel, p->target->isa, symbol);
+    gemm_kernel_symbol(&kernel, tct_target_kernel_isa(p->target, kernel.dtype == TCT_BF16), symbol);
     uint32_t i = 0;
     while (i < p->out->n_kernels && strcmp(p->out->symbol[i], symbol) != 0) i++;
     if (i == p->out->n_kernels) memcpy(p->out->symbol[p->out->n_kernels++], symbol, sizeof symbol);

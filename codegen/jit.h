@@ -26,6 +26,8 @@ typedef struct tct_objects {
 bool tct_units_compile(tct_diag *d, const tct_target *target, const tct_unit *units, size_t n, int threads,
                        tct_objects *out);
 void tct_objects_free(tct_objects *objects);
+// Moves all of `more` to the end of `objects`.
+void tct_objects_append(tct_objects *objects, tct_objects *more);
 
 // One unit as text, for `tercet dump`.
 typedef enum tct_text_stage { TCT_TEXT_LLVM, TCT_TEXT_LLVM_OPT, TCT_TEXT_ASM } tct_text_stage;

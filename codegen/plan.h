@@ -10,8 +10,9 @@
 
 // Every kernel once, by what it does. Owner: the compiler.
 typedef struct tct_kernel_set tct_kernel_set;
-// The symbol of a loop kernel. Takes the kernel over, and its arena, which is an object on the heap.
-const char *tct_kernel_set_loop(tct_kernel_set *set, tct_loop *loop);
+// The symbol of a loop kernel for `target`. Takes the kernel over, and its arena, which is an object on the
+// heap.
+const char *tct_kernel_set_loop(tct_kernel_set *set, const tct_target *target, tct_loop *loop);
 // `symbol` as tct_gemm_plan_make gave it; the result lives as long as the set.
 const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol);
 

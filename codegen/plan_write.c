@@ -64,7 +64,7 @@ static void write_loop(writer *w, tct_pstep *s, tct_step *out) {
     TCT_PUSH(&w->args, l->n_kept ? l->axes[0].size : 1);
     out->n_tasks = (items + chunk - 1) / chunk;
     out->scratch = l->scratch;
-    out->kernel = add_kernel(w, tct_kernel_set_loop(w->p->set, l));
+    out->kernel = add_kernel(w, tct_kernel_set_loop(w->p->set, w->p->target, l));
     s->loop = NULL;
 }
 
@@ -73,7 +73,7 @@ static void write_gemm(writer *w, tct_pstep *s, tct_step *out) {
     const char *symbols[TCT_GEMM_MAX_KERNELS + 1];
     uint32_t n = 0;
     for (; n < g->n_kernels; n++) symbols[n] = tct_kernel_set_gemm(w->p->set, g->symbol[n]);
-    if (s->loop) symbols[n++] = tct_kernel_set_loop(w->p->set, s->loop);
+    if (s->loop) symbols[n++] = tct_kernel_set_loop(w->p->set, w->p->target, s->loop);
     s->loop = NULL;
     out->kernel = add_kernels(w, symbols, n);
     const int64_t *args = (const int64_t *)&g->args;

@@ -21,6 +21,10 @@ tct_target tct_target_of(tct_isa isa) {
     return (tct_target){TCT_ISA_BASE, "x86-64", "", 16, 16, false, false};
 }
 
+tct_isa tct_target_kernel_isa(const tct_target *t, bool has_bf16) {
+    return t->isa == TCT_ISA_AVX512BF16 && !has_bf16 ? TCT_ISA_AVX512 : t->isa;
+}
+
 unsigned tct_target_lanes(const tct_target *t, tct_dtype dtype) {
     return t->vector_bytes / (unsigned)tct_dtype_size(dtype);
 }

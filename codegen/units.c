@@ -168,6 +168,16 @@ void tct_objects_free(tct_objects *objects) {
     *objects = (tct_objects){0};
 }
 
+void tct_objects_append(tct_objects *objects, tct_objects *more) {
+    if (more->n) {
+        objects->data = tct_realloc(objects->data, (objects->n + more->n) * sizeof *objects->data);
+        memcpy(objects->data + objects->n, more->data, more->n * sizeof *more->data);
+    }
+    objects->n += more->n;
+    free(more->data);
+    *more = (tct_objects){0};
+}
+
 static char *module_text(LLVMModuleRef module, LLVMTargetMachineRef machine, tct_text_stage stage,
                          tct_buf *out) {
     char *error = verify(module);
