@@ -223,7 +223,8 @@ static bool resolve(tct_diag *d, tct_compiler *c, tct_plan *plan) {
     bool ok = true;
     for (uint32_t k = 0; k < plan->n_kernels; k++)
         plan->kernels[k].fn = kernel_by_symbol(&c->set, plan->kernels[k].symbol)->fn;
-    for (uint32_t k = 0; k < plan->n_foreigns && ok; k++) ok = tct_foreign_resolve(d, &plan->foreigns[k]);
+    for (uint32_t k = 0; k < plan->n_foreigns && ok; k++)
+        ok = tct_foreign_resolve(d, &plan->foreigns[k], tct_ffi_call);
     for (uint32_t k = 0; k < plan->n_scans && ok; k++) ok = resolve(d, c, (tct_plan *)plan->scans[k].body);
     return ok;
 }

@@ -102,7 +102,9 @@ bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled
     double start = now();
     out->compiler = tct_compiler_new(d, r->isa, r->threads);
     if (!out->compiler || !compile_graphs(d, out)) return false;
-    out->draft->program.hash = program_hash(out->draft);
+    tct_program *p = &out->draft->program;
+    p->hash = program_hash(out->draft);
+    for (uint32_t i = 0; i < p->n_externs; i++) p->externs[i].caller = tct_ffi_call;
     out->seconds += now() - start;
     return true;
 }

@@ -76,7 +76,7 @@ static bool foreign(void *ctx, tct_diag *d, const tct_node *n, const tct_graph *
         .dtype = dtype,
         .n_axes = n_axes,
         .size = size};
-    ok = ok && tct_foreign_resolve(d, &f) && f.call(d, &f, operands);
+    ok = ok && tct_foreign_resolve(d, &f, tct_ffi_call) && tct_foreign_call(d, &f, operands);
     for (uint32_t k = n_in; ok && k < all; k++) ok = give_back(d, &s[k]);
     for (uint32_t k = 0; k < all; k++) tct_tensor_free(&s[k].declared);
     tct_arena_free(&arena);

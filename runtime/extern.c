@@ -3,89 +3,84 @@
 #include "runtime/library.h"
 #include "runtime/utf8.h"
 
-#include <ffi.h>
-#include <stdlib.h>
+#include <string.h>
 
 bool tct_extern_resolve(tct_diag *d, tct_extern *e) {
     e->fn = tct_library_symbol(d, e->library, e->symbol);
     return e->fn != NULL;
 }
 
-// One C argument or result.
-typedef union slot {
-    int64_t i;
-    double f;
-    int32_t b;
-    const void *p;
-    ffi_arg word; // libffi widens small integral results to this
-} slot;
-
 // What a call needs while it lasts. Lists become arrays in the arena.
 typedef struct call {
     tct_arena arena;
-    ffi_type **types;
-    void **values;
+    tct_slot *args;
     uint32_t n;
     size_t first_list; // elements of the first list argument
     bool has_list;
 } call;
 
-static void add(call *c, ffi_type *type, slot s) {
-    slot *kept = TCT_NEW(&c->arena, slot);
-    *kept = s;
-    c->types[c->n] = type;
-    c->values[c->n++] = kept;
-}
-
 static void add_list(call *c, const tct_list *l, uint8_t element) {
-    void *data = TCT_NEW_ARRAY(&c->arena, slot, l->len + 1);
+    tct_slot *data = TCT_NEW_ARRAY(&c->arena, tct_slot, l->len + 1);
     for (size_t i = 0; i < l->len; i++) {
         tct_value v = l->items[i];
         if (element == TCT_KIND_STRING)
-            ((const char **)data)[i] = v.text->text;
+            data[i].p = v.text->text;
         else if (element == TCT_KIND_FLOAT)
-            ((double *)data)[i] = v.f;
+            data[i].d = v.f;
         else
-            ((int64_t *)data)[i] = v.kind == TCT_KIND_BOOL ? v.b : v.i;
+            data[i].l = v.kind == TCT_KIND_BOOL ? v.b : v.i;
     }
     if (!c->has_list) c->first_list = l->len;
     c->has_list = true;
-    add(c, &ffi_type_pointer, (slot){.p = data});
-    add(c, &ffi_type_sint64, (slot){.i = (int64_t)l->len});
+    c->args[c->n++].p = data;
+    c->args[c->n++].l = (int64_t)l->len;
 }
 
 static void add_argument(call *c, tct_value v, const tct_reg_type *type) {
     switch ((tct_kind)v.kind) {
     case TCT_KIND_INT:
-        add(c, &ffi_type_sint64, (slot){.i = v.i});
+        c->args[c->n++].l = v.i;
         return;
     case TCT_KIND_FLOAT:
-        add(c, &ffi_type_double, (slot){.f = v.f});
+        c->args[c->n++].d = v.f;
         return;
     case TCT_KIND_BOOL:
-        add(c, &ffi_type_sint32, (slot){.b = v.b});
+        c->args[c->n++].i = v.b;
         return;
     case TCT_KIND_STRING:
-        add(c, &ffi_type_pointer, (slot){.p = v.text->text});
+        c->args[c->n++].p = v.text->text;
         return;
     default:
         add_list(c, v.list, type->element);
     }
 }
 
-static ffi_type *result_type(uint8_t kind) {
+// The letters of a value's C type (runtime/caller.h).
+static const char *letters(uint8_t kind) {
     switch ((tct_kind)kind) {
     case TCT_KIND_INT:
-        return &ffi_type_sint64;
+        return "l";
     case TCT_KIND_FLOAT:
-        return &ffi_type_double;
+        return "d";
     case TCT_KIND_BOOL:
-        return &ffi_type_sint32;
+        return "i";
     case TCT_KIND_STRING:
-        return &ffi_type_pointer;
+        return "p";
     default:
-        return &ffi_type_void;
+        return "pl";
     }
+}
+
+static bool gives_list(const tct_extern *e, const tct_reg_type *types) {
+    return e->result != UINT32_MAX && types[e->result].kind == TCT_KIND_LIST;
+}
+
+void tct_extern_signature(const tct_extern *e, const tct_reg_type *types, tct_buf *out) {
+    bool list = gives_list(e, types);
+    tct_buf_puts(out, e->result == UINT32_MAX || list ? "v" : letters(types[e->result].kind));
+    tct_buf_putc(out, '_');
+    for (uint32_t i = 0; i < e->n_args; i++) tct_buf_puts(out, letters(types[e->args[i]].kind));
+    if (list) tct_buf_putc(out, 'p');
 }
 
 // Strings are UTF-8 everywhere in the program; a foreign function may not know.
@@ -102,17 +97,17 @@ static bool is_utf8(const char *s) {
     return true;
 }
 
-static bool take_result(tct_diag *d, const tct_extern *e, const tct_reg_type *type, const slot *result,
-                        const slot *list, size_t list_len, tct_value *out) {
+static bool take_result(tct_diag *d, const tct_extern *e, const tct_reg_type *type, const tct_slot *result,
+                        const tct_slot *list, size_t list_len, tct_value *out) {
     switch ((tct_kind)type->kind) {
     case TCT_KIND_INT:
-        *out = tct_value_int(result->i);
+        *out = tct_value_int(result->l);
         return true;
     case TCT_KIND_FLOAT:
-        *out = tct_value_float(result->f);
+        *out = tct_value_float(result->d);
         return true;
     case TCT_KIND_BOOL:
-        *out = tct_value_bool((int32_t)result->word != 0);
+        *out = tct_value_bool(result->i != 0);
         return true;
     case TCT_KIND_STRING:
         if (!result->p) return tct_error(d, "E0851", TCT_NO_SPAN, "'%s' returned no string (NULL)", e->name);
@@ -123,9 +118,9 @@ static bool take_result(tct_diag *d, const tct_extern *e, const tct_reg_type *ty
     default:
         *out = tct_value_list();
         for (size_t i = 0; i < list_len; i++)
-            tct_list_push(out->list, type->element == TCT_KIND_FLOAT  ? tct_value_float(list[i].f)
-                                     : type->element == TCT_KIND_BOOL ? tct_value_bool(list[i].i != 0)
-                                                                      : tct_value_int(list[i].i));
+            tct_list_push(out->list, type->element == TCT_KIND_FLOAT  ? tct_value_float(list[i].d)
+                                     : type->element == TCT_KIND_BOOL ? tct_value_bool(list[i].l != 0)
+                                                                      : tct_value_int(list[i].l));
         return true;
     }
 }
@@ -133,28 +128,23 @@ static bool take_result(tct_diag *d, const tct_extern *e, const tct_reg_type *ty
 bool tct_extern_call(tct_diag *d, const tct_extern *e, const tct_reg_type *types, tct_value *regs) {
     const tct_reg_type *type = e->result != UINT32_MAX ? &types[e->result] : NULL;
     call c = {0};
-    size_t most = 2 * (size_t)e->n_args + 2; // a list takes two
-    c.types = TCT_NEW_ARRAY(&c.arena, ffi_type *, most);
-    c.values = TCT_NEW_ARRAY(&c.arena, void *, most);
+    c.args = TCT_NEW_ARRAY(&c.arena, tct_slot, 2 * (size_t)e->n_args + 1); // a list takes two
     for (uint32_t i = 0; i < e->n_args; i++) add_argument(&c, regs[e->args[i]], &types[e->args[i]]);
-    slot *list = NULL;
-    if (type && type->kind == TCT_KIND_LIST) {
-        list = TCT_NEW_ARRAY(&c.arena, slot, c.first_list + 1);
-        add(&c, &ffi_type_pointer, (slot){.p = list});
+    tct_slot *list = NULL, result = {0};
+    if (gives_list(e, types)) {
+        list = TCT_NEW_ARRAY(&c.arena, tct_slot, c.first_list + 1);
+        c.args[c.n++].p = list;
     }
-    ffi_cif cif;
-    slot result = {0};
-    ffi_type *gives = type ? result_type(type->kind) : &ffi_type_void;
-    bool ok = ffi_prep_cif(&cif, FFI_DEFAULT_ABI, c.n, gives, c.types) == FFI_OK;
-    if (ok)
-        ffi_call(&cif, FFI_FN(e->fn), &result, c.values);
-    else
-        tct_error(d, "E0851", TCT_NO_SPAN, "libffi cannot call '%s' with %u arguments", e->name, c.n);
+    tct_buf signature = {0};
+    tct_extern_signature(e, types, &signature);
+    bool ok = e->caller(signature.data, e->fn, c.args, &result);
+    if (!ok) tct_error(d, "E0851", TCT_NO_SPAN, "'%s' cannot be called with %u arguments", e->name, c.n);
     tct_value v = {0};
-    if (ok && type && take_result(d, e, type, &result, list, c.first_list, &v))
-        tct_value_set(&regs[e->result], v);
-    else if (type)
-        ok = false;
+    if (ok && type) {
+        ok = take_result(d, e, type, &result, list, c.first_list, &v);
+        if (ok) tct_value_set(&regs[e->result], v);
+    }
+    tct_buf_free(&signature);
     tct_arena_free(&c.arena);
     return ok;
 }

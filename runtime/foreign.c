@@ -1,40 +1,38 @@
-// Foreign C functions: finding and calling them.
+// Foreign C functions of graphs: finding and calling them.
 #include "runtime/foreign.h"
 
 #include "runtime/library.h"
 
-#include <ffi.h>
-
-bool tct_foreign_resolve(tct_diag *d, tct_plan_foreign *f) {
+bool tct_foreign_resolve(tct_diag *d, tct_plan_foreign *f, tct_caller caller) {
     f->fn = tct_library_symbol(d, f->library, f->symbol);
-    f->call = f->fn ? tct_foreign_call : NULL;
+    f->caller = caller;
     return f->fn != NULL;
 }
 
-bool tct_foreign_call(tct_diag *d, const tct_plan_foreign *f, void *const *operands) {
-    uint32_t n_operands = f->n_in + f->n_out, n = 0;
-    for (uint32_t i = 0; i < n_operands; i++) n += 1 + f->n_axes[i];
-    ffi_type **types = tct_alloc((n + 1) * sizeof *types);
-    void **values = tct_alloc((n + 1) * sizeof *values);
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < n_operands; i++) {
-        types[at] = &ffi_type_pointer;
-        values[at++] = (void *)&operands[i];
-        for (uint32_t a = 0; a < f->n_axes[i]; a++) {
-            types[at] = &ffi_type_sint64;
-            values[at++] = (void *)&f->size[i][a];
-        }
+void tct_foreign_signature(const tct_plan_foreign *f, tct_buf *out) {
+    tct_buf_puts(out, "i_");
+    for (uint32_t i = 0; i < f->n_in + f->n_out; i++) {
+        tct_buf_putc(out, 'p');
+        for (uint32_t a = 0; a < f->n_axes[i]; a++) tct_buf_putc(out, 'l');
     }
-    ffi_cif cif;
-    ffi_arg status = 0;
-    bool ready = ffi_prep_cif(&cif, FFI_DEFAULT_ABI, n, &ffi_type_sint, types) == FFI_OK;
-    if (ready) ffi_call(&cif, FFI_FN(f->fn), &status, values);
-    tct_heap_free(types);
-    tct_heap_free(values);
+}
+
+bool tct_foreign_call(tct_diag *d, const tct_plan_foreign *f, void *const *operands) {
+    tct_buf signature = {0};
+    tct_foreign_signature(f, &signature);
+    tct_slot *args = tct_alloc(signature.len * sizeof *args), status = {0};
+    size_t n = 0;
+    for (uint32_t i = 0; i < f->n_in + f->n_out; i++) {
+        args[n++].p = operands[i];
+        for (uint32_t a = 0; a < f->n_axes[i]; a++) args[n++].l = f->size[i][a];
+    }
+    bool ready = f->caller(signature.data, f->fn, args, &status);
+    tct_heap_free(args);
+    tct_buf_free(&signature);
     if (!ready)
-        return tct_error(d, "E0851", TCT_NO_SPAN, "libffi cannot call '%s' with %u arguments", f->symbol, n);
-    if ((int)status != 0)
+        return tct_error(d, "E0851", TCT_NO_SPAN, "'%s' cannot be called with %zu arguments", f->symbol, n);
+    if (status.i != 0)
         return tct_error(d, "E0851", TCT_NO_SPAN, "the foreign function '%s' failed with status %d",
-                         f->symbol, (int)status);
+                         f->symbol, (int)status.i);
     return true;
 }

@@ -14,7 +14,7 @@ _Static_assert(sizeof(tct_config_pair) == 16, "code_pair misses a field");
 _Static_assert(sizeof(tct_optimizer_desc) == 72, "code_optimizer misses a field");
 _Static_assert(sizeof(tct_generator) == 56, "code_generator misses a field");
 _Static_assert(sizeof(tct_log) == 32, "code_log misses a field");
-_Static_assert(sizeof(tct_extern) == 56, "code_extern misses a field");
+_Static_assert(sizeof(tct_extern) == 64, "code_extern misses a field");
 _Static_assert(sizeof(tct_config_value) == 40, "code_config misses a field");
 _Static_assert(sizeof(tct_stage_desc) == 24, "code_stage misses a field");
 _Static_assert(sizeof(tct_program) == 184, "tct_code_program misses a field");

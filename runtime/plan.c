@@ -1,6 +1,7 @@
 // Runs plans, one step after the other; the parallelism is inside the steps.
 #include "runtime/plan.h"
 
+#include "runtime/foreign.h"
 #include "runtime/gemm.h"
 
 #include <assert.h>
@@ -97,7 +98,7 @@ static bool run_step(const run *r, const tct_step *s, void *const *operands) {
     case TCT_STEP_SCAN:
         return run_scan(r, &plan->scans[s->kernel], operands);
     case TCT_STEP_FOREIGN:
-        return plan->foreigns[s->kernel].call(r->d, &plan->foreigns[s->kernel], operands);
+        return tct_foreign_call(r->d, &plan->foreigns[s->kernel], operands);
     }
     assert(!"a step has one of the kinds above");
     return false;

@@ -6,6 +6,7 @@
 
 #include "base/diag.h"
 #include "base/dtype.h"
+#include "runtime/caller.h"
 #include "runtime/pool.h"
 
 // A loop kernel runs tasks [begin, end) of its step's n_tasks. `bufs` are the step's operands in order,
@@ -79,9 +80,7 @@ typedef struct tct_plan_scan {
     const int64_t *stride; // n_in + n_out
 } tct_plan_scan;
 
-// A foreign function: its name, the library it comes from and the shapes of its operands. `call` calls `fn`
-// on the step's operands and reports when that fails; runtime/foreign.h has one made of libffi, a trainer
-// that doesn't link libffi sets another.
+// A foreign function: its name, the library it comes from and the shapes of its operands (runtime/foreign.h).
 typedef struct tct_plan_foreign {
     const char *library, *symbol;
     uint32_t n_in, n_out;
@@ -89,7 +88,7 @@ typedef struct tct_plan_foreign {
     const uint32_t *n_axes;     // n_in + n_out
     const int64_t *const *size; // n_in + n_out rows
     void *fn;                   // resolved when the plan is loaded
-    bool (*call)(tct_diag *d, const struct tct_plan_foreign *foreign, void *const *operands);
+    tct_caller caller;          // of fn
 } tct_plan_foreign;
 
 typedef struct tct_plan_port {

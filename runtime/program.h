@@ -224,8 +224,9 @@ typedef struct tct_extern {
     const char *name, *library, *symbol;
     uint32_t n_args;
     const uint32_t *args;
-    uint32_t result; // register, UINT32_MAX: none
-    void *fn;        // resolved when the program is loaded
+    uint32_t result;   // register, UINT32_MAX: none
+    void *fn;          // resolved when the program is loaded
+    tct_caller caller; // of fn; set by whoever made or loaded the program
 } tct_extern;
 
 typedef struct tct_config_value {

@@ -91,7 +91,8 @@ static void build(machine *m, int stop_at) {
     TCT_PUSH(&m->config, (tct_config_value){"lr", "float", "0.01", NULL, true});
     static uint32_t raise_args[1];
     raise_args[0] = signal;
-    TCT_PUSH(&m->externs, (tct_extern){"raise", "libc.so.6", "raise", 1, raise_args, UINT32_MAX, NULL});
+    TCT_PUSH(&m->externs,
+             (tct_extern){"raise", "libc.so.6", "raise", 1, raise_args, UINT32_MAX, NULL, tct_ffi_call});
     uint32_t make_noise =
         machine_add_plan(m, machine_plan(m, "noise", "key i64", "noise f32 M=3", noise_kernel));
     uint32_t train = machine_add_plan(

@@ -60,7 +60,8 @@ static void set(call *c, uint32_t i, tct_value v, tct_kind element) {
                            .n_args = (count),                                                                \
                            .args = (c)->args,                                                                \
                            .result = RESULT,                                                                 \
-                           .fn = (void *)function},                                                          \
+                           .fn = (void *)function,                                                           \
+                           .caller = tct_ffi_call},                                                          \
      tct_extern_call(&(c)->d, &(c)->e, (c)->types, (c)->regs))
 
 static void close_call(call *c) {

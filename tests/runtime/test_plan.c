@@ -222,7 +222,7 @@ static void test_foreign(void **state) {
                                 .n_axes = n_axes,
                                 .size = sizes,
                                 .fn = (void *)test_foreign_function,
-                                .call = tct_foreign_call};
+                                .caller = tct_ffi_call};
     float x[N] = {1, 2, 3, 4, 5, 6}, y[N];
     tct_diag d = {0};
     assert_true(tct_foreign_call(&d, &foreign, (void *[]){x, y}));
@@ -234,10 +234,10 @@ static void test_foreign(void **state) {
 
     tct_plan_foreign missing = {.library = "/nonexistent.so", .symbol = "f"},
                      unknown = {.symbol = "no_such_function"};
-    assert_false(tct_foreign_resolve(&d, &missing));
-    assert_false(tct_foreign_resolve(&d, &unknown));
+    assert_false(tct_foreign_resolve(&d, &missing, tct_ffi_call));
+    assert_false(tct_foreign_resolve(&d, &unknown, tct_ffi_call));
     tct_plan_foreign known = {.symbol = "strlen"};
-    assert_true(tct_foreign_resolve(&d, &known));
+    assert_true(tct_foreign_resolve(&d, &known, tct_ffi_call));
     assert_non_null(known.fn);
     assert_int_equal(d.n_errors, 3);
     tct_diag_free(&d);

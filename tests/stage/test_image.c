@@ -64,7 +64,8 @@ static void resolve(tct_diag *d, const tct_plan *read, const tct_plan *from) {
         assert_non_null(read->kernels[i].fn);
     }
     for (uint32_t i = 0; i < read->n_scans; i++) resolve(d, read->scans[i].body, from);
-    for (uint32_t i = 0; i < read->n_foreigns; i++) assert_true(tct_foreign_resolve(d, &read->foreigns[i]));
+    for (uint32_t i = 0; i < read->n_foreigns; i++)
+        assert_true(tct_foreign_resolve(d, &read->foreigns[i], tct_ffi_call));
 }
 
 static void same_text(void (*print)(const void *x, tct_buf *out), const void *x, const void *y) {
@@ -99,6 +100,7 @@ static void round_trip(const char *name) {
         same_text(print_plan, got.program.plans[i], plan);
         resolve(&m.d, got.program.plans[i], plan);
     }
+    for (uint32_t i = 0; i < got.program.n_externs; i++) got.program.externs[i].caller = tct_ffi_call;
     tct_run_options options = {.out = machine_folder(&a), .threads = 1};
     assert_true(tct_program_run(&m.d, &got.program, &options));
     machine_remove_folder(options.out);
