@@ -5,9 +5,26 @@
 #include <string.h>
 
 uint32_t tct_diag_add_source(tct_diag *d, const char *path, const char *text, size_t len) {
-    tct_source s = {tct_arena_strdup(&d->arena, path), tct_arena_strndup(&d->arena, text, len), len};
+    tct_source s = {.path = tct_arena_strdup(&d->arena, path),
+                    .text = tct_arena_strndup(&d->arena, text, len),
+                    .len = len};
     TCT_PUSH(&d->sources, s);
     return (uint32_t)d->sources.len;
+}
+
+uint32_t tct_diag_add_places(tct_diag *d, const char *path) {
+    tct_source s = {.path = tct_arena_strdup(&d->arena, path)};
+    TCT_PUSH(&d->sources, s);
+    return (uint32_t)d->sources.len;
+}
+
+tct_span tct_diag_place(tct_diag *d, uint32_t file, uint32_t line, uint32_t col) {
+    tct_source *s = &d->sources.data[file - 1];
+    size_t n = s->places.len;
+    bool again = n && s->places.data[n - 1].line == line && s->places.data[n - 1].col == col;
+    if (!again) TCT_PUSH(&s->places, ((tct_line_col){line, col}));
+    uint32_t at = (uint32_t)s->places.len - 1;
+    return (tct_span){file, at, at};
 }
 
 const tct_source *tct_diag_source(const tct_diag *d, uint32_t file) {
@@ -76,6 +93,12 @@ void tct_help(tct_diag *d, const char *fmt, ...) {
 void tct_diag_line_col(const tct_source *s, uint32_t offset, uint32_t *line, uint32_t *col) {
     *line = 1;
     *col = 1;
+    if (!s->text) {
+        if (offset >= s->places.len) return;
+        *line = s->places.data[offset].line;
+        *col = s->places.data[offset].col;
+        return;
+    }
     for (uint32_t i = 0; i < offset && i < s->len; i++) {
         unsigned char c = (unsigned char)s->text[i];
         if (c == '\n') {
@@ -93,9 +116,11 @@ static void render_place(const tct_diag *d, tct_buf *out, tct_span span, const c
     const tct_source *s = tct_diag_source(d, span.file);
     if (!s) return;
     uint32_t line, col;
-    uint32_t at = span.begin <= s->len ? span.begin : (uint32_t)s->len;
+    uint32_t at = span.begin <= s->len || !s->text ? span.begin : (uint32_t)s->len;
     tct_diag_line_col(s, at, &line, &col);
-    tct_buf_printf(out, "  --> %s:%u:%u\n", s->path, line, col);
+    tct_buf_printf(out, "  --> %s:%u:%u%s%s\n", s->path, line, col, s->text || !label ? "" : ": ",
+                   s->text || !label ? "" : label);
+    if (!s->text) return;
     size_t begin = at, end = at;
     while (begin > 0 && s->text[begin - 1] != '\n') begin--;
     while (end < s->len && s->text[end] != '\n' && s->text[end] != '\r') end++;
@@ -134,6 +159,7 @@ void tct_diag_render(const tct_diag *d, tct_buf *out, bool color) {
 void tct_diag_free(tct_diag *d) {
     tct_arena_free(&d->arena);
     TCT_VEC_FREE(&d->messages);
+    for (size_t i = 0; i < d->sources.len; i++) TCT_VEC_FREE(&d->sources.data[i].places);
     TCT_VEC_FREE(&d->sources);
     d->n_errors = 0;
 }

@@ -34,9 +34,14 @@ typedef struct tct_message {
     size_t n_notes;
 } tct_message;
 
+typedef struct tct_line_col {
+    uint32_t line, col; // from 1
+} tct_line_col;
+
 typedef struct tct_source {
-    const char *path, *text; // `text` NUL-terminated, owned by the diag
+    const char *path, *text; // `text` NUL-terminated, owned by the diag; NULL: only places in it are known
     size_t len;
+    TCT_VEC(tct_line_col) places; // without text: what a span's `begin` counts
 } tct_source;
 
 // Collects messages in the order reported. One diag per compilation or run; owns sources and messages.
@@ -52,6 +57,11 @@ typedef struct tct_diag {
 // Registers a source text (copied) and returns its id (from 1).
 uint32_t tct_diag_add_source(tct_diag *d, const char *path, const char *text, size_t len);
 const tct_source *tct_diag_source(const tct_diag *d, uint32_t file); // NULL for 0 or an unknown id
+// Registers a file whose text isn't there, only places in it (a graph in text form tells them). Returns its
+// id.
+uint32_t tct_diag_add_places(tct_diag *d, const char *path);
+// The span of a place in such a file. tct_diag_line_col gives line and column back; there is no text to show.
+tct_span tct_diag_place(tct_diag *d, uint32_t file, uint32_t line, uint32_t col);
 
 // Reports an error and returns false, so that `return tct_error(...)` reads well. `code` is one of codes.def.
 bool tct_error(tct_diag *d, const char *code, tct_span span, const char *fmt, ...)
@@ -63,7 +73,7 @@ void tct_label(tct_diag *d, const char *fmt, ...) __attribute__((format(printf, 
 void tct_note_at(tct_diag *d, tct_span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void tct_help(tct_diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-// Line and column, from 1; the column counts Unicode code points.
+// Line and column of a span's begin, from 1; the column counts Unicode code points.
 void tct_diag_line_col(const tct_source *s, uint32_t offset, uint32_t *line, uint32_t *col);
 
 // Appends all messages as text, source lines and carets included. `color`: ANSI colours.

@@ -50,14 +50,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static void after(void *ctx, const tct_pass *pass, const tct_graph *g, double seconds) {
+static void after(void *ctx, const char *pass, const tct_graph *before, const tct_graph *g, double seconds) {
     const opt_arguments *o = ctx;
-    if (o->time_passes)
-        fprintf(stderr, "; %-14s %9.3f ms  %6zu nodes\n", pass->name, 1e3 * seconds, g->nodes.len);
+    (void)before;
+    if (o->time_passes) fprintf(stderr, "; %-14s %9.3f ms  %6zu nodes\n", pass, 1e3 * seconds, g->nodes.len);
     if (!o->print_after_all) return;
     tct_buf text = {0};
     tct_ir_print(g, &text, NULL);
-    fprintf(stderr, "; after %s\n%s", pass->name, text.data);
+    fprintf(stderr, "; after %s\n%s", pass, text.data);
     tct_buf_free(&text);
 }
 
@@ -69,7 +69,7 @@ static bool optimise(tct_diag *d, opt_arguments *o, tct_ir_module *m, tct_buf *o
     tct_heap_free(text);
     tct_pass_trace trace = {.verify_each = o->verify_each, .after = after, .ctx = o};
     if (g) g = tct_passes_run(d, g, o->passes, &trace);
-    if (g) tct_ir_print(g, out, NULL);
+    if (g) tct_ir_print(g, out, d);
     return g != NULL;
 }
 

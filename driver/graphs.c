@@ -186,12 +186,7 @@ tct_graph *tct_graph_build(tct_diag *d, tct_graph_file *f, const tct_setting *mo
 }
 
 tct_graph *tct_graph_gradient(tct_diag *d, tct_graph *g, const tct_pass_trace *trace) {
-    g = tct_passes_run(d, g, "early", trace);
-    if (!g) return NULL;
-    uint32_t *wrt = TCT_NEW_ARRAY(&d->arena, uint32_t, g->inputs.len), n = 0;
-    for (uint32_t k = 0; k < g->inputs.len; k++)
-        if (tct_dtype_is_float((tct_dtype)tct_node_of(g, g->inputs.data[k])->dtype)) wrt[n++] = k;
-    return tct_grad(d, g, 0, wrt, n);
+    return tct_passes_run(d, g, "early,grad", trace);
 }
 
 bool tct_graph_sizes_known(tct_diag *d, const tct_graph_file *f, const tct_graph *g) {

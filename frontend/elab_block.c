@@ -404,6 +404,7 @@ static bool scan_body(tct_elab *e, const tct_expr *x, tct_builder *b, carry *c, 
     tct_scope_push(e, false);
     for (uint32_t i = 0; i < n; i++) {
         const char *name = tct_arena_strdup(&e->module->arena, c[i].name.text);
+        tct_elab_at(e, c[i].name.span);
         tct_value in = tct_ir_input(b->graph, name, c[i].dtype, c[i].axes, c[i].n_axes);
         tct_scope_bind(e, c[i].name.text, tct_val_tensor(e, in, c[i].name.span), c[i].name.span, true);
     }
@@ -477,6 +478,7 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
         b->parent = outer;
         b->scan_axis = axis;
         b->graph = tct_graph_new(e->module, "body");
+        b->graph->span = x->span;
         bool ok = scan_body(e, x, b, c, x->n_args);
         e->builder = outer;
         e->in_scan = scan_before;

@@ -93,6 +93,7 @@ tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals
         tct_axis axes[TCT_IR_MAX_AXES];
         for (uint32_t i = 0; i < p->type->n_axes; i++)
             axes[i] = tct_scope_find(e, p->type->axes[i].name.text, true)->val->axis;
+        body->span = p->name.span;
         tct_ir_input(body, tct_arena_strdup(&e->module->arena, p->name.text),
                      (tct_dtype)tct_elab_node(e, in[k])->dtype, axes, p->type->n_axes);
     }
@@ -111,6 +112,7 @@ tct_val *tct_elab_foreign(tct_elab *e, const tct_item *item, tct_actual *actuals
         name = tct_arena_strdup(&e->module->arena, name);
         ok = tct_elab_shape(e, axes, t->n_axes, t->span);
         if (!ok) break;
+        body->span = t->span;
         tct_ir_output(body, name, tct_ir_broadcast(body, tct_ir_const(body, dtype, 0), axes, t->n_axes), -1);
     }
     tct_val *out = tct_val_error(e);

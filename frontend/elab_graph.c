@@ -102,6 +102,7 @@ static tct_val *input_leaf(tct_elab *e, void *ctx, const char *path, const tct_m
         !tct_elab_model_param(e, path, member, dtype, axes, n, file_prefix, &p))
         return tct_val_error(e);
     TCT_PUSH(&l->params, p);
+    tct_elab_at(e, member->name.span);
     return tct_val_tensor(e, tct_ir_input(e->builder->graph, path, dtype, axes, n), member->name.span);
 }
 
@@ -254,6 +255,7 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
                     return tct_val_error(e);
                 }
         if (!tct_elab_shape(e, axes, n, p->type->span)) return tct_val_error(e);
+        tct_elab_at(e, p->name.span);
         tct_value v = tct_ir_input(e->builder->graph, tct_arena_strdup(&e->module->arena, p->name.text),
                                    dtype, axes, n);
         return tct_val_tensor(e, v, p->name.span);
@@ -358,6 +360,7 @@ static void bind_model_axes(tct_elab *e, const tct_item *item) {
 void tct_elab_build_model(tct_elab *e, const tct_item *item) {
     tct_builder top = {.kind = TCT_BUILD_TOP};
     top.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, item->name.text));
+    top.graph->span = item->name.span;
     e->builder = &top;
     leaves l = {0};
     tct_scope_push(e, true);
@@ -373,6 +376,7 @@ tct_graph *tct_elab_build(tct_elab *e, const tct_item *item) {
     tct_builder top = {.kind = TCT_BUILD_TOP};
     e->graph_models.len = 0;
     top.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, item->name.text));
+    top.graph->span = item->name.span;
     size_t errors = tct_elab_faults(e);
     e->builder = &top;
     e->n_random = 0;

@@ -255,6 +255,7 @@ static tct_val *port_leaf(tct_elab *e, void *ctx, const char *path, const tct_me
                           const tct_axis *axes, uint32_t n, tct_scope *scope, const char *file_prefix) {
     (void)ctx, (void)scope, (void)file_prefix;
     if (!tct_elab_shape(e, axes, n, m->span)) return tct_val_error(e);
+    tct_elab_at(e, m->name.span);
     return tct_val_tensor(e, tct_ir_input(e->builder->graph, path, dtype, axes, n), m->name.span);
 }
 
@@ -302,6 +303,7 @@ static tct_graph *decode_graph(tct_elab *e, const tct_val *model, const tct_memb
     e->stage = NULL;
     tct_builder b = {.kind = TCT_BUILD_TOP};
     b.graph = tct_graph_new(e->module, tct_arena_strdup(&e->module->arena, decode->name.text));
+    b.graph->span = span;
     tct_builder *outer = e->builder;
     e->builder = &b;
     tct_elab_new_graph(e);

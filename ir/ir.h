@@ -182,10 +182,15 @@ tct_value tct_ir_copy_node(tct_graph *to, const tct_graph *from, tct_value v, tc
 tct_value tct_ir_append(tct_graph *g, const tct_node *n);
 
 // Text form (docs/ir.md). Printing then parsing gives an equal graph. `sources` (may be NULL): print the
-// source places of nodes as trailing comments, looked up there.
+// source places of nodes, looked up there, and a table of the files.
 void tct_ir_print(const tct_graph *g, tct_buf *out, const tct_diag *sources);
-// Parses one graph and verifies it. NULL after reporting E0601 (text), E03xx (operands) or E0603 (graph).
-// Registers the text as a source of `d`; the nodes' spans point into it. Any bytes are safe.
+// Without the places, and without the passes that made nodes: what the graph is, and nothing of where it is
+// from.
+void tct_ir_print_bare(const tct_graph *g, tct_buf *out);
+// Parses one graph and verifies it. NULL after reporting E0601 (text), E03xx (operands), E0603 (graph) or
+// E0604 (the text is no graph at all, or ends in the middle of one). Registers the text as a source of `d`.
+// The nodes' spans are the places that the text gives; if it has no table of files they point into the text
+// itself. Any bytes are safe.
 tct_graph *tct_ir_parse(tct_diag *d, tct_ir_module *m, const char *path, const char *text, size_t len);
 // A double so that it reads back to the same bits, in as few digits as that takes: "0.1", "1e-05", "-inf",
 // "nan".

@@ -15,6 +15,19 @@ typedef struct named_axis {
     tct_axis axis;
 } named_axis;
 
+typedef struct named_source {
+    const char *name;
+    uint32_t file;
+} named_source;
+
+// Where a node comes from as the text says. Set when the graph has been verified, so that messages until then
+// point into the text.
+typedef struct origin {
+    tct_graph *g;
+    tct_value v;
+    tct_span span;
+} origin;
+
 typedef struct parser {
     tct_ir_lexer lexer;
     tct_ir_token t; // the next one
@@ -22,6 +35,9 @@ typedef struct parser {
     tct_ir_module *m;
     tct_arena scratch; // texts of tokens
     TCT_VEC(named_axis) axes;
+    TCT_VEC(named_source) sources;
+    TCT_VEC(origin) origins;
+    const char *graph; // its name, once it is known
     int depth;
 } parser;
 
@@ -60,6 +76,15 @@ static const char *describe(parser *p) {
 
 static bool expected(parser *p, const char *what) {
     if (p->t.kind == TCT_TOKEN_BAD) return false; // the lexer has reported it
+    if (p->t.kind == TCT_TOKEN_END) {
+        if (p->graph)
+            tct_error(p->d, "E0604", p->t.span, "the text ends in the middle of graph %s: expected %s",
+                      p->graph, what);
+        else
+            tct_error(p->d, "E0604", p->t.span, "the text ends before its graph: expected %s", what);
+        tct_help(p->d, "the file may have been cut off; `tercet dump` makes it anew");
+        return false;
+    }
     return tct_error(p->d, "E0601", p->t.span, "expected %s, found %s", what, describe(p));
 }
 
@@ -170,6 +195,20 @@ static bool parse_axis_line(parser *p) {
     if (find_axis(p, name, number)) return tct_error(p->d, "E0601", span, "axis %s is there already", name);
     named_axis a = {name, number, tct_axis_get(p->m, name, size)};
     TCT_PUSH(&p->axes, a);
+    return true;
+}
+
+static bool parse_source_line(parser *p) {
+    tct_span span = p->t.span;
+    const char *name = "";
+    if (!parse_name(p, "the name of a source", &name) || !want_mark(p, '=')) return false;
+    if (p->t.kind != TCT_TOKEN_STRING) return expected(p, "the path of the source in quotes");
+    for (size_t k = 0; k < p->sources.len; k++)
+        if (strcmp(p->sources.data[k].name, name) == 0)
+            return tct_error(p->d, "E0601", span, "source %s is there already", name);
+    named_source s = {name, tct_diag_add_places(p->d, p->t.text)};
+    TCT_PUSH(&p->sources, s);
+    advance(p);
     return true;
 }
 
@@ -323,6 +362,52 @@ static bool settle_type(parser *p, const tct_graph *g, tct_node *n, const type *
     return true;
 }
 
+static bool no_operation(parser *p) {
+    bool word = p->t.kind == TCT_TOKEN_WORD;
+    expected(p, "an operation");
+    if (!word) return false;
+    const char *names[TCT_IR_N_OPS];
+    for (int op = 0; op < TCT_IR_N_OPS; op++) names[op] = tct_ir_ops[op].name;
+    const char *near = tct_nearest(p->t.text, names, TCT_IR_N_OPS);
+    if (near)
+        tct_help(p->d, "did you mean %s?", near);
+    else
+        tct_help(p->d, "`tercet ops` lists the operations; the file may be of another version of Tercet");
+    return false;
+}
+
+static bool parse_number_of_place(parser *p, uint32_t *number) {
+    tct_span at = p->t.span;
+    int64_t x = 0;
+    if (!want_mark(p, ':') || !parse_int(p, "a number of a place, as in rm.tct:4:9", &x)) return false;
+    *number = (uint32_t)x;
+    return (x >= 1 && x <= UINT32_MAX) ||
+           tct_error(p->d, "E0601", at, "lines and columns are counted from 1");
+}
+
+// Behind "@": a pass, a place, or a place "by" a pass.
+static bool parse_origin(parser *p, tct_node *n, tct_span *place) {
+    tct_span at = p->t.span;
+    const char *name = "";
+    if (!parse_name(p, "the name of a source or pass", &name)) return false;
+    if (at_mark(p, ':')) {
+        uint32_t file = 0, line, col;
+        for (size_t k = 0; k < p->sources.len; k++)
+            if (strcmp(p->sources.data[k].name, name) == 0) file = p->sources.data[k].file;
+        if (!file) {
+            tct_error(p->d, "E0601", at, "source %s has no line of its own above the graph", name);
+            tct_help(p->d, "write, for example: source %s = \"loss/%s\"", name, name);
+            return false;
+        }
+        if (!parse_number_of_place(p, &line) || !parse_number_of_place(p, &col)) return false;
+        *place = tct_diag_place(p->d, file, line, col);
+        if (!take_word(p, "by")) return true;
+        if (!parse_name(p, "the name of a pass", &name)) return false;
+    }
+    n->pass = tct_arena_strdup(&p->m->arena, name);
+    return true;
+}
+
 static bool parse_node(parser *p, tct_graph *g, labels *l) {
     const char *label = p->t.text;
     tct_span label_span = p->t.span;
@@ -332,19 +417,17 @@ static bool parse_node(parser *p, tct_graph *g, labels *l) {
     tct_node n = {.span = p->t.span};
     tct_ir_op op =
         p->t.kind == TCT_TOKEN_WORD ? tct_ir_op_by_name(p->t.text, strlen(p->t.text)) : TCT_IR_N_OPS;
-    if (op == TCT_IR_N_OPS) return expected(p, "an operation (tercet ops lists them)");
+    if (op == TCT_IR_N_OPS) return no_operation(p);
     n.op = (uint16_t)op;
     advance(p);
     if (!parse_operands(p, l, &n) || !parse_attributes(p, &n, &t)) return false;
-    if (take_mark(p, '@')) {
-        const char *pass = "";
-        if (!parse_name(p, "the name of a pass", &pass)) return false;
-        n.pass = tct_arena_strdup(&p->m->arena, pass);
-    }
+    tct_span place = TCT_NO_SPAN;
+    if (take_mark(p, '@') && !parse_origin(p, &n, &place)) return false;
     if (op == TCT_IR_INPUT && (n.attr.i < 0 || (uint64_t)n.attr.i > g->nodes.len))
         return tct_error(p->d, "E0601", n.span, "inputs are numbered from 0 without gaps");
     if (!settle_type(p, g, &n, &t)) return false;
     tct_value v = tct_ir_append(g, &n);
+    if (p->sources.len) TCT_PUSH(&p->origins, ((origin){g, v, place}));
     return define(l, label, v) || tct_error(p->d, "E0601", label_span, "%%%s is there already", label);
 }
 
@@ -377,16 +460,34 @@ static bool parse_block(parser *p, tct_graph *g) {
     return ok;
 }
 
+// The first word is none of the text form.
+static void no_graph(parser *p) {
+    if (p->t.kind == TCT_TOKEN_BAD) return;
+    if (p->t.kind == TCT_TOKEN_END)
+        tct_error(p->d, "E0604", p->t.span, "there is no graph in this text: it is empty");
+    else
+        tct_error(p->d, "E0604", p->t.span,
+                  "this is no graph in text form, which begins with source, axis or graph");
+    tct_help(p->d, "`tercet dump FILE.tct --graph NAME --stage ir` writes a graph of a program in text form");
+}
+
 static tct_graph *parse_file(parser *p) {
     const char *name = "";
     advance(p);
+    bool known = at_word(p, "source") || at_word(p, "axis") || at_word(p, "graph");
+    while (take_word(p, "source"))
+        if (!parse_source_line(p)) return NULL;
     while (take_word(p, "axis"))
         if (!parse_axis_line(p)) return NULL;
     if (!take_word(p, "graph")) {
-        expected(p, "axis or graph");
+        if (known)
+            expected(p, "source, axis or graph");
+        else
+            no_graph(p);
         return NULL;
     }
     if (!parse_name(p, "the name of the graph", &name)) return NULL;
+    p->graph = name;
     tct_graph *g = tct_graph_new(p->m, name);
     if (!parse_block(p, g)) return NULL;
     if (p->t.kind != TCT_TOKEN_END) {
@@ -402,12 +503,23 @@ tct_graph *tct_ir_parse(tct_diag *d, tct_ir_module *m, const char *path, const c
         return NULL;
     }
     parser p = {.d = d, .m = m};
+    if (len && memchr(text, 0, len)) {
+        tct_error(d, "E0604", TCT_NO_SPAN, "%s is no graph in text form: it holds bytes that are no text",
+                  path);
+        tct_help(d,
+                 "`tercet dump FILE.tct --graph NAME --stage ir` writes a graph of a program in text form");
+        return NULL;
+    }
     uint32_t file = tct_diag_add_source(d, path, text, len);
     p.lexer = (tct_ir_lexer){
         .d = d, .arena = &p.scratch, .text = tct_diag_source(d, file)->text, .len = len, .file = file};
     tct_graph *g = parse_file(&p);
     if (g && !tct_ir_verify(d, g, NULL)) g = NULL;
+    for (size_t k = 0; k < p.origins.len; k++)
+        p.origins.data[k].g->nodes.data[p.origins.data[k].v].span = p.origins.data[k].span;
     tct_arena_free(&p.scratch);
     TCT_VEC_FREE(&p.axes);
+    TCT_VEC_FREE(&p.sources);
+    TCT_VEC_FREE(&p.origins);
     return g;
 }

@@ -1,17 +1,12 @@
 // The text form, written. docs/ir.md has the grammar.
-#include "ir/ir.h"
+#include "ir/print.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct printer {
-    tct_buf *out;
-    const tct_ir_module *m;
-    const tct_diag *sources; // may be NULL
-    uint32_t *suffix;        // by axis: 1 + its number among the printed axes of its name; 0: not printed
-} printer;
+typedef tct_ir_printer printer;
 
 void tct_ir_print_double(tct_buf *out, double x) {
     if (isnan(x)) {
@@ -73,30 +68,71 @@ static void print_type(printer *p, tct_dtype dtype, const tct_axis *axes, int n_
     if (n_axes) print_axes(p, axes, n_axes, '[', ']');
 }
 
-static void declare_axis(printer *p, tct_axis a) {
+static void name_axis(printer *p, tct_axis a) {
     if (p->suffix[a]) return;
-    const tct_axis_info *info = tct_axis_of(p->m, a);
     uint32_t number = 1;
     for (size_t k = 0; k < p->m->axes.len; k++)
-        if (p->suffix[k] && strcmp(p->m->axes.data[k].name, info->name) == 0) number++;
+        if (p->suffix[k] && strcmp(p->m->axes.data[k].name, tct_axis_of(p->m, a)->name) == 0) number++;
     p->suffix[a] = number;
-    tct_buf_puts(p->out, "axis ");
-    print_axis(p, a);
-    if (info->size)
-        tct_buf_printf(p->out, " = %lld\n", (long long)info->size);
-    else
-        tct_buf_puts(p->out, " = ?\n");
+    TCT_PUSH(&p->axes, a);
 }
 
-// In the order of first use, bodies where they stand.
-static void declare_axes(printer *p, const tct_graph *g) {
+// A name for a source that no other one has: the last part of its path, with a number where that is taken.
+static void name_source(printer *p, uint32_t file) {
+    const tct_source *s = p->sources ? tct_diag_source(p->sources, file) : NULL;
+    if (!s || p->source_name[file]) return;
+    const char *slash = strrchr(s->path, '/'), *base = slash && slash[1] ? slash + 1 : s->path, *name = base;
+    bool taken = true;
+    for (int number = 2; taken; number++) {
+        taken = false;
+        for (size_t k = 0; k < p->files.len && !taken; k++)
+            taken = strcmp(p->source_name[p->files.data[k]], name) == 0;
+        if (taken) name = tct_arena_printf(&p->arena, "%s.%d", base, number);
+    }
+    p->source_name[file] = name;
+    TCT_PUSH(&p->files, file);
+}
+
+void tct_ir_printer_names(printer *p, const tct_graph *g) {
     for (size_t v = 0; v < g->nodes.len; v++) {
         const tct_node *n = &g->nodes.data[v];
-        for (int k = 0; k < n->n_axes; k++) declare_axis(p, n->axes[k]);
-        for (int k = 0; k < n->attr.n_axes; k++) declare_axis(p, n->attr.axes[k]);
-        for (int k = 0; k < n->attr.n_to; k++) declare_axis(p, n->attr.to[k]);
-        if (n->attr.body) declare_axes(p, n->attr.body);
+        name_source(p, n->span.file);
+        for (int k = 0; k < n->n_axes; k++) name_axis(p, n->axes[k]);
+        for (int k = 0; k < n->attr.n_axes; k++) name_axis(p, n->attr.axes[k]);
+        for (int k = 0; k < n->attr.n_to; k++) name_axis(p, n->attr.to[k]);
+        if (n->attr.body) tct_ir_printer_names(p, n->attr.body);
     }
+}
+
+void tct_ir_printer_begin(printer *p, const tct_ir_module *m, const tct_diag *sources) {
+    *p = (printer){.m = m, .sources = sources};
+    p->suffix = TCT_NEW_ARRAY(&p->arena, uint32_t, m->axes.len);
+    p->source_name = TCT_NEW_ARRAY(&p->arena, const char *, (sources ? sources->sources.len : 0) + 1);
+}
+
+void tct_ir_printer_end(printer *p) {
+    TCT_VEC_FREE(&p->axes);
+    TCT_VEC_FREE(&p->files);
+    tct_arena_free(&p->arena);
+}
+
+void tct_ir_print_source_line(printer *p, uint32_t file, tct_buf *out) {
+    p->out = out;
+    tct_buf_puts(out, "source ");
+    print_name(out, p->source_name[file]);
+    tct_buf_puts(out, " = ");
+    print_string(out, tct_diag_source(p->sources, file)->path);
+}
+
+void tct_ir_print_axis_line(printer *p, tct_axis a, tct_buf *out) {
+    p->out = out;
+    tct_buf_puts(out, "axis ");
+    print_axis(p, a);
+    int64_t size = tct_axis_of(p->m, a)->size;
+    if (size)
+        tct_buf_printf(out, " = %lld", (long long)size);
+    else
+        tct_buf_puts(out, " = ?");
 }
 
 static void print_result_type(printer *p, const tct_graph *g, const tct_node *n) {
@@ -155,62 +191,104 @@ static void print_attributes(printer *p, const tct_node *n) {
     }
 }
 
-static void print_place(printer *p, tct_span span) {
-    const tct_source *s = p->sources ? tct_diag_source(p->sources, span.file) : NULL;
-    if (!s) return;
-    uint32_t line, col;
-    tct_diag_line_col(s, span.begin, &line, &col);
-    tct_buf_printf(p->out, " ; %s:%u:%u", s->path, line, col);
+static uint32_t label_of(const uint32_t *labels, tct_value v) { return labels ? labels[v] : v; }
+
+void tct_ir_print_node(printer *p, const tct_graph *g, tct_value v, const uint32_t *labels, tct_buf *out) {
+    const tct_node *n = &g->nodes.data[v];
+    p->out = out;
+    tct_buf_printf(out, "%%%u: ", label_of(labels, v));
+    print_result_type(p, g, n);
+    tct_buf_printf(out, " = %s", tct_ir_ops[n->op].name);
+    for (uint32_t k = 0; k < n->n_in; k++)
+        tct_buf_printf(out, "%s %%%u", k ? "," : "", label_of(labels, n->in[k]));
+    print_attributes(p, n);
 }
 
-static void indent(printer *p, int depth) {
-    for (int k = 0; k < depth; k++) tct_buf_puts(p->out, "  ");
+void tct_ir_print_origin(printer *p, const tct_node *n, tct_buf *out) {
+    const tct_source *s = p->sources ? tct_diag_source(p->sources, n->span.file) : NULL;
+    const char *pass = p->no_pass ? NULL : n->pass;
+    if (!s && !pass) return;
+    tct_buf_puts(out, " @");
+    if (s) {
+        uint32_t line, col;
+        tct_diag_line_col(s, n->span.begin, &line, &col);
+        tct_buf_putc(out, ' ');
+        print_name(out, p->source_name[n->span.file]);
+        tct_buf_printf(out, ":%u:%u", line, col);
+    }
+    if (!pass) return;
+    if (s) tct_buf_puts(out, " by ");
+    print_name(out, pass);
+}
+
+void tct_ir_print_return(printer *p, const tct_graph *g, const uint32_t *labels, tct_buf *out) {
+    p->out = out;
+    tct_buf_puts(out, "return");
+    for (size_t k = 0; k < g->outputs.len; k++) {
+        const tct_output *o = &g->outputs.data[k];
+        tct_buf_puts(out, k ? ", " : " ");
+        print_name(out, o->name);
+        tct_buf_printf(out, " = %%%u", label_of(labels, o->value));
+        if (o->alias >= 0) tct_buf_printf(out, " into %d", (int)o->alias);
+    }
+}
+
+void tct_ir_print_graph_name(const tct_graph *g, tct_buf *out) {
+    tct_buf_puts(out, "graph ");
+    print_name(out, g->name);
+}
+
+static void indent(tct_buf *out, int depth) {
+    for (int k = 0; k < depth; k++) tct_buf_puts(out, "  ");
 }
 
 // "{", one line a node, the results, "}", no line end behind.
-static void print_block(printer *p, const tct_graph *g, int depth) {
-    tct_buf_puts(p->out, "{\n");
-    for (size_t v = 0; v < g->nodes.len; v++) {
+static void print_block(printer *p, const tct_graph *g, int depth, tct_buf *out) {
+    tct_buf_puts(out, "{\n");
+    for (tct_value v = 0; v < g->nodes.len; v++) {
         const tct_node *n = &g->nodes.data[v];
-        indent(p, depth + 1);
-        tct_buf_printf(p->out, "%%%zu: ", v);
-        print_result_type(p, g, n);
-        tct_buf_printf(p->out, " = %s", tct_ir_ops[n->op].name);
-        for (uint32_t k = 0; k < n->n_in; k++) tct_buf_printf(p->out, "%s %%%u", k ? "," : "", n->in[k]);
-        print_attributes(p, n);
+        indent(out, depth + 1);
+        tct_ir_print_node(p, g, v, NULL, out);
         if (n->attr.body) {
-            tct_buf_puts(p->out, " body ");
-            print_block(p, n->attr.body, depth + 1);
+            tct_buf_puts(out, " body ");
+            print_block(p, n->attr.body, depth + 1, out);
         }
-        if (n->pass) {
-            tct_buf_puts(p->out, " @");
-            print_name(p->out, n->pass);
-        }
-        print_place(p, n->span);
-        tct_buf_putc(p->out, '\n');
+        tct_ir_print_origin(p, n, out);
+        tct_buf_putc(out, '\n');
     }
-    indent(p, depth + 1);
-    tct_buf_puts(p->out, "return");
-    for (size_t k = 0; k < g->outputs.len; k++) {
-        const tct_output *o = &g->outputs.data[k];
-        tct_buf_puts(p->out, k ? ", " : " ");
-        print_name(p->out, o->name);
-        tct_buf_printf(p->out, " = %%%u", o->value);
-        if (o->alias >= 0) tct_buf_printf(p->out, " into %d", (int)o->alias);
+    indent(out, depth + 1);
+    tct_ir_print_return(p, g, NULL, out);
+    tct_buf_putc(out, '\n');
+    indent(out, depth);
+    tct_buf_putc(out, '}');
+}
+
+static void print_graph(printer *p, const tct_graph *g, tct_buf *out) {
+    tct_ir_printer_names(p, g);
+    for (size_t k = 0; k < p->files.len; k++) {
+        tct_ir_print_source_line(p, p->files.data[k], out);
+        tct_buf_putc(out, '\n');
     }
-    tct_buf_putc(p->out, '\n');
-    indent(p, depth);
-    tct_buf_putc(p->out, '}');
+    for (size_t k = 0; k < p->axes.len; k++) {
+        tct_ir_print_axis_line(p, p->axes.data[k], out);
+        tct_buf_putc(out, '\n');
+    }
+    tct_ir_print_graph_name(g, out);
+    tct_buf_putc(out, ' ');
+    print_block(p, g, 0, out);
+    tct_buf_putc(out, '\n');
+    tct_ir_printer_end(p);
 }
 
 void tct_ir_print(const tct_graph *g, tct_buf *out, const tct_diag *sources) {
-    printer p = {.out = out, .m = g->module, .sources = sources};
-    p.suffix = tct_alloc(g->module->axes.len * sizeof *p.suffix);
-    declare_axes(&p, g);
-    tct_buf_puts(out, "graph ");
-    print_name(out, g->name);
-    tct_buf_putc(out, ' ');
-    print_block(&p, g, 0);
-    tct_buf_putc(out, '\n');
-    tct_heap_free(p.suffix);
+    printer p;
+    tct_ir_printer_begin(&p, g->module, sources);
+    print_graph(&p, g, out);
+}
+
+void tct_ir_print_bare(const tct_graph *g, tct_buf *out) {
+    printer p;
+    tct_ir_printer_begin(&p, g->module, NULL);
+    p.no_pass = true;
+    print_graph(&p, g, out);
 }

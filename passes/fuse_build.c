@@ -33,6 +33,7 @@ static tct_value body_input(building *b, tct_value v) {
     const tct_node *n = node(b, v);
     const char *name = tct_arena_printf(&b->f->g->module->arena, "x%zu", b->operands.len);
     TCT_PUSH(&b->operands, v);
+    b->body->span = n->span;
     return set_body(b, v, tct_ir_input(b->body, name, (tct_dtype)n->dtype, n->axes, n->n_axes));
 }
 
@@ -86,6 +87,7 @@ static void emit_group(building *b, uint32_t at) {
     b->stamps++;
     b->operands.len = 0;
     b->body = tct_graph_new(m, kind_name(g));
+    b->body->pass = b->r.pass;
     if (g->dot != TCT_NO_VALUE) body_dot(b, g->dot);
     for (uint32_t k = 0; k < g->n; k++) body_value(b, g->members[k]);
     for (uint32_t k = 0; k <= g->n; k++) { // the product last

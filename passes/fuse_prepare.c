@@ -146,12 +146,14 @@ static tct_value operand_in_order(tct_rewrite *r, const tct_node *n, uint32_t k,
 }
 
 // Carried values keep their layout from step to step.
-static tct_graph *steady_body(const tct_node *n) {
+static tct_graph *steady_body(const tct_rewrite *r, const tct_node *n) {
     tct_graph *body = tct_graph_copy(n->attr.body, n->attr.body->name);
+    body->pass = r->pass;
     for (int64_t k = 0; k < n->attr.i; k++) {
         const tct_node *in = tct_node_of(body, body->inputs.data[k]);
         tct_axis axes[TCT_IR_MAX_AXES];
         for (int a = 0; a < in->n_axes; a++) axes[a] = in->axes[a];
+        body->span = in->span;
         body->outputs.data[k].value = tct_in_order(body, body->outputs.data[k].value, axes, in->n_axes, NULL);
     }
     return body;
@@ -163,7 +165,7 @@ static tct_value rewrite_call(tct_rewrite *r, const tct_node *n) {
     tct_value *in = TCT_NEW_ARRAY(&r->arena, tct_value, n->n_in);
     for (uint32_t k = 0; k < n->n_in; k++) in[k] = operand_in_order(r, n, k, scan ? n->attr.axes : NULL);
     tct_ir_attr attr = n->attr;
-    if (scan) attr.body = steady_body(n);
+    if (scan) attr.body = steady_body(r, n);
     return tct_ir_emit(r->to, NULL, (tct_ir_op)n->op, in, n->n_in, &attr);
 }
 

@@ -21,14 +21,18 @@ const tct_pass *tct_pass_by_name(const char *name, size_t len);
 
 typedef struct tct_pass_trace {
     bool verify_each;
-    // Called after every pass; may be NULL.
-    void (*after)(void *ctx, const tct_pass *pass, const tct_graph *g, double seconds);
+    // Called after every pass of the list, by its name; may be NULL. `before` is what the pass got: `g`
+    // itself where it changed nothing.
+    void (*after)(void *ctx, const char *pass, const tct_graph *before, const tct_graph *g, double seconds);
     void *ctx;
 } tct_pass_trace;
 
-// Runs a comma-separated list ("canonicalise,cse,fuse"); "default" and "early" stand for the two lists below.
-// NULL after reporting an unknown name (E0602) or a broken graph (E0603, which names the pass).
+// Runs a comma-separated list ("canonicalise,cse,fuse"); "default" and "early" stand for the two lists below,
+// "grad" for tct_grad of the first output with respect to all float inputs. NULL after reporting an unknown
+// name (E0602), a broken graph (E0603, which names the pass), or that there is no gradient.
 tct_graph *tct_passes_run(tct_diag *d, tct_graph *g, const char *list, const tct_pass_trace *trace);
+// The list with "default" and "early" written out, in the arena. NULL after reporting an unknown name.
+const char *tct_passes_expand(tct_diag *d, tct_arena *arena, const char *list);
 // Before differentiation: nothing that would change a derivative. Stable forms have stable derivatives.
 extern const char *const tct_passes_early;
 // Before code generation, after differentiation.

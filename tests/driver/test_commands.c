@@ -385,7 +385,7 @@ static void test_dump(void **state) {
     dump(p, "f", "--stage ir", 0, "axis B = ?|graph f {|input #0 \"x\"|return loss = |eval.tct:");
     dump(p, "f", "--stage ir --axis B=5 --set n=2", 0, "axis B = 5|axis T = ?");
     dump(p, "f", "--stage grad", 0, "grad.x = |grad.k = ");
-    dump(p, "f", "--stage opt", 0, "fused|@fuse");
+    dump(p, "f", "--stage opt", 0, "fused|by fuse");
     dump(p, "f", "--stage opt --grad", 0, "fused|grad.w = ");
     dump(p, "f", "--stage kernel --axis B=4 --axis T=8", 0, "loop_|%0 = ");
     dump(p, "f", "--stage llvm --axis B=4 --axis T=8", 0, "define void @loop_");

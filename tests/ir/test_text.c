@@ -95,8 +95,60 @@ static void test_places_are_printed_when_asked(void **state) {
     tct_graph *g = parse(&d, m, "graph g {\n  %0: f32 = const 1\n  return out = %0\n}\n");
     tct_buf out = {0};
     tct_ir_print(g, &out, &d);
-    assert_string_equal(out.data, "graph g {\n  %0: f32 = const 1 ; test.tir:2:13\n  return out = %0\n}\n");
+    assert_string_equal(out.data, "source test.tir = \"test.tir\"\ngraph g {\n  %0: f32 = const 1 @ "
+                                  "test.tir:2:13\n  return out = %0\n}\n");
     tct_buf_free(&out);
+    tct_diag_free(&d);
+    tct_ir_module_free(m);
+}
+
+// Files of one name, names that are no words, places far out, nodes in bodies, nodes without a place.
+static void test_places_come_back(void **state) {
+    (void)state;
+    const char *text = "source rm.tct = \"std/loss/rm.tct\"\n"
+                       "source rm.tct.2 = \"mine/rm.tct\"\n"
+                       "source \"a b\" = \"a b\"\n"
+                       "axis T = 3\n"
+                       "graph g {\n"
+                       "  %0: f32[T] = input #0 \"x\" @ rm.tct:4:9\n"
+                       "  %1: f32 = const 0 @ rm.tct.2:4294967295:4294967295 by stable\n"
+                       "  %2: (f32) = scan %1, %0 {T} #1 by 1 body {\n"
+                       "    %0: f32 = input #0 \"c\" @ \"a b\":1:1\n"
+                       "    %1: f32 = input #1 \"x\"\n"
+                       "    %2: f32 = add %0, %1 @ rm.tct:5:7 by \"a pass\"\n"
+                       "    return c = %2\n"
+                       "  } @grad\n"
+                       "  %3: f32 = get %2 #0 @ rm.tct:4:9\n"
+                       "  return out = %3\n"
+                       "}\n";
+    const char *bare = "axis T = 3\n"
+                       "graph g {\n"
+                       "  %0: f32[T] = input #0 \"x\"\n"
+                       "  %1: f32 = const 0\n"
+                       "  %2: (f32) = scan %1, %0 {T} #1 by 1 body {\n"
+                       "    %0: f32 = input #0 \"c\"\n"
+                       "    %1: f32 = input #1 \"x\"\n"
+                       "    %2: f32 = add %0, %1\n"
+                       "    return c = %2\n"
+                       "  }\n"
+                       "  %3: f32 = get %2 #0\n"
+                       "  return out = %3\n"
+                       "}\n";
+    tct_ir_module *m = tct_ir_module_new();
+    tct_diag d = {0};
+    tct_graph *g = parse(&d, m, text);
+    tct_buf out = {0}, without = {0}, message = {0};
+    tct_ir_print(g, &out, &d);
+    assert_string_equal(out.data, text);
+    tct_ir_print_bare(g, &without);
+    assert_string_equal(without.data, bare);
+    // A message at such a node names the place and shows no text.
+    tct_error(&d, "E0620", g->nodes.data[1].span, "no");
+    tct_diag_render(&d, &message, false);
+    assert_string_equal(message.data, "error[E0620]: no\n  --> mine/rm.tct:4294967295:4294967295\n");
+    tct_buf_free(&out);
+    tct_buf_free(&without);
+    tct_buf_free(&message);
     tct_diag_free(&d);
     tct_ir_module_free(m);
 }
@@ -153,9 +205,23 @@ typedef struct refusal {
 #define X "axis B = 4\naxis B'1 = 5\naxis T = 3\ngraph g {\n%0: f32[B] = input #0 \"x\"\n"
 
 static const refusal refusals[] = {
-    {"E0601", "", "expected axis or graph, found the end of the text"},
-    {"E0601", "graph", "expected the name of the graph, found the end of the text"},
-    {"E0601", "axis B", "expected '=', found the end of the text"},
+    {"E0604", "", "there is no graph in this text: it is empty"},
+    {"E0604", " ; nothing", "there is no graph in this text: it is empty"},
+    {"E0604", "pipeline p {", "this is no graph in text form, which begins with source, axis or graph"},
+    {"E0604", "{\"a\": 1}", "this is no graph in text form, which begins with source, axis or graph"},
+    {"E0604", "graph", "the text ends before its graph: expected the name of the graph"},
+    {"E0604", "axis B", "the text ends before its graph: expected '='"},
+    {"E0604", X "%1: f32[B]", "the text ends in the middle of graph g: expected '='"},
+    {"E0604", X "return out = %0", "the text ends in the middle of graph g: expected '}'"},
+    {"E0601", "axis B = 4 loss", "expected source, axis or graph, found 'loss'"},
+    {"E0601", "source a = b", "expected the path of the source in quotes, found 'b'"},
+    {"E0601", "source a = \"b\" source a = \"c\"", "source a is there already"},
+    {"E0601", X "%1: f32[B] = neg %0 @ rm.tct:1:1", "source rm.tct has no line of its own above the graph"},
+    {"E0601", "source a = \"b\" graph g { %0: f32 = const 0 @ a:0:1", "lines and columns are counted from 1"},
+    {"E0601", "source a = \"b\" graph g { %0: f32 = const 0 @ a:1:4294967296",
+     "lines and columns are counted from 1"},
+    {"E0601", "source a = \"b\" graph g { %0: f32 = const 0 @ a:1 return", "expected ':', found 'return'"},
+    {"E0601", X "%1: f32[B] = neg %0 @ %1", "expected the name of a source or pass, found %1"},
     {"E0601", "axis B = 0", "an axis has at least size 1"},
     {"E0601", "axis B = 99999999999999999999",
      "expected the size of the axis, or ?, found '99999999999999999999'"},
@@ -166,7 +232,7 @@ static const refusal refusals[] = {
     {"E0601", "graph \"\\q\" {", "a backslash must be followed by \", \\ or x and two hexadecimal digits"},
     {"E0601", "graph \"\\x00\" {", "a string can't hold a NUL byte"},
     {"E0601", "graph g { % }", "% must be followed by the label of a value"},
-    {"E0601", X "%1: f32[B] = nag %0", "expected an operation (tercet ops lists them), found 'nag'"},
+    {"E0601", X "%1: f32[B] = nag %0", "expected an operation, found 'nag'"},
     {"E0601", X "%1: f32[B] = neg %9", "there is no %9 above this line"},
     {"E0601", X "%0: f32[B] = neg %0", "%0 is there already"},
     {"E0601", X "%1: f33[B] = neg %0", "expected a type, such as f32[B, T], found 'f33'"},
@@ -282,6 +348,7 @@ int main(void) {
         cmocka_unit_test(test_every_feature_prints_as_written),
         cmocka_unit_test(test_labels_and_comments_are_free),
         cmocka_unit_test(test_places_are_printed_when_asked),
+        cmocka_unit_test(test_places_come_back),
         cmocka_unit_test(test_doubles_keep_their_bits),
         cmocka_unit_test(test_random_graphs_come_back_equal),
         cmocka_unit_test(test_bad_text_is_refused),

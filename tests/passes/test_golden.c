@@ -1,7 +1,6 @@
 // Golden files: tests/passes/golden/*.tir hold `; run: LIST`, a graph, a line `; gives:`, and the graph
-// expected then. LIST is as for tct_passes_run; "grad" in it differentiates output 0 with respect to all
-// float inputs. The graph that comes out is also run against the one that went in. TERCET_UPDATE_GOLDEN=1
-// writes what comes out.
+// expected then. LIST is as for tct_passes_run. The graph that comes out is also run against the one that
+// went in. TERCET_UPDATE_GOLDEN=1 writes what comes out.
 #include "base/file.h"
 #include "tests/passes/gradient_check.h"
 #include "tests/support/random_graph.h"
@@ -10,27 +9,6 @@
 
 static const char *const FOLDER = TERCET_SOURCE_DIR "/tests/passes/golden/";
 static const char *const MARK = "; gives:\n";
-
-// One element of the list, up to the comma.
-static tct_graph *run_step(tct_diag *d, tct_graph *g, const char *step, size_t len) {
-    char name[100];
-    snprintf(name, sizeof name, "%.*s", (int)len, step);
-    if (strcmp(name, "grad") != 0) return tct_passes_run(d, g, name, &(tct_pass_trace){.verify_each = true});
-    uint32_t wrt[64], n_wrt = float_inputs(g, wrt);
-    g = tct_grad(d, g, 0, wrt, n_wrt);
-    return g && tct_ir_verify(d, g, "grad") ? g : NULL;
-}
-
-static tct_graph *run_steps(tct_diag *d, tct_graph *g, const char *list, size_t len) {
-    while (len && g) {
-        size_t n = 0;
-        while (n < len && list[n] != ',') n++;
-        g = run_step(d, g, list, n);
-        list += n + (n < len);
-        len -= n + (n < len);
-    }
-    return g;
-}
 
 // The outputs that both have are the same numbers (nothing to compare when `sizes` are unknown).
 static void same_numbers(const tct_graph *before, const tct_graph *after, const char *path) {
@@ -57,7 +35,8 @@ static bool check_file(const char *path) {
     tct_ir_module *m = tct_ir_module_new();
     tct_graph *g = tct_ir_parse(&d, m, path, text, (size_t)(mark - text));
     if (!g) fail_with(&d, NULL, path);
-    tct_graph *after = run_steps(&d, g, text + 7, (size_t)(end_of_line - text) - 7);
+    const char *list = tct_arena_strndup(&m->arena, text + 7, (size_t)(end_of_line - text) - 7);
+    tct_graph *after = tct_passes_run(&d, g, list, &(tct_pass_trace){.verify_each = true});
     if (!after) fail_with(&d, g, path);
     same_numbers(g, after, path);
     tct_buf have = {0};

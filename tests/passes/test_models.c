@@ -123,9 +123,10 @@ static double seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void print_time(void *ctx, const tct_pass *pass, const tct_graph *g, double time) {
-    (void)ctx;
-    print_message("  %-14s %6.1f ms  %zu nodes\n", pass->name, 1e3 * time, g->nodes.len);
+static void print_time(void *ctx, const char *pass, const tct_graph *before, const tct_graph *g,
+                       double time) {
+    (void)ctx, (void)before;
+    print_message("  %-14s %6.1f ms  %zu nodes\n", pass, 1e3 * time, g->nodes.len);
 }
 
 // The passes' work grows with the graph, not with its square: four times the layers take less than ten times
