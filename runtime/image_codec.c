@@ -158,6 +158,7 @@ void tct_code_plan_number(tct_codec *c, const tct_plan **x) {
         return;
     }
     *x = c->plans[number];
+    if (c->depth[number] > c->deepest) c->deepest = c->depth[number];
 }
 
 void tct_code_count(tct_codec *c, uint32_t *n) {

@@ -24,6 +24,8 @@ typedef struct tct_codec {
     bool failed;
     const char *const *strings;
     const tct_plan *const *plans; // that came before
+    const uint8_t *depth;         // of each: scans in scans
+    uint8_t deepest;              // of those that were referred to
     uint32_t n_strings, n_plans, n_sources;
     const tct_image_source *sources;
 } tct_codec;

@@ -2,6 +2,7 @@
 // other, and what they say is checked.
 #include "base/version.h"
 #include "runtime/image_codec.h"
+#include "runtime/plan_verify.h"
 
 #include <inttypes.h>
 
@@ -80,15 +81,25 @@ static bool read_strings(tct_codec *c) {
     return true;
 }
 
+enum { MAX_DEPTH = 16 }; // of scans in scans
+
 static bool read_plans(tct_codec *c) {
     uint32_t n;
     tct_code_count(c, &n);
     const tct_plan **plans = tct_codec_room(c, n, sizeof *plans);
+    uint8_t *depth = tct_codec_room(c, n, sizeof *depth);
     c->plans = plans;
+    c->depth = depth;
     for (; c->n_plans < n && !c->failed; c->n_plans++) {
         tct_plan *p = TCT_NEW(c->arena, tct_plan);
+        c->deepest = 0;
         tct_code_plan(c, p);
+        if (c->failed) break;
         plans[c->n_plans] = p;
+        depth[c->n_plans] = (uint8_t)(c->deepest + 1);
+        if (c->deepest >= MAX_DEPTH) return tct_codec_fail(c, "scans lie in each other %d deep", MAX_DEPTH);
+        const char *wrong = tct_plan_verify(&c->d->arena, p);
+        if (wrong) return tct_codec_fail(c, "plan %u (%s): %s", c->n_plans, p->name, wrong);
     }
     return !c->failed;
 }
