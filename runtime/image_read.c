@@ -3,6 +3,7 @@
 #include "base/version.h"
 #include "runtime/image_codec.h"
 #include "runtime/plan_verify.h"
+#include "runtime/program_verify.h"
 
 #include <inttypes.h>
 

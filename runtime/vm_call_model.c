@@ -58,9 +58,10 @@ bool tct_vm_call_GENERATE(tct_vm *vm, const tct_call *c) {
     };
     o.eos = tct_tokenizer_eos_ids(tok, &o.n_eos);
     int64_t grid[] = {g->batch, g->prompt + o.max_new}, want[] = {g->batch, g->prompt};
-    const tct_tensor *t = &prompts.array->t;
+    const tct_tensor *t = &prompts.array->t, *n = &lengths.array->t;
     tct_rollout out = {0};
-    bool ok = t->n_axes == 2 && t->sizes[0] == want[0] && t->sizes[1] == want[1];
+    bool ok = t->n_axes == 2 && t->sizes[0] == want[0] && t->sizes[1] == want[1] && n->n_axes == 1 &&
+              n->sizes[0] == want[0];
     if (!ok)
         tct_error(vm->d, "E0816", TCT_NO_SPAN,
                   "the prompts are %s; generation was compiled for %lld rows of %lld",
