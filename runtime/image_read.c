@@ -105,6 +105,15 @@ static bool read_plans(tct_codec *c) {
     return !c->failed;
 }
 
+// The program binds the ports of one variant's plans; the others' are as many.
+static bool same_ports(const tct_image *image, uint32_t variant) {
+    for (uint32_t i = 0; i < image->program.n_plans; i++) {
+        const tct_plan *a = image->variants[0].plans[i], *b = image->variants[variant].plans[i];
+        if (a->n_inputs != b->n_inputs || a->n_outputs != b->n_outputs) return false;
+    }
+    return true;
+}
+
 static bool check_variants(tct_codec *c, const tct_image *image) {
     if (image->n_variants == 0 && image->program.n_plans)
         return tct_codec_fail(c, "%u plans for no instruction set", image->program.n_plans);
@@ -112,6 +121,7 @@ static bool check_variants(tct_codec *c, const tct_image *image) {
         int isa = (int)image->variants[i].isa;
         if (isa >= TCT_N_ISAS || (i && isa <= (int)image->variants[i - 1].isa))
             return tct_codec_fail(c, "variant %u is for instruction set %d", i, isa);
+        if (!same_ports(image, i)) return tct_codec_fail(c, "the plans of variant %u have other ports", i);
     }
     return true;
 }
@@ -126,7 +136,12 @@ static bool read_body(tct_codec *c, tct_image *out) {
     if (c->failed || !check_variants(c, out)) return false;
     tct_code_program(c, &out->program, out->n_variants ? out->variants[0].plans : NULL);
     if (!c->failed && c->at != c->end) tct_codec_fail(c, "%zu bytes are left over", (size_t)(c->end - c->at));
-    return !c->failed;
+    if (c->failed) return false;
+    const char *wrong = out->n_variants ? NULL : tct_program_verify(&c->d->arena, &out->program, NULL);
+    for (uint32_t i = 0; i < out->n_variants && !wrong; i++)
+        wrong = tct_program_verify(&c->d->arena, &out->program, out->variants[i].plans);
+    if (wrong) tct_codec_fail(c, "the program: %s", wrong);
+    return !wrong;
 }
 
 bool tct_image_read(tct_diag *d, tct_arena *a, const char *name, const void *bytes, size_t n,

@@ -141,17 +141,17 @@ static bool verify_operand(tct_verifier *v, const tct_instr *at, char what) {
 
 // Instructions whose registers' types depend on each other.
 static bool verify_types(tct_verifier *v, const tct_instr *at) {
-    const tct_reg_type *regs = v->p->regs, *dst = &regs[at->dst], *a = &regs[at->a];
+    if (at->op != TCT_I_MOVE && at->op != TCT_I_GET && at->op != TCT_I_ITEM) return true;
+    const tct_reg_type *dst = &v->p->regs[at->dst], *a = &v->p->regs[at->a];
+    tct_reg_type element = {.kind = a->element, .element = a->element2};
+    bool ok;
     if (at->op == TCT_I_MOVE)
-        return tct_same_type(dst, a) || tct_wrong(v, "it moves a value into a register of another type");
-    if (at->op == TCT_I_GET) {
-        tct_reg_type element = {.kind = a->element, .element = a->element2};
-        return tct_same_type(dst, &element) || tct_wrong(v, "the list has elements of another type");
-    }
-    if (at->op == TCT_I_ITEM)
-        return (a->n_axes == 0 && dst->kind >= TCT_KIND_INT && dst->kind <= TCT_KIND_BOOL) ||
-               tct_wrong(v, "it takes the number of a tensor that is none");
-    return true;
+        ok = tct_same_type(dst, a);
+    else if (at->op == TCT_I_GET)
+        ok = tct_same_type(dst, &element);
+    else
+        ok = a->n_axes == 0 && dst->kind >= TCT_KIND_INT && dst->kind <= TCT_KIND_BOOL;
+    return ok || tct_wrong(v, "%s between registers whose types differ", tct_instr_shape_of(at->op)->name);
 }
 
 static bool verify_instr(tct_verifier *v, const tct_instr *at) {

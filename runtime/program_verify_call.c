@@ -96,10 +96,10 @@ static bool batch_fits(tct_verifier *v, registers *r, const char *kind, size_t k
     return true;
 }
 
-static bool type_fits(tct_verifier *v, registers *r, type_text want) {
+static bool type_fits(tct_verifier *v, const tct_call *c, registers *r, type_text want) {
     if (is(want.word, want.word_len, "batch")) {
         if (!is(want.of, want.of_len, "kind")) return batch_fits(v, r, want.of, want.of_len);
-        const tct_reg_type *data = &v->p->regs[r->regs[0]]; // of NEXT: what its data set gives
+        const tct_reg_type *data = &v->p->regs[c->args[0]]; // of NEXT: what its data set gives
         const char *kind = tct_data_kind_name((tct_data_kind)data->table);
         return batch_fits(v, r, kind, strlen(kind));
     }
@@ -123,12 +123,12 @@ static bool signature_fits(tct_verifier *v, const tct_call *c) {
         p = strchr(p, ':') + 2;
         type_text want = next_type(&p);
         bool passed = c->builtin != TCT_BUILTIN_TENSOR || args.at == 0;
-        if (passed && !type_fits(v, &args, want)) return false;
+        if (passed && !type_fits(v, c, &args, want)) return false;
         if (*p == ',') p += 2;
     }
     p = strstr(p, "-> ");
     if (p) p += 3;
-    if (p && !type_fits(v, &results, next_type(&p))) return false;
+    if (p && !type_fits(v, c, &results, next_type(&p))) return false;
     return (args.at == args.n && results.at == results.n) || tct_wrong(v, "it has a register too many");
 }
 

@@ -84,6 +84,11 @@ static bool verify_optimizer(tct_verifier *v, const tct_optimizer_desc *o) {
     return states <= UINT32_MAX || tct_wrong(v, "%s has too many states", o->type);
 }
 
+// Names of stages become names of files.
+static bool is_name(const char *s) {
+    return *s && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(s);
+}
+
 bool tct_verify_tables(tct_verifier *v) {
     const tct_program *p = v->p;
     for (uint32_t i = 0; i < p->n_regs; i++)
@@ -94,8 +99,10 @@ bool tct_verify_tables(tct_verifier *v) {
         if (!verify_model(v, &p->models[i])) return false;
     for (uint32_t i = 0; i < p->n_optimizers; i++)
         if (!verify_optimizer(v, &p->optimizers[i])) return false;
-    for (uint32_t i = 0; i < p->n_stages; i++)
+    for (uint32_t i = 0; i < p->n_stages; i++) {
+        if (!is_name(p->stages[i].name)) return tct_wrong(v, "stage %u has no name", i);
         if (p->stages[i].begin > p->stages[i].end || p->stages[i].end > p->n_instrs)
             return tct_wrong(v, "stage %s lies outside of the program", p->stages[i].name);
+    }
     return true;
 }
