@@ -39,7 +39,8 @@ struct tct_compiler {
     tct_target targets[TCT_N_ISAS];
     uint32_t n_targets;
     int threads;
-    tct_jit *jit; // NULL: ahead of time
+    tct_jit *jit;     // NULL: ahead of time
+    tct_cache *cache; // owned, may be NULL
     tct_arena arena;
     tct_kernel_set set;
     TCT_VEC(planned) plans;
@@ -119,7 +120,11 @@ const char *tct_kernel_set_loop(tct_kernel_set *set, const tct_target *target, t
     k->symbol = tct_arena_printf(&set->arena, "%s_%016" PRIx64 "_%s", loop->tile ? "tile" : "loop", k->hash,
                                  tct_isa_name(k->isa));
     k->loop = loop;
-    k->unit = (tct_unit){k->symbol, emit_loop, k, (double)(loop->n_values + loop->cost) * loop->unroll / 16};
+    k->unit = (tct_unit){.name = k->symbol,
+                         .key = k->text,
+                         .emit = emit_loop,
+                         .data = k,
+                         .cost = (double)(loop->n_values + loop->cost) * loop->unroll / 16};
     return k->symbol;
 }
 
@@ -178,14 +183,22 @@ tct_compiler *tct_compiler_new_ahead(const tct_isa *sets, uint32_t n_sets, int t
 void tct_compiler_free(tct_compiler *c) {
     if (!c) return;
     tct_jit_free(c->jit);
+    tct_cache_close(c->cache);
     set_free(&c->set);
     TCT_VEC_FREE(&c->plans);
     tct_arena_free(&c->arena);
     tct_heap_free(c);
 }
 
+void tct_compiler_use_cache(tct_compiler *c, tct_cache *cache) {
+    assert(!c->cache);
+    c->cache = cache;
+}
+
+tct_cache *tct_compiler_cache(const tct_compiler *c) { return c->cache; }
+
 // Object code of kernels, each for its own instruction set.
-static bool compile_kernels(tct_diag *d, const tct_compiler *c, kernel *const *kernels, size_t n,
+static bool compile_kernels(tct_diag *d, tct_compiler *c, kernel *const *kernels, size_t n,
                             tct_objects *out) {
     *out = (tct_objects){0};
     TCT_VEC(tct_unit) units = {0};
@@ -196,9 +209,12 @@ static bool compile_kernels(tct_diag *d, const tct_compiler *c, kernel *const *k
             if ((int)kernels[k]->isa == isa) TCT_PUSH(&units, kernels[k]->unit);
         tct_target target = tct_target_of((tct_isa)isa);
         tct_objects objects = {0};
-        ok = units.len == 0 || tct_units_compile(d, &target, units.data, units.len, c->threads, &objects);
+        ok = units.len == 0 ||
+             tct_units_compile(d, &target, units.data, units.len, c->threads, c->cache, &objects);
         tct_objects_append(out, &objects);
     }
+    c->stats.cached += (uint32_t)out->n_cached;
+    c->stats.compiled += (uint32_t)(out->n - out->n_cached);
     TCT_VEC_FREE(&units);
     if (!ok) tct_objects_free(out);
     return ok;

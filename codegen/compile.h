@@ -29,7 +29,8 @@ typedef struct tct_plan_origin {
 typedef struct tct_compile_stats { // sums since tct_compiler_new
     double pass_seconds, plan_seconds, code_seconds;
     uint32_t graphs, steps;
-    uint32_t kernels, kernel_hits; // distinct kernels generated; uses that an equal kernel served
+    uint32_t kernels, kernel_hits; // distinct kernels; uses that an equal kernel served
+    uint32_t compiled, cached;     // kernels that LLVM compiled, that came from the cache
 } tct_compile_stats;
 
 // `isa`: a name of runtime/isa.h ("base", "avx2", "avx512", "avx512bf16") or NULL for the best that this
@@ -37,6 +38,9 @@ typedef struct tct_compile_stats { // sums since tct_compiler_new
 // reporting.
 tct_compiler *tct_compiler_new(tct_diag *d, const char *isa, int threads);
 void tct_compiler_free(tct_compiler *c); // and every plan made with it
+// Kernels are looked for in `cache` before they are compiled, and kept there. The compiler takes it over.
+void tct_compiler_use_cache(tct_compiler *c, tct_cache *cache);
+tct_cache *tct_compiler_cache(const tct_compiler *c); // NULL: none
 
 // The plan of g, whose sizes are all known. The plan keeps nothing of g or its module. `o` may be NULL: all
 // zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (an unknown pass, a

@@ -26,7 +26,7 @@ static void emit(const void *data, LLVMModuleRef module, const tct_target *targe
 
 tct_unit tct_gemm_unit(const char *symbol) {
     enum { COST = 4 }; // of a common kernel: unrolled code is long
-    return (tct_unit){.name = symbol, .emit = emit, .data = symbol, .cost = COST};
+    return (tct_unit){.name = symbol, .key = symbol, .emit = emit, .data = symbol, .cost = COST};
 }
 
 tct_isa tct_gemm_symbol_isa(const char *symbol) {

@@ -2,29 +2,31 @@
 #ifndef TCT_CODEGEN_JIT_H
 #define TCT_CODEGEN_JIT_H
 
+#include "codegen/cache.h"
 #include "codegen/target.h"
 
 // One thing to compile, usually one kernel. `emit` adds external functions to `module`, whose triple and data
-// layout are set. It runs on any thread, and gets a module that other units emit into as well: names of
-// external functions must be unique, private helpers get unique names from LLVM. It must be deterministic.
+// layout are set. It runs on any thread. It must be deterministic.
 typedef struct tct_unit {
     const char *name; // for messages and dumps
+    const char *key;  // all that `emit` depends on but for the target, as text; needed where there is a cache
     void (*emit)(const void *data, LLVMModuleRef module, const tct_target *target);
     const void *data; // only read; outlives the compilation
-    double cost;      // rough size (IR instructions), to balance the work; 0 means 1
+    double cost;      // rough size (IR instructions), to balance the work
 } tct_unit;
 
-// Objects of one compilation, in a fixed order. Release with tct_objects_free.
+// An object for each unit of one compilation, in their order. Release with tct_objects_free.
 typedef struct tct_objects {
     LLVMMemoryBufferRef *data;
     size_t n;
+    size_t n_cached; // of these, taken from the cache
 } tct_objects;
 
-// Emits, optimises and compiles all units, several to a module, on up to `threads` threads. The objects
-// depend on units and target alone. Returns false after reporting E0841 when LLVM refuses a module (an error
-// of ours; the message names the units).
+// Takes from `cache` what is there (NULL: nothing), emits, optimises and compiles the rest on up to `threads`
+// threads, and keeps that in the cache. An object depends on its unit and the target alone. Returns false
+// after reporting E0841 when LLVM refuses a unit (an error of ours).
 bool tct_units_compile(tct_diag *d, const tct_target *target, const tct_unit *units, size_t n, int threads,
-                       tct_objects *out);
+                       tct_cache *cache, tct_objects *out);
 void tct_objects_free(tct_objects *objects);
 // Moves all of `more` to the end of `objects`.
 void tct_objects_append(tct_objects *objects, tct_objects *more);

@@ -59,7 +59,10 @@ static void emit(const void *data, LLVMModuleRef module, const tct_target *targe
 const char *tct_peak_symbol(tct_dtype dtype) { return dtype == TCT_F64 ? "tct_peak_f64" : "tct_peak_f32"; }
 
 tct_unit tct_peak_unit(tct_dtype dtype) {
-    return (tct_unit){.name = tct_peak_symbol(dtype), .emit = emit, .data = &dtypes[dtype == TCT_F64]};
+    return (tct_unit){.name = tct_peak_symbol(dtype),
+                      .key = tct_peak_symbol(dtype),
+                      .emit = emit,
+                      .data = &dtypes[dtype == TCT_F64]};
 }
 
 double tct_peak_flops(const tct_target *target, tct_dtype dtype) {

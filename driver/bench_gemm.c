@@ -30,7 +30,7 @@ static double now(const bench *b) {
 
 static bool compile(tct_diag *d, bench *b, const tct_unit *units, size_t n) {
     tct_objects objects;
-    return tct_units_compile(d, &b->target, units, n, tct_pool_threads(b->pool), &objects) &&
+    return tct_units_compile(d, &b->target, units, n, tct_pool_threads(b->pool), NULL, &objects) &&
            tct_jit_add(d, b->jit, &objects);
 }
 

@@ -3,6 +3,7 @@
 #define TCT_DRIVER_BENCH_GEMM_H
 
 #include "base/diag.h"
+#include "driver/jit_options.h"
 #include "runtime/isa.h"
 
 #include <stdio.h>
@@ -12,6 +13,8 @@ typedef struct tct_bench_options {
     bool json;   // one JSON object a line; else a table
     tct_isa isa;
     double seconds; // a figure; 0: the default
+    int runs;       // step: measured ones; 0: none, only until the plan is ready
+    tct_jit_options jit;
 } tct_bench_options;
 
 // Multiply-adds in registers: GFLOP/s of f32 and f64.

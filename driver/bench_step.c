@@ -12,15 +12,17 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 static const tct_bench_model models[] = {
     {"gpt2-124m", 12, 12, 768, 50257, 1024},
+    {"gpt2-1.5b", 48, 25, 1600, 50257, 1024},
     {"gpt2-10m", 6, 6, 384, 512, 256},
     {"gpt2-1m", 4, 4, 128, 512, 128},
 };
 
 const tct_bench_model *tct_bench_model_by_name(const char *name, const char **names) {
-    if (names) *names = "gpt2-124m, gpt2-10m, gpt2-1m";
+    if (names) *names = "gpt2-124m, gpt2-1.5b, gpt2-10m, gpt2-1m";
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         if (strcmp(models[i].name, name) == 0) return &models[i];
     return NULL;
@@ -165,7 +167,7 @@ static bool compile(tct_diag *d, const tct_bench_options *o, const tct_buf *text
                    ? tct_elab_generator(c->elab, c->module, "m", batch, prompt, max_new, &tct_driver_hooks)
                    : tct_elab_program(c->elab, c->module, NULL, &tct_driver_hooks);
     if (!c->draft) return false;
-    c->compiler = tct_compiler_new(d, NULL, o->threads);
+    c->compiler = tct_jit_compiler(d, &o->jit, NULL, o->threads);
     if (!c->compiler) return false;
     const tct_plan **plans = TCT_NEW_ARRAY(&d->arena, const tct_plan *, c->draft->n_graphs + 1);
     tct_compile_options options = {.defer = true};
@@ -174,7 +176,24 @@ static bool compile(tct_diag *d, const tct_bench_options *o, const tct_buf *text
     c->draft->program.plans = plans;
     bool ok = tct_compiler_finish(d, c->compiler);
     c->seconds = now() - start;
+    if (ok) tct_jit_say(&o->jit, c->compiler);
     return ok;
+}
+
+// Seconds since this process was started, to a hundredth; 0 where the system doesn't tell.
+static double process_seconds(void) {
+    enum { STARTED = 22 - 2 }; // the field, after the name in brackets and the state
+    FILE *f = fopen("/proc/self/stat", "r");
+    char text[1024] = "";
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f) fclose(f);
+    text[n] = 0;
+    const char *at = strrchr(text, ')');
+    for (int k = 0; at && k < STARTED; k++) at = strchr(at + 1, ' ');
+    if (!at) return 0;
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec - strtod(at, NULL) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static double peak_rss_mb(void) {
@@ -183,9 +202,22 @@ static double peak_rss_mb(void) {
     return (double)u.ru_maxrss / 1024;
 }
 
+static void print_ready(const tct_bench_options *o, const tct_bench_model *m, int64_t batch, int64_t seq,
+                        const tct_compiled *c, double ready, FILE *out) {
+    const tct_compile_stats s = tct_compiler_stats(c->compiler);
+    fprintf(out,
+            o->json ? "{\"bench\": \"step\", \"model\": \"%s\", \"batch\": %" PRId64 ", \"seq\": %" PRId64
+                      ", \"compile_ms\": %.1f, \"ready_ms\": %.0f, \"pass_ms\": %.1f, \"plan_ms\": %.1f, "
+                      "\"code_ms\": %.1f, \"compiled\": %u, \"cached\": %u}\n"
+                    : "%s batch %" PRId64 " seq %" PRId64
+                      ": compiled in %.0f ms, ready %.0f ms after the start of the process; passes %.1f ms, "
+                      "plans %.1f ms, code %.1f ms; %u kernels compiled, %u from the cache\n",
+            m->name, batch, seq, c->seconds * 1e3, ready * 1e3, s.pass_seconds * 1e3, s.plan_seconds * 1e3,
+            s.code_seconds * 1e3, s.compiled, s.cached);
+}
+
 bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_model *m, int64_t batch,
                     int64_t seq, int profile, FILE *out) {
-    enum { RUNS = 5 };
     if (seq > m->context || seq < 2 || batch < 1)
         return tct_error(d, "E0903", TCT_NO_SPAN, "%s takes 2 to %" PRId64 " tokens a row", m->name,
                          m->context);
@@ -195,12 +227,14 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
     ports p = {0};
     const tct_plan *plan = NULL;
     bool ok = compile(d, o, &text, 0, 0, 0, &c);
-    if (ok) {
+    double ready = process_seconds();
+    if (ok && o->runs == 0) print_ready(o, m, batch, seq, &c, ready, out);
+    if (ok && o->runs > 0) {
         plan = c.draft->program.plans[c.draft->n_graphs - 1];
         ok = open_ports(d, plan, &c.draft->program, c.draft->program.runs[c.draft->program.n_runs - 1].inputs,
                         &p);
     }
-    if (ok) {
+    if (ok && plan) {
         tct_pool *pool = tct_pool_new(o->threads);
         tct_plan_profile prof = {tct_alloc((plan->n_steps + 1) * sizeof(double)),
                                  tct_alloc((plan->n_steps + 1) * sizeof(uint64_t))};
@@ -209,33 +243,36 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
         for (uint32_t i = 0; i < plan->n_inputs; i++)
             if (plan->inputs[i].dtype == TCT_I64) memcpy(p.in[i], &key, sizeof key);
         ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, NULL); // warm: pages touched
-        for (int i = 0; ok && i < RUNS; i++) { // in turns with the limit, since the machine's speed drifts
+        for (int i = 0; ok && i < o->runs; i++) { // in turns with the limit, since the machine's speed drifts
             double start = now();
             ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, profile ? &prof : NULL);
-            double s = now() - start, gflops;
-            if (s < best) best = s;
+            double seconds = now() - start, gflops;
+            if (seconds < best) best = seconds;
             ok = ok &&
                  tct_bench_peak_gflops(
                      d, &(tct_bench_options){.threads = o->threads, .isa = o->isa, .seconds = 0.2}, &gflops);
             if (ok && gflops > peak) peak = gflops;
         }
-        if (ok && profile) print_profile(plan, &prof, RUNS, profile, peak);
+        if (ok && profile) print_profile(plan, &prof, o->runs, profile, peak);
+        const tct_compile_stats s = tct_compiler_stats(c.compiler);
         double rss = peak_rss_mb(), fraction = product_flops(plan) / best * 1e-9 / peak;
         if (ok && o->json)
             fprintf(out,
                     "{\"bench\": \"step\", \"model\": \"%s\", \"batch\": %" PRId64 ", \"seq\": %" PRId64
                     ", \"threads\": %d, \"ms\": %.2f, \"tokens_per_s\": %.1f, \"peak_gflops\": %.1f, "
                     "\"peak_fraction\": %.4f"
-                    ", \"peak_rss_mb\": %.1f, \"compile_ms\": %.1f}\n",
+                    ", \"peak_rss_mb\": %.1f, \"compile_ms\": %.1f, \"ready_ms\": %.0f, \"compiled\": %u, "
+                    "\"cached\": %u}\n",
                     m->name, batch, seq, tct_pool_threads(pool), best * 1e3, (double)(batch * seq) / best,
-                    peak, fraction, rss, c.seconds * 1e3);
+                    peak, fraction, rss, c.seconds * 1e3, ready * 1e3, s.compiled, s.cached);
         else if (ok)
             fprintf(out,
                     "%s batch %" PRId64 " seq %" PRId64
                     " threads %d: %.1f ms a step, %.0f tokens/s, %.1f %% of %.0f GFLOP/s, "
-                    "peak memory %.0f MB, compiled in %.0f ms\n",
+                    "peak memory %.0f MB, compiled in %.0f ms (%u kernels, %u from the cache), ready after "
+                    "%.0f ms\n",
                     m->name, batch, seq, tct_pool_threads(pool), best * 1e3, (double)(batch * seq) / best,
-                    100 * fraction, peak, rss, c.seconds * 1e3);
+                    100 * fraction, peak, rss, c.seconds * 1e3, s.compiled + s.cached, s.cached, ready * 1e3);
         free(prof.seconds);
         free(prof.calls);
         tct_pool_free(pool);

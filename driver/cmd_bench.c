@@ -14,26 +14,29 @@ typedef struct tct_bench_arguments {
     TCT_VEC(tct_bench_shape) shapes;
 } tct_bench_arguments;
 
-enum { KEY_JSON = 256, KEY_MODEL, KEY_BATCH, KEY_SEQ, KEY_NEW, KEY_PROFILE, KEY_SECONDS, KEY_ISA };
+enum { KEY_JSON = 256, KEY_MODEL, KEY_BATCH, KEY_SEQ, KEY_NEW, KEY_PROFILE, KEY_SECONDS, KEY_ISA, KEY_RUNS };
 
 static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "Threads (default: all cores)", 0},
     {"json", KEY_JSON, NULL, 0, "One JSON object a line", 0},
-    {"model", KEY_MODEL, "NAME", 0, "step, decode: gpt2-124m (default), gpt2-10m or gpt2-1m", 0},
+    {"model", KEY_MODEL, "NAME", 0, "step, decode: gpt2-124m (default), gpt2-1.5b, gpt2-10m or gpt2-1m", 0},
     {"batch", KEY_BATCH, "N", 0, "step, decode: rows (default: 4)", 0},
     {"seq", KEY_SEQ, "N", 0, "step: tokens a row; decode: tokens of the prompt (default: 64)", 0},
     {"max-new", KEY_NEW, "N", 0, "decode: tokens generated (default: 64)", 0},
     {"profile", KEY_PROFILE, "N", 0, "step, decode: print the N most expensive kernels", 0},
+    {"runs", KEY_RUNS, "N", 0, "step: measured ones (default: 5; 0: none, only until it could begin)", 0},
     {"seconds", KEY_SECONDS, "S", 0, "peak, gemm: time for a figure", 0},
     {"isa", KEY_ISA, "SET", 0, "Compile for base, avx2 or avx512 (default: the best of this machine)", 0},
     {0},
 };
 
-static int64_t number(struct argp_state *state, const char *name, const char *arg, int64_t high) {
+static int64_t number(struct argp_state *state, const char *name, const char *arg, int64_t low,
+                      int64_t high) {
     char *end;
     long long n = strtoll(arg, &end, 10);
-    if (end == arg || *end || n < 1 || n > high)
-        argp_error(state, "--%s takes a number from 1 to %lld, not `%s`", name, (long long)high, arg);
+    if (end == arg || *end || n < low || n > high)
+        argp_error(state, "--%s takes a number from %lld to %lld, not `%s`", name, (long long)low,
+                   (long long)high, arg);
     return n;
 }
 
@@ -41,7 +44,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     tct_bench_arguments *a = state->input;
     switch (key) {
     case 't':
-        a->o.threads = (int)number(state, "threads", arg, 1024);
+        a->o.threads = (int)number(state, "threads", arg, 1, 1024);
         return 0;
     case KEY_JSON:
         a->o.json = true;
@@ -50,16 +53,19 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         a->model = arg;
         return 0;
     case KEY_BATCH:
-        a->batch = number(state, "batch", arg, 65536);
+        a->batch = number(state, "batch", arg, 1, 65536);
         return 0;
     case KEY_SEQ:
-        a->seq = number(state, "seq", arg, 65536);
+        a->seq = number(state, "seq", arg, 1, 65536);
         return 0;
     case KEY_NEW:
-        a->max_new = number(state, "max-new", arg, 65536);
+        a->max_new = number(state, "max-new", arg, 1, 65536);
         return 0;
     case KEY_PROFILE:
-        a->profile = (int)number(state, "profile", arg, 10000);
+        a->profile = (int)number(state, "profile", arg, 1, 10000);
+        return 0;
+    case KEY_RUNS:
+        a->o.runs = (int)number(state, "runs", arg, 0, 1000000);
         return 0;
     case KEY_SECONDS:
         a->o.seconds = atof(arg);
@@ -77,6 +83,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
             TCT_PUSH(&a->shapes, s);
         }
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->o.jit;
+        return 0;
     case ARGP_KEY_NO_ARGS:
         argp_usage(state);
         return 0;
@@ -86,17 +95,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 }
 
 int tct_cmd_bench(int argc, char **argv) {
+    static const struct argp_child shared[] = {{&tct_jit_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse_option,
         "peak|gemm|step|decode [SHAPE...]",
         "Measures this machine and Tercet on it: the multiply-add limit, matrix products (shapes as "
         "256x768x768 or 256x768x768:nt), a training step, generation.",
-        NULL,
+        shared,
         NULL,
         NULL};
     tct_bench_arguments a = {
-        .o = {.isa = tct_isa_host()}, .model = "gpt2-124m", .batch = 4, .seq = 64, .max_new = 64};
+        .o = {.isa = tct_isa_host(), .runs = 5}, .model = "gpt2-124m", .batch = 4, .seq = 64, .max_new = 64};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     tct_diag d = {.max_errors = TCT_MAX_ERRORS};
     const char *names;

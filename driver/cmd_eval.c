@@ -2,6 +2,7 @@
 #include "driver/driver.h"
 #include "driver/evaluate.h"
 #include "driver/graph_options.h"
+#include "driver/jit_options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@ typedef struct eval_arguments {
     const char *in, *out, *isa;
     bool grad, interp, f64;
     int threads;
+    tct_jit_options jit;
 } eval_arguments;
 
 enum { KEY_IN = 256, KEY_OUT, KEY_GRAD, KEY_INTERP, KEY_F64, KEY_ISA };
@@ -58,6 +60,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     }
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->graph;
+        state->child_inputs[1] = &o->jit;
         return 0;
     case ARGP_KEY_END:
         if (!o->out) argp_error(state, "--out FILE is missing");
@@ -69,8 +72,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 
 static bool run(tct_diag *d, const eval_arguments *o, const tct_bound *b, tct_tensor *outputs) {
     if (o->interp) return tct_evaluate_interp(d, b, o->f64, outputs);
-    tct_compiler *c = tct_compiler_new(d, o->isa, o->threads);
+    tct_compiler *c = tct_jit_compiler(d, &o->jit, o->isa, o->threads);
     const tct_plan *plan = c ? tct_compile_graph(d, c, b->graph, NULL) : NULL;
+    if (plan) tct_jit_say(&o->jit, c);
     bool ok = plan && tct_evaluate_plan(d, b, plan, o->threads, outputs);
     if (c) tct_compiler_free(c);
     return ok;
@@ -90,7 +94,8 @@ static bool evaluate(tct_diag *d, const eval_arguments *o, tct_bound *b) {
 }
 
 int tct_cmd_eval(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tct_graph_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&tct_graph_argp, 0, NULL, 0}, {&tct_jit_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse_option,

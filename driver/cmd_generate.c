@@ -18,6 +18,7 @@ typedef struct generate_arguments {
     int threads;
     bool raw;
     const char *isa;
+    tct_jit_options jit;
 } generate_arguments;
 
 enum {
@@ -95,6 +96,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         return 0;
     case KEY_ISA:
         a->isa = arg;
+        return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->jit;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "`%s` is no option; the prompt goes after --prompt", arg);
@@ -284,7 +288,8 @@ static bool run(tct_diag *d, const generate_arguments *a, const tct_tokenizer *t
             .sets = sets,
             .n_sets = 3,
             .threads = a->threads,
-            .isa = a->isa};
+            .isa = a->isa,
+            .jit = a->jit};
         ok = tct_program_compile(d, &request, &c) && generate(d, a, &c.draft->program, t, &ids);
         free(folder);
     }
@@ -294,9 +299,10 @@ static bool run(tct_diag *d, const generate_arguments *a, const tct_tokenizer *t
 }
 
 int tct_cmd_generate(int argc, char **argv) {
+    static const struct argp_child shared[] = {{&tct_jit_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options, parse_option, "",  "Continues a prompt with a model from a Hugging Face folder.",
-        NULL,    NULL,         NULL};
+        shared,  NULL,         NULL};
     generate_arguments a = {.prompt = "", .o = {.max_new = 128, .sampling = {.temperature = 1, .top_p = 1}}};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     tct_diag d = {.max_errors = TCT_MAX_ERRORS};

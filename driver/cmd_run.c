@@ -23,6 +23,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->run;
+        state->child_inputs[1] = &o->compile.jit;
         return 0;
     case KEY_PIPELINE:
         o->compile.pipeline = arg;
@@ -56,13 +57,14 @@ static bool run(tct_diag *d, tct_run_arguments *o, tct_compiled *c) {
     if (o->run.list_stages) return list(d, p, o->run.json);
     if (!tct_run_options_check(d, p, &o->run.run) || !tct_program_compile(d, &o->compile, c)) return false;
     const tct_compile_stats s = tct_compiler_stats(c->compiler);
-    fprintf(stderr, "compiled %u graphs to %u kernels in %.2f s\n", s.graphs, s.kernels, c->seconds);
+    fprintf(stderr, "compiled %u graphs to %u kernels, %u of them from the cache, in %.2f s\n", s.graphs,
+            s.kernels, s.cached, c->seconds);
     if (!o->run.run.out) o->run.run.out = tct_arena_printf(&d->arena, "runs/%s", p->name);
     return tct_program_run(d, p, &o->run.run);
 }
 
 int tct_cmd_run(int argc, char **argv) {
-    static const struct argp_child shared[] = {{&tct_run_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child shared[] = {{&tct_run_argp, 0, NULL, 0}, {&tct_jit_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options, parse_option, "FILE", "Compiles the pipeline of a program and runs it.", shared, NULL, NULL};
     tct_run_arguments o = {0};

@@ -100,12 +100,13 @@ bool tct_program_draft(tct_diag *d, const tct_compile_request *r, tct_compiled *
 bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled *out) {
     if (!out->draft && !tct_program_draft(d, r, out)) return false;
     double start = now();
-    out->compiler = tct_compiler_new(d, r->isa, r->threads);
+    out->compiler = tct_jit_compiler(d, &r->jit, r->isa, r->threads);
     if (!out->compiler || !compile_graphs(d, out)) return false;
     tct_program *p = &out->draft->program;
     p->hash = program_hash(out->draft);
     for (uint32_t i = 0; i < p->n_externs; i++) p->externs[i].caller = tct_ffi_call;
     out->seconds += now() - start;
+    tct_jit_say(&r->jit, out->compiler);
     return true;
 }
 

@@ -3,6 +3,7 @@
 #define TCT_DRIVER_COMPILE_PROGRAM_H
 
 #include "codegen/compile.h"
+#include "driver/jit_options.h"
 #include "frontend/stage.h"
 #include "runtime/program.h"
 
@@ -22,6 +23,7 @@ typedef struct tct_compile_request {
     size_t n_sets;
     int threads;
     const char *isa; // NULL: the host's best
+    tct_jit_options jit;
 } tct_compile_request;
 
 // Loads, elaborates and differentiates: a program without plans. false after reporting.

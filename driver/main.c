@@ -29,8 +29,9 @@ static void usage(FILE *to) {
           "  -h, --help     print this text\n"
           "  -V, --version  print the version\n\n"
           "Exit status: 0 done, 1 an error in the input, 2 a wrong command line.\n"
-          "Environment: TERCET_STD  the folder of the library (where core.tct is)\n"
-          "             NO_COLOR    no colours, when it is set and not empty\n",
+          "Environment: TERCET_STD    the folder of the library (where core.tct is)\n"
+          "             TERCET_CACHE  the folder of the compile cache, or off\n"
+          "             NO_COLOR      no colours, when it is set and not empty\n",
           to);
 }
 

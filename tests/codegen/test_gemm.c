@@ -55,7 +55,7 @@ static void compile_missing(session *s, const tct_target *target, const tct_gemm
     for (uint32_t i = 0; i < plan->n_kernels; i++)
         if (!find(s, plan->symbol[i])) units[n++] = tct_gemm_unit(plan->symbol[i]);
     tct_objects objects;
-    assert_true(tct_units_compile(&s->d, target, units, n, 2, &objects));
+    assert_true(tct_units_compile(&s->d, target, units, n, 2, NULL, &objects));
     assert_true(tct_jit_add(&s->d, s->jit, &objects));
     for (size_t i = 0; i < n; i++) {
         assert_true(s->n < MAX_CACHED);

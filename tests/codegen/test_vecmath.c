@@ -102,7 +102,7 @@ static void open_session(session *s, tct_isa isa) {
     }
     tct_objects objects;
     s->jit = tct_jit_new(&s->d);
-    assert_true(tct_units_compile(&s->d, &target, units, TCT_N_VECMATH * 2, 2, &objects));
+    assert_true(tct_units_compile(&s->d, &target, units, TCT_N_VECMATH * 2, 2, NULL, &objects));
     assert_true(tct_jit_add(&s->d, s->jit, &objects));
     for (size_t i = 0; i < TCT_N_VECMATH * 2; i++) {
         kernel_fn *to = i % 2 ? s->scalar : s->vector;

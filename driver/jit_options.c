@@ -1,0 +1,90 @@
+#include "driver/jit_options.h"
+
+#include "base/file.h"
+#include "codegen/identity.h"
+#include "driver/driver.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_CACHE = 2000, KEY_VERBOSE };
+
+static const struct argp_option options[] = {
+    {"cache", KEY_CACHE, "DIR", 0,
+     "Keep compiled kernels in this folder, or `off` (default: TERCET_CACHE, or ~/.cache/tercet)", 0},
+    {"verbose", KEY_VERBOSE, NULL, 0, "Say which kernels were compiled, and what was wrong with the cache",
+     0},
+    {0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state) {
+    tct_jit_options *o = state->input;
+    switch (key) {
+    case KEY_CACHE:
+        o->cache = arg;
+        return 0;
+    case KEY_VERBOSE:
+        o->verbose = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp tct_jit_argp = {options, parse_option, NULL, NULL, NULL, NULL, NULL};
+
+static bool is_off(const char *text) { return !*text || strcmp(text, "off") == 0; }
+
+const char *tct_cache_folder(tct_arena *a, const char *option, const char **why) {
+    *why = NULL;
+    if (option) {
+        if (!is_off(option)) return tct_arena_strdup(a, option);
+        *why = "--cache switches it off";
+        return NULL;
+    }
+    const char *set = getenv("TERCET_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (set) {
+        if (!is_off(set)) return tct_arena_strdup(a, set);
+        *why = "TERCET_CACHE switches it off";
+        return NULL;
+    }
+    if (xdg && xdg[0] == '/') return tct_path_join(a, xdg, "tercet"); // the standard ignores relative paths
+    if (home && home[0] == '/') return tct_path_join(a, home, ".cache/tercet");
+    *why = "HOME is not set, nor are XDG_CACHE_HOME and TERCET_CACHE";
+    return NULL;
+}
+
+tct_compiler *tct_jit_compiler(tct_diag *d, const tct_jit_options *o, const char *isa, int threads) {
+    tct_compiler *c = tct_compiler_new(d, isa, threads);
+    const char *why, *folder = tct_cache_folder(&d->arena, o->cache, &why);
+    tct_buf generator = {0};
+    if (c && folder && tct_codegen_identity(&generator, &why))
+        tct_compiler_use_cache(c, tct_cache_open(folder, generator.data));
+    else if (c && o->verbose)
+        fprintf(stderr, "no compile cache: %s\n", why);
+    tct_buf_free(&generator);
+    return c;
+}
+
+static void say_all(const tct_compiler *c, const tct_cache_use *use) {
+    const tct_compile_stats s = tct_compiler_stats(c);
+    fprintf(stderr, "%" PRIu32 " kernels compiled, %" PRIu32 " taken from the cache", s.compiled, s.cached);
+    if (use->replaced) fprintf(stderr, "; %" PRIu64 " entries could not be used", use->replaced);
+    fputs("\n", stderr);
+    for (size_t k = 0; k < use->n_notes; k++) fprintf(stderr, "%s\n", use->notes[k]);
+}
+
+void tct_jit_say(const tct_jit_options *o, const tct_compiler *c) {
+    tct_cache *cache = tct_compiler_cache(c);
+    tct_cache_use use = {0};
+    if (cache) use = tct_cache_used(cache);
+    if (o->verbose) say_all(c, &use);
+    if (!use.problem) return;
+    tct_diag d = {0};
+    tct_warning(&d, "E0844", TCT_NO_SPAN, "compiled kernels are not kept for the next start: %s",
+                use.problem);
+    tct_help(&d, "TERCET_CACHE=DIR names another folder, TERCET_CACHE=off does without");
+    tct_report(&d);
+}
