@@ -51,6 +51,13 @@ static void writer_free(tct_file_writer *w) {
 }
 
 tct_file_writer *tct_file_writer_open(tct_diag *d, const char *path) {
+    // The new file takes the place of what is there, so that must be a file.
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: it is %s, not a file", path,
+                  S_ISDIR(st.st_mode) ? "a folder" : "a device or a pipe");
+        return NULL;
+    }
     tct_file_writer *w = tct_alloc(sizeof *w);
     tct_buf name = {0};
     tct_buf_printf(&name, "%s.tmp%ld", path, (long)getpid());
