@@ -2,7 +2,7 @@
 #include "driver/bench_gemm.h"
 
 #include "codegen/gemm.h"
-#include "codegen/peak.h"
+#include "runtime/peak.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,13 +12,11 @@
 enum { PEAK_TURNS = 20000, ROUNDS = 7, SINK_BYTES = 64 };
 static const double default_seconds = 0.35;
 
-// Machine code, threads and the peak loop: what both benchmarks need.
+// What both benchmarks need.
 typedef struct bench {
     const tct_bench_options *o;
     tct_target target;
-    tct_jit *jit;
     tct_pool *pool;
-    tct_peak_fn peak[2]; // f32, f64
 } bench;
 
 // Seconds. One thread is timed by its own clock, which stands still while somebody else has the core.
@@ -28,28 +26,11 @@ static double now(const bench *b) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static bool compile(tct_diag *d, bench *b, const tct_unit *units, size_t n) {
-    tct_objects objects;
-    return tct_units_compile(d, &b->target, units, n, tct_pool_threads(b->pool), NULL, &objects) &&
-           tct_jit_add(d, b->jit, &objects);
+static bench open_bench(const tct_bench_options *o) {
+    return (bench){.o = o, .target = tct_target_of(o->isa), .pool = tct_pool_new(o->threads)};
 }
 
-static bool open_bench(tct_diag *d, const tct_bench_options *o, bench *b) {
-    *b = (bench){.o = o, .target = tct_target_of(o->isa), .pool = tct_pool_new(o->threads)};
-    b->jit = tct_jit_new(d);
-    tct_unit units[] = {tct_peak_unit(TCT_F32), tct_peak_unit(TCT_F64)};
-    if (!b->jit || !compile(d, b, units, 2)) return false;
-    for (int i = 0; i < 2; i++) {
-        b->peak[i] = (tct_peak_fn)tct_jit_lookup(d, b->jit, units[i].name);
-        if (!b->peak[i]) return false;
-    }
-    return true;
-}
-
-static void close_bench(bench *b) {
-    tct_jit_free(b->jit);
-    tct_pool_free(b->pool);
-}
+static void close_bench(bench *b) { tct_pool_free(b->pool); }
 
 static void run_peak(void *ctx, int64_t begin, int64_t end, int thread) {
     (void)thread;
@@ -87,17 +68,16 @@ static void call_peak(void *ctx) {
 static double slice(const bench *b) { return (b->o->seconds > 0 ? b->o->seconds : default_seconds) / ROUNDS; }
 
 static peak_call peak_of(bench *b, tct_dtype dtype) {
-    return (peak_call){b, b->peak[dtype == TCT_F64], (int64_t)8 * tct_pool_threads(b->pool)};
+    return (peak_call){b, tct_peak_loop(b->o->isa, dtype), (int64_t)8 * tct_pool_threads(b->pool)};
 }
 
 static double peak_flops(const peak_call *c, tct_dtype dtype) {
-    return (double)c->tasks * PEAK_TURNS * tct_peak_flops(&c->b->target, dtype);
+    return (double)c->tasks * PEAK_TURNS * tct_peak_flops(c->b->o->isa, dtype);
 }
 
-bool tct_bench_peak(tct_diag *d, const tct_bench_options *o, FILE *out) {
-    bench b;
-    bool ok = open_bench(d, o, &b);
-    for (int i = 0; ok && i < 2; i++) {
+void tct_bench_peak(const tct_bench_options *o, FILE *out) {
+    bench b = open_bench(o);
+    for (int i = 0; i < 2; i++) {
         tct_dtype dtype = i ? TCT_F64 : TCT_F32;
         peak_call call = peak_of(&b, dtype);
         int64_t runs = calls_in(&b, call_peak, &call, slice(&b));
@@ -113,7 +93,6 @@ bool tct_bench_peak(tct_diag *d, const tct_bench_options *o, FILE *out) {
                 tct_dtype_name(dtype), tct_isa_name(o->isa), tct_pool_threads(b.pool), best);
     }
     close_bench(&b);
-    return ok;
 }
 
 bool tct_bench_shape_parse(const char *text, tct_bench_shape *out) {
@@ -191,14 +170,17 @@ static bool bench_shape(tct_diag *d, bench *b, const tct_bench_shape *s, FILE *o
     tct_gemm_plan plan;
     tct_gemm_plan_make(&problem, &b->target, &plan);
     // A session of its own: shapes share kernels, and a session has each symbol once.
-    tct_jit *shared = b->jit;
-    b->jit = tct_jit_new(d);
+    tct_jit *jit = tct_jit_new(d);
     tct_unit units[TCT_GEMM_MAX_KERNELS] = {0};
     tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
     for (uint32_t i = 0; i < plan.n_kernels; i++) units[i] = tct_gemm_unit(plan.symbol[i]);
-    bool ok = b->jit && compile(d, b, units, plan.n_kernels);
+    tct_objects objects;
+    bool ok =
+        jit &&
+        tct_units_compile(d, &b->target, units, plan.n_kernels, tct_pool_threads(b->pool), NULL, &objects) &&
+        tct_jit_add(d, jit, &objects);
     for (uint32_t i = 0; ok && i < plan.n_kernels; i++) {
-        kernels[i] = (tct_plan_kernel){plan.symbol[i], tct_jit_lookup(d, b->jit, plan.symbol[i])};
+        kernels[i] = (tct_plan_kernel){plan.symbol[i], tct_jit_lookup(d, jit, plan.symbol[i])};
         ok = kernels[i].fn != NULL;
     }
     if (ok) {
@@ -220,8 +202,7 @@ static bool bench_shape(tct_diag *d, bench *b, const tct_bench_shape *s, FILE *o
         fflush(out);
         free(a), free(bb), free(c);
     }
-    tct_jit_free(b->jit);
-    b->jit = shared;
+    tct_jit_free(jit);
     return ok;
 }
 
@@ -236,8 +217,8 @@ static const char *const default_shapes[] = {
 
 bool tct_bench_gemm(tct_diag *d, const tct_bench_options *o, const tct_bench_shape *shapes, size_t n,
                     FILE *out) {
-    bench b;
-    bool ok = open_bench(d, o, &b);
+    bench b = open_bench(o);
+    bool ok = true;
     size_t count = shapes ? n : sizeof default_shapes / sizeof *default_shapes;
     for (size_t i = 0; ok && i < count; i++) {
         tct_bench_shape shape;
@@ -249,16 +230,15 @@ bool tct_bench_gemm(tct_diag *d, const tct_bench_options *o, const tct_bench_sha
     return ok;
 }
 
-bool tct_bench_peak_gflops(tct_diag *d, const tct_bench_options *o, double *out) {
-    bench b;
-    if (!open_bench(d, o, &b)) return false;
+double tct_bench_peak_gflops(const tct_bench_options *o) {
+    bench b = open_bench(o);
     peak_call c = peak_of(&b, TCT_F32);
-    *out = 0;
+    double best = 0;
     int64_t runs = calls_in(&b, call_peak, &c, slice(&b));
     for (int i = 0; i < ROUNDS; i++) {
         double gflops = peak_flops(&c, TCT_F32) / seconds_of(&b, call_peak, &c, runs) * 1e-9;
-        if (gflops > *out) *out = gflops;
+        if (gflops > best) best = gflops;
     }
     close_bench(&b);
-    return true;
+    return best;
 }

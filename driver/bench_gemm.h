@@ -15,13 +15,16 @@ typedef struct tct_bench_options {
     double seconds; // a figure; 0: the default
     int runs;       // step: measured ones; 0: none, only until the plan is ready
     tct_jit_options jit;
+    // step and decode
+    const char *trace; // NULL, or a file for a trace of what is measured (runtime/trace.h)
+    int profile;       // lines of the table of the most expensive kernels, 0: none without a trace
 } tct_bench_options;
 
 // Multiply-adds in registers: GFLOP/s of f32 and f64.
-bool tct_bench_peak(tct_diag *d, const tct_bench_options *o, FILE *out);
+void tct_bench_peak(const tct_bench_options *o, FILE *out);
 
 // The f32 figure of tct_bench_peak alone, for benchmarks that are measured against it.
-bool tct_bench_peak_gflops(tct_diag *d, const tct_bench_options *o, double *out);
+double tct_bench_peak_gflops(const tct_bench_options *o);
 
 typedef struct tct_bench_shape {
     int64_t m, n, k, batch;

@@ -1,0 +1,180 @@
+#include "runtime/peak.h"
+
+#include "base/arena.h"
+
+#include <immintrin.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+// --- Multiply-adds ---
+
+// Independent sums: more than latency × ports, and no more than there are registers.
+enum { CHAINS = 12, CHAINS_WIDE = 24 };
+#define EACH(X, fuse)                                                                                        \
+    X(0, fuse)                                                                                               \
+    X(1, fuse)                                                                                               \
+    X(2, fuse)                                                                                               \
+    X(3, fuse) X(4, fuse) X(5, fuse) X(6, fuse) X(7, fuse) X(8, fuse) X(9, fuse) X(10, fuse) X(11, fuse)
+#define EACH_WIDE(X, fuse)                                                                                   \
+    EACH(X, fuse)                                                                                            \
+    X(12, fuse)                                                                                              \
+    X(13, fuse)                                                                                              \
+    X(14, fuse) X(15, fuse) X(16, fuse) X(17, fuse) X(18, fuse) X(19, fuse) X(20, fuse) X(21, fuse)          \
+        X(22, fuse) X(23, fuse)
+
+#define START(i, fuse) vector s##i = factor + (float)i;
+#define FUSE(i, fuse) s##i = fuse(s##i, factor, factor);
+#define JOIN(i, fuse) factor += s##i;
+// The factor comes from memory, so that nothing can be known of it.
+#define LOOP(name, target, type, each, fuse)                                                                 \
+    target static void name(int64_t turns, void *sink) {                                                     \
+        typedef type vector;                                                                                 \
+        vector factor = *(const vector *)sink;                                                               \
+        each(START, fuse) while (turns-- > 0){each(FUSE, fuse)} each(JOIN, fuse) * (vector *)sink = factor;  \
+    }
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f")))
+#define TWO_STEPS(a, b, c) ((a) * (b) + (c))
+
+LOOP(base_f32, , __m128, EACH, TWO_STEPS)
+LOOP(base_f64, , __m128d, EACH, TWO_STEPS)
+LOOP(avx2_f32, AVX2, __m256, EACH, _mm256_fmadd_ps)
+LOOP(avx2_f64, AVX2, __m256d, EACH, _mm256_fmadd_pd)
+LOOP(avx512_f32, AVX512, __m512, EACH_WIDE, _mm512_fmadd_ps)
+LOOP(avx512_f64, AVX512, __m512d, EACH_WIDE, _mm512_fmadd_pd)
+
+tct_peak_fn tct_peak_loop(tct_isa isa, tct_dtype dtype) {
+    bool f64 = dtype == TCT_F64;
+    if (isa >= TCT_ISA_AVX512) return f64 ? avx512_f64 : avx512_f32;
+    if (isa >= TCT_ISA_AVX2) return f64 ? avx2_f64 : avx2_f32;
+    return f64 ? base_f64 : base_f32;
+}
+
+double tct_peak_flops(tct_isa isa, tct_dtype dtype) {
+    int bytes = isa >= TCT_ISA_AVX512 ? 64 : isa >= TCT_ISA_AVX2 ? 32 : 16;
+    return 2.0 * (isa >= TCT_ISA_AVX512 ? CHAINS_WIDE : CHAINS) * bytes / (dtype == TCT_F64 ? 8 : 4);
+}
+
+// --- Moving bytes ---
+
+// a = b + factor * c, in whole vectors.
+#define TRIAD(name, target, type)                                                                            \
+    target static void name(void *a, const void *b, const void *c, int64_t bytes) {                          \
+        type *out = a;                                                                                       \
+        const type *x = b, *y = c;                                                                           \
+        int64_t n = bytes / (int64_t)sizeof(type);                                                           \
+        for (int64_t i = 0; i < n; i++) out[i] = x[i] + 0.5F * y[i];                                         \
+    }
+TRIAD(triad_base, , __m128)
+TRIAD(triad_avx2, AVX2, __m256)
+TRIAD(triad_avx512, AVX512, __m512)
+
+typedef void (*triad_fn)(void *a, const void *b, const void *c, int64_t bytes);
+
+static triad_fn triad_of(tct_isa isa) {
+    return isa >= TCT_ISA_AVX512 ? triad_avx512 : isa >= TCT_ISA_AVX2 ? triad_avx2 : triad_base;
+}
+
+// --- Measuring ---
+
+enum {
+    ROUNDS = 5,          // the best of
+    TURNS = 20000,       // of the loop, a task
+    TASKS_A_THREAD = 8,  // so that a thread that is held up gives some away
+    CACHE_PART = 1 << 16 // bytes of one of a task's three arrays
+};
+static const int64_t large_part = INT64_C(1) << 20, large_parts = 32;
+static const double seconds_a_round = 0.008;
+
+typedef struct measuring {
+    tct_peak_fn loop;
+    triad_fn triad;
+    unsigned char *memory; // three arrays of `parts` parts
+    int64_t part, parts;
+} measuring;
+
+static void run_loop(void *ctx, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    _Alignas(64) double sink[8] = {0};
+    for (int64_t i = begin; i < end; i++) ((const measuring *)ctx)->loop(TURNS, sink);
+}
+
+static void run_triad(void *ctx, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    const measuring *m = ctx;
+    int64_t array = m->part * m->parts;
+    for (int64_t i = begin; i < end; i++) {
+        unsigned char *a = m->memory + i * m->part;
+        m->triad(a, a + array, a + 2 * array, m->part);
+    }
+}
+
+// A thread keeps to one part, which stays in its caches.
+static void run_triad_again(void *ctx, int64_t begin, int64_t end, int thread) {
+    const measuring *m = ctx;
+    unsigned char *a = m->memory + thread * 3 * m->part;
+    for (int64_t i = begin; i < end; i++)
+        for (int turn = 0; turn < 64; turn++) m->triad(a, a + m->part, a + 2 * m->part, m->part);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// Tasks a second, the best of some rounds.
+static double tasks_a_second(tct_pool *pool, int64_t tasks, tct_task_fn task, measuring *m) {
+    double best = 0;
+    tct_pool_run(pool, tasks, task, m); // warm
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t done = 0;
+        double start = now(), seconds;
+        do {
+            tct_pool_run(pool, tasks, task, m);
+            done += tasks;
+        } while ((seconds = now() - start) < seconds_a_round);
+        if ((double)done / seconds > best) best = (double)done / seconds;
+    }
+    return best;
+}
+
+// Bytes of a core's own caches, as the system tells.
+static uint64_t own_cache(void) {
+    long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return bytes > 0 ? (uint64_t)bytes : UINT64_C(1) << 20;
+}
+
+bool tct_peak_measure(tct_diag *d, tct_pool *pool, tct_isa isa, tct_peak *out) {
+    int threads = tct_pool_threads(pool);
+    *out = (tct_peak){.isa = isa, .threads = threads, .cache_bytes = own_cache() * (uint64_t)threads};
+    measuring m = {.triad = triad_of(isa), .part = large_part, .parts = large_parts};
+    int64_t own = 3 * (int64_t)CACHE_PART * threads, bytes = 3 * large_part * large_parts;
+    m.memory = tct_try_alloc((size_t)(bytes > own ? bytes : own), 64);
+    if (!m.memory) return tct_error(d, "E0801", TCT_NO_SPAN, "no memory to measure the machine's speed with");
+    int64_t tasks = (int64_t)threads * TASKS_A_THREAD;
+    m.loop = tct_peak_loop(isa, TCT_F32);
+    out->f32 = tasks_a_second(pool, tasks, run_loop, &m) * TURNS * tct_peak_flops(isa, TCT_F32);
+    m.loop = tct_peak_loop(isa, TCT_F64);
+    out->f64 = tasks_a_second(pool, tasks, run_loop, &m) * TURNS * tct_peak_flops(isa, TCT_F64);
+    out->memory = tasks_a_second(pool, large_parts, run_triad, &m) * 3 * (double)large_part;
+    m.part = CACHE_PART;
+    out->cache = tasks_a_second(pool, tasks, run_triad_again, &m) * 64 * 3 * CACHE_PART;
+    free(m.memory);
+    return true;
+}
+
+double tct_peak_seconds(const tct_peak *peak, tct_dtype dtype, double flops, double bytes, tct_limit *limit) {
+    bool cached = bytes <= (double)peak->cache_bytes;
+    double compute = flops / (dtype == TCT_F64 ? peak->f64 : peak->f32);
+    double moving = bytes / (cached ? peak->cache : peak->memory);
+    *limit = compute >= moving ? TCT_LIMIT_COMPUTE : cached ? TCT_LIMIT_CACHE : TCT_LIMIT_MEMORY;
+    return compute >= moving ? compute : moving;
+}
+
+const char *tct_limit_name(tct_limit limit) {
+    static const char *const names[] = {"compute", "memory", "cache"};
+    return names[limit];
+}

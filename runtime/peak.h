@@ -1,0 +1,34 @@
+// The measuring stick: the most that this machine does, in arithmetic and in moving bytes.
+#ifndef TCT_RUNTIME_PEAK_H
+#define TCT_RUNTIME_PEAK_H
+
+#include "base/diag.h"
+#include "base/dtype.h"
+#include "runtime/isa.h"
+#include "runtime/pool.h"
+
+// A loop of independent fused multiply-adds in registers, `turns` × tct_peak_flops operations; `sink`,
+// 64-byte aligned, gives one vector and takes one. For f32 and f64, on a machine that has `isa`.
+typedef void (*tct_peak_fn)(int64_t turns, void *sink);
+tct_peak_fn tct_peak_loop(tct_isa isa, tct_dtype dtype);
+double tct_peak_flops(tct_isa isa, tct_dtype dtype);
+
+typedef struct tct_peak {
+    tct_isa isa;
+    int threads;
+    double f32, f64; // operations a second, of all threads
+    double memory,
+        cache; // bytes a second, read or written: of large arrays, and of what a core's own caches hold
+    uint64_t cache_bytes; // that the caches of all the pool's cores hold
+} tct_peak;
+
+// Measures on the pool's threads, in a quarter of a second and 96 MB. Reports E0801.
+bool tct_peak_measure(tct_diag *d, tct_pool *pool, tct_isa isa, tct_peak *out);
+
+typedef enum tct_limit { TCT_LIMIT_COMPUTE, TCT_LIMIT_MEMORY, TCT_LIMIT_CACHE } tct_limit;
+// The least time in seconds that `flops` operations on numbers of `dtype` and `bytes` moved could take, and
+// which of the limits it is. Operands that fit into the caches are taken to be there.
+double tct_peak_seconds(const tct_peak *peak, tct_dtype dtype, double flops, double bytes, tct_limit *limit);
+const char *tct_limit_name(tct_limit limit); // "compute", "memory", "cache"
+
+#endif
