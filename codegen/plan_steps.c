@@ -248,7 +248,7 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     tct_arena *arena = tct_alloc(sizeof *arena);
     s->loop = tct_lower(arena, &spec);
     s->label = label_of(p, body);
-    s->span = n->span;
+    s->span = d->span; // the dearest of its operations
     s->flops += s->loop->cost * (double)tct_node_elements(p->g, d);
 }
 

@@ -5,6 +5,7 @@
 #include "driver/driver.h"
 #include "runtime/gemm.h"
 #include "runtime/rng.h"
+#include "runtime/trace.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -115,45 +116,21 @@ static double product_flops(const tct_plan *plan) {
     return sum;
 }
 
-typedef struct row {
-    const tct_step *step;
-    double seconds;
-    uint64_t times;
-    double flops, bytes;
-} row;
-
-static int by_seconds(const void *a, const void *b) {
-    const row *x = a, *y = b;
-    return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
+// The trace that the options ask for: for a file, for a table, or none.
+static bool open_trace(tct_diag *d, const tct_bench_options *o, tct_pool *pool, tct_trace **out) {
+    *out = NULL;
+    if (!o->trace && !o->profile) return true;
+    *out = tct_trace_open(d, pool, o->trace, 0);
+    return *out != NULL;
 }
 
-// The most expensive kernels: steps of one label and size together.
-static void print_profile(const tct_plan *plan, const tct_plan_profile *profile, int runs, int lines,
-                          double peak) {
-    row *rows = tct_alloc((plan->n_steps + 1) * sizeof *rows);
-    uint32_t n = 0;
-    double total = 0;
-    for (uint32_t i = 0; i < plan->n_steps; i++) {
-        const tct_step *s = &plan->steps[i];
-        uint32_t k = 0;
-        while (k < n && !(strcmp(rows[k].step->label, s->label) == 0 && rows[k].step->flops == s->flops &&
-                          rows[k].step->bytes == s->bytes && rows[k].step->kernel == s->kernel))
-            k++;
-        if (k == n) rows[n++] = (row){.step = s};
-        rows[k].seconds += profile->seconds[i] / runs;
-        rows[k].times++;
-        rows[k].flops += s->flops;
-        rows[k].bytes += s->bytes;
-        total += profile->seconds[i] / runs;
-    }
-    qsort(rows, n, sizeof *rows, by_seconds);
-    fprintf(stderr, "%10s %6s %6s %9s %9s  %s\n", "ms", "share", "times", "GFLOP/s", "GB/s", "step");
-    for (uint32_t i = 0; i < n && (int)i < lines; i++)
-        fprintf(stderr, "%10.3f %5.1f%% %6" PRIu64 " %9.1f %9.1f  %s\n", rows[i].seconds * 1e3,
-                100 * rows[i].seconds / total, rows[i].times, rows[i].flops / rows[i].seconds * 1e-9,
-                rows[i].bytes / rows[i].seconds * 1e-9, rows[i].step->label);
-    fprintf(stderr, "%10.3f ms in %u steps; peak %.1f GFLOP/s\n", total * 1e3, plan->n_steps, peak);
-    free(rows);
+static bool close_trace(tct_diag *d, const tct_bench_options *o, tct_trace *t) {
+    if (!t) return true;
+    tct_buf table = {0};
+    tct_trace_table(t, o->profile ? o->profile : TCT_TRACE_LINES, &table);
+    fputs(table.data, stderr);
+    tct_buf_free(&table);
+    return tct_trace_close(d, t);
 }
 
 static bool compile(tct_diag *d, const tct_bench_options *o, const tct_buf *text, int64_t batch,
@@ -217,7 +194,7 @@ static void print_ready(const tct_bench_options *o, const tct_bench_model *m, in
 }
 
 bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_model *m, int64_t batch,
-                    int64_t seq, int profile, FILE *out) {
+                    int64_t seq, FILE *out) {
     if (seq > m->context || seq < 2 || batch < 1)
         return tct_error(d, "E0903", TCT_NO_SPAN, "%s takes 2 to %" PRId64 " tokens a row", m->name,
                          m->context);
@@ -236,24 +213,23 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
     }
     if (ok && plan) {
         tct_pool *pool = tct_pool_new(o->threads);
-        tct_plan_profile prof = {tct_alloc((plan->n_steps + 1) * sizeof(double)),
-                                 tct_alloc((plan->n_steps + 1) * sizeof(uint64_t))};
+        tct_trace *trace;
         double best = INFINITY, peak = 0;
         int64_t key = 1;
         for (uint32_t i = 0; i < plan->n_inputs; i++)
             if (plan->inputs[i].dtype == TCT_I64) memcpy(p.in[i], &key, sizeof key);
-        ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, NULL); // warm: pages touched
+        ok = open_trace(d, o, pool, &trace) &&
+             tct_plan_run(d, plan, pool, p.in, p.out, p.arena, NULL); // warm: pages touched
         for (int i = 0; ok && i < o->runs; i++) { // in turns with the limit, since the machine's speed drifts
             double start = now();
-            ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, profile ? &prof : NULL);
-            double seconds = now() - start, gflops;
+            ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, trace);
+            double seconds = now() - start;
             if (seconds < best) best = seconds;
-            ok = ok &&
-                 tct_bench_peak_gflops(
-                     d, &(tct_bench_options){.threads = o->threads, .isa = o->isa, .seconds = 0.2}, &gflops);
-            if (ok && gflops > peak) peak = gflops;
+            double gflops = tct_bench_peak_gflops(
+                &(tct_bench_options){.threads = o->threads, .isa = o->isa, .seconds = 0.2});
+            if (gflops > peak) peak = gflops;
         }
-        if (ok && profile) print_profile(plan, &prof, o->runs, profile, peak);
+        ok &= close_trace(d, o, trace);
         const tct_compile_stats s = tct_compiler_stats(c.compiler);
         double rss = peak_rss_mb(), fraction = product_flops(plan) / best * 1e-9 / peak;
         if (ok && o->json)
@@ -273,8 +249,6 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
                     "%.0f ms\n",
                     m->name, batch, seq, tct_pool_threads(pool), best * 1e3, (double)(batch * seq) / best,
                     100 * fraction, peak, rss, c.seconds * 1e3, s.compiled + s.cached, s.cached, ready * 1e3);
-        free(prof.seconds);
-        free(prof.calls);
         tct_pool_free(pool);
     }
     if (plan) close_ports(plan, &p);
@@ -284,7 +258,7 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
 }
 
 bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_model *m, int64_t batch,
-                      int64_t prompt, int64_t max_new, int profile, FILE *out) {
+                      int64_t prompt, int64_t max_new, FILE *out) {
     if (prompt + max_new > m->context)
         return tct_error(d, "E0903", TCT_NO_SPAN, "%s has room for %" PRId64 " tokens a row", m->name,
                          m->context);
@@ -312,18 +286,18 @@ bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_m
     }
     if (ok) {
         tct_pool *pool = tct_pool_new(o->threads);
-        tct_plan_profile prof = {tct_alloc((plan->n_steps + 1) * sizeof(double)),
-                                 tct_alloc((plan->n_steps + 1) * sizeof(uint64_t))};
+        tct_trace *trace;
+        ok = open_trace(d, o, pool, &trace);
         int32_t *start = p.in[plan->n_inputs - 2];
         double seconds = 0;
         int runs = 0;
         for (int64_t t = -1; ok && t < max_new; t++) { // the first is warm-up
             for (int64_t b = 0; b < batch; b++) start[b] = (int32_t)(prompt + (t < 0 ? 0 : t));
             double begin = now();
-            ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, profile && t >= 0 ? &prof : NULL);
+            ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, t >= 0 ? trace : NULL);
             if (t >= 0) seconds += now() - begin, runs++;
         }
-        if (ok && profile) print_profile(plan, &prof, runs, profile, 0);
+        ok &= close_trace(d, o, trace);
         double rate = (double)(batch * runs) / seconds;
         if (ok)
             fprintf(out,
@@ -332,8 +306,6 @@ bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_m
                               "\"tokens_per_s\": %.1f}\n"
                             : "%s batch %" PRId64 " threads %d: %.3f ms a step, %.1f tokens/s\n",
                     m->name, batch, tct_pool_threads(pool), seconds / runs * 1e3, rate);
-        free(prof.seconds);
-        free(prof.calls);
         tct_pool_free(pool);
     }
     if (plan) close_ports(plan, &p);

@@ -10,11 +10,21 @@ typedef struct tct_bench_arguments {
     tct_bench_options o;
     const char *what, *model;
     int64_t batch, seq, max_new;
-    int profile;
     TCT_VEC(tct_bench_shape) shapes;
 } tct_bench_arguments;
 
-enum { KEY_JSON = 256, KEY_MODEL, KEY_BATCH, KEY_SEQ, KEY_NEW, KEY_PROFILE, KEY_SECONDS, KEY_ISA, KEY_RUNS };
+enum {
+    KEY_JSON = 256,
+    KEY_MODEL,
+    KEY_BATCH,
+    KEY_SEQ,
+    KEY_NEW,
+    KEY_PROFILE,
+    KEY_SECONDS,
+    KEY_ISA,
+    KEY_RUNS,
+    KEY_TRACE
+};
 
 static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "Threads (default: all cores)", 0},
@@ -25,6 +35,7 @@ static const struct argp_option options[] = {
     {"max-new", KEY_NEW, "N", 0, "decode: tokens generated (default: 64)", 0},
     {"profile", KEY_PROFILE, "N", 0, "step, decode: print the N most expensive kernels", 0},
     {"runs", KEY_RUNS, "N", 0, "step: measured ones (default: 5; 0: none, only until it could begin)", 0},
+    {"trace", KEY_TRACE, "FILE", 0, "step, decode: write a trace for ui.perfetto.dev", 0},
     {"seconds", KEY_SECONDS, "S", 0, "peak, gemm: time for a figure", 0},
     {"isa", KEY_ISA, "SET", 0, "Compile for base, avx2 or avx512 (default: the best of this machine)", 0},
     {0},
@@ -62,10 +73,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         a->max_new = number(state, "max-new", arg, 1, 65536);
         return 0;
     case KEY_PROFILE:
-        a->profile = (int)number(state, "profile", arg, 1, 10000);
+        a->o.profile = (int)number(state, "profile", arg, 1, 10000);
         return 0;
     case KEY_RUNS:
         a->o.runs = (int)number(state, "runs", arg, 0, 1000000);
+        return 0;
+    case KEY_TRACE:
+        a->o.trace = arg;
         return 0;
     case KEY_SECONDS:
         a->o.seconds = atof(arg);
@@ -116,13 +130,13 @@ int tct_cmd_bench(int argc, char **argv) {
         tct_error(&d, "E0902", TCT_NO_SPAN, "there is no model %s to measure", a.model);
         tct_help(&d, "models: %s", names);
     } else if (strcmp(a.what, "peak") == 0)
-        tct_bench_peak(&d, &a.o, stdout);
+        tct_bench_peak(&a.o, stdout);
     else if (strcmp(a.what, "gemm") == 0)
         tct_bench_gemm(&d, &a.o, a.shapes.len ? a.shapes.data : NULL, a.shapes.len, stdout);
     else if (strcmp(a.what, "step") == 0)
-        tct_bench_step(&d, &a.o, m, a.batch, a.seq, a.profile, stdout);
+        tct_bench_step(&d, &a.o, m, a.batch, a.seq, stdout);
     else if (strcmp(a.what, "decode") == 0)
-        tct_bench_decode(&d, &a.o, m, a.batch, a.seq, a.max_new, a.profile, stdout);
+        tct_bench_decode(&d, &a.o, m, a.batch, a.seq, a.max_new, stdout);
     else {
         tct_error(&d, "E0901", TCT_NO_SPAN, "there is no benchmark %s", a.what);
         tct_help(&d, "benchmarks: peak, gemm, step, decode");

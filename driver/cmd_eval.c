@@ -9,13 +9,13 @@
 
 typedef struct eval_arguments {
     tct_graph_options graph;
-    const char *in, *out, *isa;
+    const char *in, *out, *isa, *trace;
     bool grad, interp, f64;
     int threads;
     tct_jit_options jit;
 } eval_arguments;
 
-enum { KEY_IN = 256, KEY_OUT, KEY_GRAD, KEY_INTERP, KEY_F64, KEY_ISA };
+enum { KEY_IN = 256, KEY_OUT, KEY_GRAD, KEY_INTERP, KEY_F64, KEY_ISA, KEY_TRACE };
 
 static const struct argp_option options[] = {
     {"in", KEY_IN, "FILE", 0,
@@ -26,6 +26,9 @@ static const struct argp_option options[] = {
     {"f64", KEY_F64, NULL, 0, "Hold and compute all floats in f64 (with the interpreter)", 0},
     {"threads", 't', "N", 0, "Threads (default: all cores). The results don't depend on it", 0},
     {"isa", KEY_ISA, "SET", 0, "Compile for base, avx2 or avx512 (default: the best of this machine)", 0},
+    {"trace", KEY_TRACE, "FILE", 0,
+     "Write what every kernel took as a trace for ui.perfetto.dev, and a table of the most expensive ones",
+     0},
     {0},
 };
 
@@ -50,6 +53,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case KEY_ISA:
         o->isa = arg;
         return 0;
+    case KEY_TRACE:
+        o->trace = arg;
+        return 0;
     case 't': {
         char *end;
         long n = strtol(arg, &end, 10);
@@ -64,6 +70,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         return 0;
     case ARGP_KEY_END:
         if (!o->out) argp_error(state, "--out FILE is missing");
+        if (o->trace && o->interp)
+            argp_error(state, "--trace is of compiled kernels; the interpreter has none");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -75,7 +83,7 @@ static bool run(tct_diag *d, const eval_arguments *o, const tct_bound *b, tct_te
     tct_compiler *c = tct_jit_compiler(d, &o->jit, o->isa, o->threads);
     const tct_plan *plan = c ? tct_compile_graph(d, c, b->graph, NULL) : NULL;
     if (plan) tct_jit_say(&o->jit, c);
-    bool ok = plan && tct_evaluate_plan(d, b, plan, o->threads, outputs);
+    bool ok = plan && tct_evaluate_plan(d, b, plan, o->threads, o->trace, outputs);
     if (c) tct_compiler_free(c);
     return ok;
 }

@@ -2,7 +2,9 @@
 
 #include "ir/interp.h"
 #include "runtime/foreign.h"
+#include "runtime/trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,7 +107,21 @@ bool tct_evaluate_interp(tct_diag *d, const tct_bound *b, bool f64, tct_tensor *
     return ok;
 }
 
-bool tct_evaluate_plan(tct_diag *d, const tct_bound *b, const tct_plan *plan, int threads,
+static bool run_plan(tct_diag *d, const tct_plan *plan, tct_pool *pool, const char *path, void *const *in,
+                     void *const *out, void *memory) {
+    tct_trace *t = path ? tct_trace_open(d, pool, path, 0) : NULL;
+    if (path && !t) return false;
+    bool ok = tct_plan_run(d, plan, pool, in, out, memory, t);
+    if (!t) return ok;
+    tct_buf table = {0};
+    tct_trace_table(t, TCT_TRACE_LINES, &table);
+    fputs(table.data, stderr);
+    tct_buf_free(&table);
+    tct_trace_close(d, t); // what it reports doesn't harm the results
+    return ok;
+}
+
+bool tct_evaluate_plan(tct_diag *d, const tct_bound *b, const tct_plan *plan, int threads, const char *trace,
                        tct_tensor *outputs) {
     const tct_graph *g = b->graph;
     if (!new_outputs(d, g, false, outputs)) return false;
@@ -125,7 +141,7 @@ bool tct_evaluate_plan(tct_diag *d, const tct_bound *b, const tct_plan *plan, in
     }
     if (ok) {
         tct_pool *pool = tct_pool_new(threads);
-        ok = tct_plan_run(d, plan, pool, in, out, memory, NULL);
+        ok = run_plan(d, plan, pool, trace, in, out, memory);
         tct_pool_free(pool);
     }
     free(memory);

@@ -120,7 +120,7 @@ static bool run(const generation *k, const tct_plan *plan, void *const *params, 
     r->in[n_params + g->n_cache + 1] = r->start;
     r->in[n_params + g->n_cache + 2] = r->last;
     r->out[g->n_cache] = r->logits;
-    return tct_plan_run(k->d, plan, k->pool, r->in, r->out, k->arena, NULL);
+    return tct_plan_run(k->d, plan, k->pool, r->in, r->out, k->arena, k->o->trace);
 }
 
 static void choose_rows(void *context, int64_t begin, int64_t end, int thread) {

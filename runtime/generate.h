@@ -15,6 +15,7 @@ typedef struct tct_generate_options {
     // May be NULL.
     bool (*on_token)(void *context, int64_t row, int32_t token);
     void *context;
+    struct tct_trace *trace; // may be NULL
 } tct_generate_options;
 
 // B = the generator's batch, T = prompt + max_new (of the options). The caller provides the arrays.

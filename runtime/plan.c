@@ -3,10 +3,10 @@
 
 #include "runtime/foreign.h"
 #include "runtime/gemm.h"
+#include "runtime/trace.h"
 
 #include <assert.h>
 #include <string.h>
-#include <time.h>
 
 enum { OPERANDS_ON_STACK = 32 };
 
@@ -17,6 +17,7 @@ typedef struct run {
     tct_pool *pool;
     void *const *inputs, *const *outputs;
     unsigned char *arena;
+    tct_trace *trace;
 } run;
 
 static void *place_of(const run *r, const tct_plan_buffer *b) {
@@ -76,7 +77,7 @@ static bool run_scan(const run *r, const tct_plan_scan *scan, void *const *opera
                 t == scan->trips - 1 ? operands[scan->n_in + i] : (void *)(pair + t % 2 * (int64_t)bytes);
             pair += 2 * bytes;
         }
-        ok = tct_plan_run(r->d, body, r->pool, ports, ports + scan->n_in, arena, NULL);
+        ok = tct_plan_run(r->d, body, r->pool, ports, ports + scan->n_in, arena, r->trace);
     }
     tct_heap_free(ports);
     return ok;
@@ -104,30 +105,30 @@ static bool run_step(const run *r, const tct_step *s, void *const *operands) {
     return false;
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-bool tct_plan_run(tct_diag *d, const tct_plan *plan, tct_pool *pool, void *const *inputs,
-                  void *const *outputs, void *arena, tct_plan_profile *profile) {
-    run r = {d, plan, pool, inputs, outputs, arena};
-    tct_pool_reserve_scratch(pool, plan->scratch_bytes);
+static bool run_steps(const run *r, tct_trace_plan *traced) {
+    const tct_plan *plan = r->plan;
     for (uint32_t i = 0; i < plan->n_steps; i++) {
         const tct_step *s = &plan->steps[i];
         void *few[OPERANDS_ON_STACK], **operands = few;
         if (s->n_operands > OPERANDS_ON_STACK) operands = tct_alloc(s->n_operands * sizeof *operands);
         for (uint32_t k = 0; k < s->n_operands; k++)
-            operands[k] = place_of(&r, &plan->buffers[plan->operands[s->operand + k]]);
-        double start = profile ? now() : 0;
-        bool ok = run_step(&r, s, operands);
-        if (profile) {
-            profile->seconds[i] += now() - start;
-            profile->calls[i]++;
-        }
+            operands[k] = place_of(r, &plan->buffers[plan->operands[s->operand + k]]);
+        tct_trace_mark mark = tct_trace_begin(r->trace);
+        bool ok = run_step(r, s, operands);
+        if (traced) tct_trace_end_step(r->trace, traced, i, mark);
         if (operands != few) tct_heap_free(operands);
         if (!ok) return false;
     }
     return true;
+}
+
+bool tct_plan_run(tct_diag *d, const tct_plan *plan, tct_pool *pool, void *const *inputs,
+                  void *const *outputs, void *arena, tct_trace *trace) {
+    run r = {d, plan, pool, inputs, outputs, arena, trace};
+    tct_pool_reserve_scratch(pool, plan->scratch_bytes);
+    tct_trace_plan *traced = tct_trace_plan_of(trace, plan);
+    tct_trace_mark mark = tct_trace_begin(trace);
+    bool ok = run_steps(&r, traced);
+    if (traced) tct_trace_end_plan(trace, traced, mark);
+    return ok;
 }

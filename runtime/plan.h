@@ -117,21 +117,22 @@ typedef struct tct_plan {
     uint64_t constant_bytes, arena_bytes, scratch_bytes;
 } tct_plan;
 
-// Per-kernel times of a run, when asked for: n_steps entries, seconds and calls added up.
-typedef struct tct_plan_profile {
-    double *seconds;
-    uint64_t *calls;
-} tct_plan_profile;
+struct tct_trace;
 
 // Runs the plan. `inputs` and `outputs` are the caller's memory (aligned to their elements, as large as the
 // ports say); an output with an alias must be the same pointer as that input. `arena` holds
-// plan->arena_bytes, 64-byte aligned. Scratch memory comes from the pool. `profile` may be NULL. Returns
+// plan->arena_bytes, 64-byte aligned. Scratch memory comes from the pool. `trace` (runtime/trace.h) may be
+// NULL. Returns
 // false after reporting when a foreign call failed; outputs are then undefined.
 bool tct_plan_run(tct_diag *d, const tct_plan *plan, tct_pool *pool, void *const *inputs,
-                  void *const *outputs, void *arena, tct_plan_profile *profile);
+                  void *const *outputs, void *arena, struct tct_trace *trace);
 
 // Bytes of a scan step's workspace operand.
 uint64_t tct_plan_scan_workspace(const tct_plan_scan *scan);
+
+// Appends what step `i` is called in tables and traces: its label, with the sizes of a product ("dot+tanh
+// 256x768x768"), the name of a foreign function, the steps of a scan.
+void tct_plan_step_name(const tct_plan *plan, uint32_t i, tct_buf *out);
 
 // Appends the plan as text: one line a step with kernel, operands, sizes, tasks, then the memory plan.
 void tct_plan_print(const tct_plan *plan, tct_buf *out);

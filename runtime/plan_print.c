@@ -24,6 +24,21 @@ static void print_buffer(const tct_plan *plan, uint32_t id, tct_buf *out) {
         tct_buf_printf(out, "+%" PRIu64, b->offset);
 }
 
+void tct_plan_step_name(const tct_plan *plan, uint32_t i, tct_buf *out) {
+    const tct_step *s = &plan->steps[i];
+    tct_buf_puts(out, s->label ? s->label : "step");
+    if (s->kind == TCT_STEP_GEMM) {
+        const tct_gemm_args *g = (const tct_gemm_args *)(plan->args + s->arg);
+        if (g->batch == 1)
+            tct_buf_printf(out, " %" PRId64 "x%" PRId64 "x%" PRId64, g->m, g->n, g->k);
+        else
+            tct_buf_printf(out, " %" PRId64 "x(%" PRId64 "x%" PRId64 "x%" PRId64 ")", g->batch, g->m, g->n,
+                           g->k);
+    } else if (s->kind == TCT_STEP_SCAN) {
+        tct_buf_printf(out, " of %" PRId64, plan->scans[s->kernel].trips);
+    }
+}
+
 static void print_gemm(const tct_plan *plan, const tct_step *s, tct_buf *out) {
     static const char *const paths[] = {"tiles", "rows", "dots", "zero"};
     static const char *const feeds[] = {"direct", "copied", "turned", "gathered"};

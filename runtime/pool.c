@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -38,6 +39,7 @@ struct tct_pool {
     uint64_t scratch_bytes;
     void *shared;
     uint64_t shared_bytes;
+    tct_pool_work *work; // NULL: nobody watches
     // The run; written by the caller while the gate is shut and nobody inside.
     tct_task_fn task;
     void *ctx;
@@ -59,13 +61,32 @@ static void wake_all(_Atomic uint32_t *word) {
 
 static void pause_briefly(void) { __builtin_ia32_pause(); }
 
+static uint64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void note(tct_pool_work *w, uint64_t begin, int64_t tasks) {
+    if (!tasks) return;
+    w->end = now();
+    if (!w->tasks) w->begin = begin;
+    w->busy += w->end - begin;
+    w->tasks += tasks;
+}
+
 static void take_ranges(tct_pool *p, int thread) {
+    tct_pool_work *work = p->work;
+    uint64_t start = work ? now() : 0;
+    int64_t done = 0;
     for (;;) {
         int64_t begin = atomic_fetch_add_explicit(&p->next, p->range, memory_order_relaxed);
-        if (begin >= p->n) return;
+        if (begin >= p->n) break;
         int64_t end = p->n - begin < p->range ? p->n : begin + p->range;
         p->task(p->ctx, begin, end, thread);
+        done += end - begin;
     }
+    if (work) note(&work[thread], start, done);
 }
 
 static bool enter(tct_pool *p) {
@@ -143,7 +164,9 @@ int tct_pool_threads(const tct_pool *p) { return p->threads; }
 void tct_pool_run(tct_pool *p, int64_t n, tct_task_fn task, void *ctx) {
     if (n <= 0) return;
     if (p->threads == 1 || n == 1) {
+        uint64_t start = p->work ? now() : 0;
         task(ctx, 0, n, 0);
+        if (p->work) note(p->work, start, n);
         return;
     }
     p->task = task;
@@ -163,6 +186,8 @@ void tct_pool_run(tct_pool *p, int64_t n, tct_task_fn task, void *ctx) {
             sched_yield();
     }
 }
+
+void tct_pool_watch(tct_pool *p, tct_pool_work *work) { p->work = work; }
 
 void tct_pool_reserve_scratch(tct_pool *p, uint64_t bytes) {
     if (bytes <= p->scratch_bytes) return;

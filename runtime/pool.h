@@ -17,6 +17,17 @@ int tct_pool_threads(const tct_pool *pool);
 typedef void (*tct_task_fn)(void *ctx, int64_t begin, int64_t end, int thread);
 void tct_pool_run(tct_pool *pool, int64_t n, tct_task_fn task, void *ctx);
 
+// What a thread has run. Times are nanoseconds on the steady clock: its first task began, its last one ended,
+// and how much of the time between it worked.
+typedef struct tct_pool_work {
+    _Alignas(64) uint64_t begin;
+    uint64_t end, busy;
+    int64_t tasks;
+} tct_pool_work;
+// From now on thread i adds what it runs to work[i]; NULL: no more. Between runs the caller may read and
+// clear them.
+void tct_pool_watch(tct_pool *pool, tct_pool_work *work);
+
 // Scratch memory of one thread, at least `bytes`, 64-byte aligned; grows between runs, never during one.
 void tct_pool_reserve_scratch(tct_pool *pool, uint64_t bytes);
 void *tct_pool_scratch(tct_pool *pool, int thread);

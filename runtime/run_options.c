@@ -5,7 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_OUT = 1000, KEY_SEED, KEY_RESUME, KEY_CHECKPOINT, KEY_FROM, KEY_TO, KEY_LIST, KEY_JSON };
+enum {
+    KEY_OUT = 1000,
+    KEY_SEED,
+    KEY_RESUME,
+    KEY_CHECKPOINT,
+    KEY_FROM,
+    KEY_TO,
+    KEY_LIST,
+    KEY_JSON,
+    KEY_TRACE,
+    KEY_LIMIT
+};
 
 static const struct argp_option options[] = {
     {"set", 's', "KEY=VALUE", 0, "Give a config value, as in --set ppo.lr=1e-6", 0},
@@ -17,6 +28,11 @@ static const struct argp_option options[] = {
      "Write a checkpoint so often (default: 120; 0: only at the ends of stages)", 0},
     {"from-stage", KEY_FROM, "STAGE", 0, "Begin with this stage, from what the one before it left", 0},
     {"to-stage", KEY_TO, "STAGE", 0, "End after this stage", 0},
+    {"trace", KEY_TRACE, "FILE", 0,
+     "Write what every kernel took as a trace for ui.perfetto.dev, and a table of the most expensive ones",
+     0},
+    {"trace-limit", KEY_LIMIT, "MB", 0, "Size of the trace (default: 200); the table covers the whole run",
+     0},
     {"list-stages", KEY_LIST, NULL, 0, "Print the stages and end", 0},
     {"json", KEY_JSON, NULL, 0, "With --list-stages: as JSON", 0},
     {0},
@@ -74,6 +90,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case KEY_TO:
         r->run.to_stage = arg;
         return 0;
+    case KEY_TRACE:
+        r->run.trace = arg;
+        return 0;
+    case KEY_LIMIT:
+        r->run.trace_limit = (uint64_t)number(state, "trace-limit", arg, 1, 1 << 20) << 20;
+        return 0;
     case KEY_LIST:
         r->list_stages = true;
         return 0;
@@ -81,6 +103,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         r->json = true;
         return 0;
     case ARGP_KEY_END:
+        if (r->run.trace_limit && !r->run.trace) argp_error(state, "--trace-limit belongs to --trace");
         if (r->json && !r->list_stages) argp_error(state, "--json belongs to --list-stages");
         return 0;
     default:

@@ -14,7 +14,9 @@ typedef struct tct_run_options {
                                // safepoint (tests)
     bool progress;             // a bar on stderr
     const char *from_stage,
-        *to_stage; // NULL: all. from_stage starts from the checkpoint that its predecessor's end left
+        *to_stage;        // NULL: all. from_stage starts from the checkpoint that its predecessor's end left
+    const char *trace;    // NULL, or a file for a trace (runtime/trace.h), whose table then goes to stderr
+    uint64_t trace_limit; // bytes of it; 0: TCT_TRACE_LIMIT
 } tct_run_options;
 
 // What the shared options say. Owner of `sets`; the texts are those of argv, which is changed.

@@ -128,19 +128,74 @@ static bool go_on(tct_vm *vm) {
     return false;
 }
 
+static bool save(tct_vm *vm, const char *stage) {
+    tct_trace_mark mark = tct_trace_begin(vm->trace);
+    bool ok = tct_vm_save(vm, stage);
+    tct_trace_end(vm->trace, mark, TCT_TRACE_CALL, "checkpoint", TCT_NO_SPAN);
+    return ok;
+}
+
 static bool safepoint(tct_vm *vm) {
     double every = vm->options->checkpoint_seconds;
     look_for_signals(vm);
     bool due = every < 0 || (every > 0 && tct_vm_clock() - vm->saved >= every);
-    return (!(due || vm->interrupted) || tct_vm_save(vm, NULL)) && go_on(vm);
+    return (!(due || vm->interrupted) || save(vm, NULL)) && go_on(vm);
 }
+
+// --- What a trace shows ---
+
+static void begin_step(tct_vm *vm) {
+    vm->step = vm->done;
+    vm->step_mark = tct_trace_begin(vm->trace);
+}
+
+static void end_step(tct_vm *vm) {
+    if (!vm->trace || vm->step < 0) return;
+    char name[40];
+    snprintf(name, sizeof name, "step %lld", (long long)vm->step);
+    tct_trace_end(vm->trace, vm->step_mark, TCT_TRACE_STEP, name, TCT_NO_SPAN);
+    vm->step = -1;
+}
+
+static void end_traced_stage(tct_vm *vm) {
+    if (!vm->trace || vm->stage < 0) return;
+    end_step(vm);
+    tct_trace_end(vm->trace, vm->stage_mark, TCT_TRACE_STAGE, tct_vm_stage(vm), TCT_NO_SPAN);
+}
+
+static const char *const builtin_names[TCT_N_BUILTINS] = {
+#define BUILTIN(id, name, ...) [TCT_BUILTIN_##id] = name,
+#include "runtime/builtins.def"
+#undef BUILTIN
+};
+
+// What an instruction is called in a trace; NULL: it isn't shown.
+static const char *traced_name(const tct_vm *vm, const tct_instr *at) {
+    switch ((tct_opcode)at->op) {
+    case TCT_I_CALL:
+        return builtin_names[vm->program->calls[at->a].builtin];
+    case TCT_I_RUN:
+        return vm->program->plans[vm->program->runs[at->a].plan]->name;
+    case TCT_I_EXTERN:
+        return vm->program->externs[at->a].name;
+    case TCT_I_MODEL:
+        return vm->program->models[at->a].type;
+    case TCT_I_OPTIMIZER:
+        return vm->program->optimizers[at->a].type;
+    default:
+        return NULL;
+    }
+}
+
+// --- Instructions ---
 
 static bool end_stage(tct_vm *vm, const tct_instr *at) {
     const char *name = vm->program->stages[at->a].name;
     tct_progress_stage_end(vm->progress, tct_vm_clock());
+    end_traced_stage(vm);
     vm->stage = -1;
     vm->done = vm->total = 0;
-    if (!tct_vm_save(vm, name) || !tct_vm_finish_outputs(vm, false)) return false;
+    if (!save(vm, name) || !tct_vm_finish_outputs(vm, false)) return false;
     if (vm->options->to_stage && strcmp(vm->options->to_stage, name) == 0) vm->stopped = true;
     return go_on(vm);
 }
@@ -148,6 +203,7 @@ static bool end_stage(tct_vm *vm, const tct_instr *at) {
 static void begin_stage(tct_vm *vm, uint32_t number) {
     vm->stage = (int32_t)number;
     vm->done = vm->total = 0;
+    vm->stage_mark = tct_trace_begin(vm->trace);
     tct_progress_stage(vm->progress, vm->program->stages[number].name, (int)number + 1,
                        (int)vm->program->n_stages);
 }
@@ -156,6 +212,8 @@ static void note_progress(tct_vm *vm, const tct_instr *at) {
     vm->done = vm->regs[at->a].i;
     vm->total = vm->regs[at->b].i;
     tct_progress_step(vm->progress, vm->done, vm->total, tct_vm_clock());
+    end_step(vm);
+    if (vm->trace && vm->done < vm->total) begin_step(vm);
 }
 
 typedef bool (*builtin_fn)(tct_vm *vm, const tct_call *c);
@@ -244,12 +302,22 @@ static bool execute(tct_vm *vm) {
     }
 }
 
+static bool execute_traced(tct_vm *vm) {
+    const tct_instr *at = &vm->program->instrs[vm->pc];
+    const char *name = vm->trace ? traced_name(vm, at) : NULL;
+    if (!name) return execute(vm);
+    tct_trace_mark mark = tct_trace_begin(vm->trace);
+    bool ok = execute(vm);
+    tct_trace_end(vm->trace, mark, TCT_TRACE_CALL, name, at->span);
+    return ok;
+}
+
 static bool run_instructions(tct_vm *vm) {
     while (!vm->stopped) {
         assert(vm->pc < vm->program->n_instrs);
         size_t messages = vm->d->messages.len;
         tct_span span = vm->program->instrs[vm->pc].span;
-        bool ok = tct_vm_check(vm, &vm->program->instrs[vm->pc]) && execute(vm);
+        bool ok = tct_vm_check(vm, &vm->program->instrs[vm->pc]) && execute_traced(vm);
         if (vm->d->messages.len > messages && !vm->stopped) place_messages(vm->d, messages, span);
         if (!ok) return false;
     }
@@ -270,11 +338,25 @@ static bool begin(tct_vm *vm) {
     if (!tct_run_options_check(vm->d, vm->program, o)) return false;
     const char *before = o->from_stage ? stage_before(vm->program, o->from_stage) : NULL;
     if (!tct_make_dir(vm->d, o->out)) return false;
+    if (o->trace && !(vm->trace = tct_trace_open(vm->d, vm->pool, o->trace, o->trace_limit))) return false;
     for (uint32_t i = 0; i < vm->program->n_externs; i++)
         if (!tct_extern_resolve(vm->d, &vm->program->externs[i])) return false;
     if (!tct_vm_room_open(vm)) return false;
     if ((o->resume || before) && !tct_vm_restore(vm, o->resume ? NULL : before, &metrics_bytes)) return false;
+    vm->stage_mark = tct_trace_begin(vm->trace);
     return tct_vm_open_outputs(vm, metrics_bytes);
+}
+
+// false after reporting that the trace is lost.
+static bool close_trace(tct_vm *vm) {
+    if (!vm->trace) return true;
+    end_traced_stage(vm);
+    tct_buf table = {0};
+    tct_trace_table(vm->trace, TCT_TRACE_LINES, &table);
+    tct_progress_clear(vm->progress);
+    fputs(table.data, stderr);
+    tct_buf_free(&table);
+    return tct_trace_close(vm->d, vm->trace);
 }
 
 static void close_machine(tct_vm *vm) {
@@ -299,6 +381,7 @@ bool tct_program_run(tct_diag *d, tct_program *p, const tct_run_options *options
         .pool = tct_pool_new(options->threads),
         .regs = tct_alloc((p->n_regs + 1) * sizeof(tct_value)),
         .stage = -1,
+        .step = -1,
         .summary = json_object(),
         .samples = json_array(),
         .warned = json_object(),
@@ -307,6 +390,7 @@ bool tct_program_run(tct_diag *d, tct_program *p, const tct_run_options *options
     };
     vm.saved = vm.started;
     bool ok = begin(&vm) && run_instructions(&vm) && tct_vm_finish_outputs(&vm, true);
+    ok &= close_trace(&vm);
     close_machine(&vm);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return ok;

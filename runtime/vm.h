@@ -4,10 +4,11 @@
 
 #include "runtime/run_options.h"
 
-// Runs the whole program. Writes metrics.jsonl, summary.json, report.html, model folders and checkpoints
-// under `out`. SIGINT and SIGTERM are held back: the first finishes the step, writes a checkpoint and ends
-// the run with E0820, the second ends the process. `d` is used to render errors with places in the user's
-// source. false after reporting.
+// Runs the whole program. A trace that can't be begun is reported before anything is written, one that can't
+// be completed after all else is. Writes metrics.jsonl, summary.json, report.html, model folders and
+// checkpoints under `out`. SIGINT and SIGTERM are held back: the first finishes the step, writes a checkpoint
+// and ends the run with E0820, the second ends the process. `d` is used to render errors with places in the
+// user's source. false after reporting.
 bool tct_program_run(tct_diag *d, tct_program *p, const tct_run_options *options);
 
 // The program as text: registers, instructions, tables. Before it has plans, the bindings of runs are left

@@ -55,6 +55,7 @@ bool tct_vm_call_GENERATE(tct_vm *vm, const tct_call *c) {
         .sampling = {tct_value_number(*tct_arg(vm, c, 6)), tct_arg(vm, c, 7)->i,
                      tct_value_number(*tct_arg(vm, c, 8)), sampling_seed(vm, tct_arg(vm, c, 9)->i)},
         .pad = pad >= 0 ? pad : 0,
+        .trace = vm->trace,
     };
     o.eos = tct_tokenizer_eos_ids(tok, &o.n_eos);
     int64_t grid[] = {g->batch, g->prompt + o.max_new}, want[] = {g->batch, g->prompt};

@@ -229,7 +229,7 @@ bool tct_vm_run_plan(tct_vm *vm, const tct_run *run) {
     const tct_plan *plan = vm->program->plans[run->plan];
     if (!bind_inputs(vm, plan, run)) return false;
     bool ok = bind_outputs(vm, plan, run) &&
-              tct_plan_run(vm->d, plan, vm->pool, vm->room.in, vm->room.out, vm->arena, NULL);
+              tct_plan_run(vm->d, plan, vm->pool, vm->room.in, vm->room.out, vm->arena, vm->trace);
     commit_outputs(vm, plan, run, ok);
     return ok;
 }

@@ -5,6 +5,7 @@
 #include "runtime/generate.h"
 #include "runtime/metrics.h"
 #include "runtime/progress.h"
+#include "runtime/trace.h"
 #include "runtime/value.h"
 #include "runtime/vm.h"
 
@@ -40,6 +41,9 @@ typedef struct tct_vm {
 
     tct_metrics *metrics;
     tct_progress *progress;
+    tct_trace *trace; // NULL: none
+    tct_trace_mark stage_mark, step_mark;
+    int64_t step;          // of the stage's outermost loop, -1: none
     double started, saved; // clock at the beginning and at the last checkpoint
     bool interrupted;      // a signal asked to stop at the next safepoint
     bool stopped;          // it did

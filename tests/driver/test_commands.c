@@ -4,6 +4,7 @@
 #include "runtime/safetensors.h"
 #include "tests/support/machine.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -157,6 +158,23 @@ static void test_values_and_gradients(void **state) {
     HOLDS(p, "loss", TCT_F32, "", 3.625);
     eval(p, "f", "--set negative=true", 0, "");
     HOLDS(p, "loss", TCT_F32, "", 4 - 1.8125);
+}
+
+static void test_trace(void **state) {
+    place *p = *state;
+    f_inputs(p);
+    finish(p);
+    eval(p, "f", "--grad --trace trace.json", 0, " kernels, | at |eval.tct:|peak of |trace.json: ");
+    HOLDS(p, "loss", TCT_F32, "", 5.8125);
+    char *text = machine_read(&p->d.arena, p->folder, "trace.json");
+    json_t *root = json_loads(text, 0, NULL);
+    assert_true(json_is_array(json_object_get(root, "traceEvents")));
+    json_decref(root);
+    eval(p, "f", "--trace no/trace.json", 1, "E0702|cannot write no/trace.json");
+    gives(p, "eval " FILE_TCT " --graph f --in in.safetensors --out o --interp --trace t", 2,
+          "--trace|interpreter");
+    gives(p, "run x.tct --trace-limit 3", 2, "--trace-limit belongs to --trace");
+    gives(p, "run x.tct --trace t --trace-limit 0", 2, "--trace-limit takes a number");
 }
 
 static void test_scalars_in_the_file(void **state) {
@@ -422,6 +440,7 @@ int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_values_and_gradients),
+        TEST(test_trace),
         TEST(test_scalars_in_the_file),
         TEST(test_open_axes),
         TEST(test_models),

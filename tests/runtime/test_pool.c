@@ -57,6 +57,28 @@ static void add(void *ctx, int64_t begin, int64_t end, int thread) {
     atomic_fetch_add((_Atomic int64_t *)ctx, end - begin);
 }
 
+// Every task is counted for the thread that ran it, while somebody watches.
+static void test_watched(void **state) {
+    (void)state;
+    tct_pool *pool = tct_pool_new(3);
+    tct_pool_work work[3] = {0};
+    _Atomic int64_t sum = 0;
+    tct_pool_watch(pool, work);
+    for (int run = 0; run < 50; run++) tct_pool_run(pool, 1 + 7 * run, add, &sum);
+    int64_t tasks = 0;
+    for (int i = 0; i < 3; i++) {
+        tasks += work[i].tasks;
+        if (work[i].tasks)
+            assert_true(work[i].begin < work[i].end && work[i].busy <= work[i].end - work[i].begin);
+    }
+    assert_int_equal(tasks, sum);
+    tct_pool_watch(pool, NULL);
+    tct_pool_run(pool, 100, add, &sum);
+    for (int i = 0; i < 3; i++) tasks -= work[i].tasks;
+    assert_int_equal(tasks, 0);
+    tct_pool_free(pool);
+}
+
 static void test_many_short_runs(void **state) {
     (void)state;
     tct_pool *pool = tct_pool_new(3);
@@ -109,9 +131,9 @@ static void test_default_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_task_once),  cmocka_unit_test(test_many_short_runs),
-        cmocka_unit_test(test_runs_after_sleep), cmocka_unit_test(test_scratch_grows),
-        cmocka_unit_test(test_default_threads),
+        cmocka_unit_test(test_every_task_once), cmocka_unit_test(test_watched),
+        cmocka_unit_test(test_many_short_runs), cmocka_unit_test(test_runs_after_sleep),
+        cmocka_unit_test(test_scratch_grows),   cmocka_unit_test(test_default_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
