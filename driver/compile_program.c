@@ -4,6 +4,7 @@
 #include "driver/driver.h"
 #include "passes/passes.h"
 #include "runtime/hf.h"
+#include "runtime/settings.h"
 #include "runtime/tokenizer.h"
 #include "runtime/vm.h"
 
@@ -105,6 +106,7 @@ bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled
     tct_program *p = &out->draft->program;
     p->hash = program_hash(out->draft);
     for (uint32_t i = 0; i < p->n_externs; i++) p->externs[i].caller = tct_ffi_call;
+    if (!tct_settings_apply(d, p, NULL, 0)) return false;
     out->seconds += now() - start;
     tct_jit_say(&r->jit, out->compiler);
     return true;

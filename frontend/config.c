@@ -1,10 +1,9 @@
 // Configuration: values declared in config blocks, overridden from the command line, checked against type and
 // range.
 #include "base/file.h"
+#include "base/setting.h"
 #include "frontend/elab_internal.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void collect(tct_elab *e, const tct_ast *file, const tct_config_entry *entries, uint32_t n,
@@ -29,53 +28,49 @@ static void collect(tct_elab *e, const tct_ast *file, const tct_config_entry *en
 }
 
 tct_val *tct_elab_literal(tct_elab *e, const char *type, const char *text, tct_span span) {
-    char *end = NULL;
-    errno = 0;
-    if (strcmp(type, "int") == 0) {
-        long long i = strtoll(text, &end, 10);
-        return end != text && !*end && errno == 0 ? tct_val_int(e, i, span) : NULL;
-    }
-    if (strcmp(type, "float") == 0) {
-        double f = strtod(text, &end);
-        return end != text && !*end && isfinite(f) ? tct_val_float(e, f, span) : NULL;
-    }
-    if (strcmp(type, "bool") == 0) {
-        if (strcmp(text, "true") == 0 || strcmp(text, "1") == 0) return tct_val_bool(e, true, span);
-        if (strcmp(text, "false") == 0 || strcmp(text, "0") == 0) return tct_val_bool(e, false, span);
-        return NULL;
-    }
-    return tct_val_string(e, tct_arena_strdup(&e->arena, text), span);
+    tct_literal_kind kind = TCT_LITERAL_TEXT;
+    tct_literal l;
+    tct_literal_kind_of(type, &kind);
+    if (!tct_literal_read(kind, text, &l)) return NULL;
+    return kind == TCT_LITERAL_INT     ? tct_val_int(e, l.i, span)
+           : kind == TCT_LITERAL_FLOAT ? tct_val_float(e, l.f, span)
+           : kind == TCT_LITERAL_BOOL  ? tct_val_bool(e, l.b, span)
+                                       : tct_val_string(e, tct_arena_strdup(&e->arena, l.s), span);
 }
 
-static const char *show(tct_elab *e, const tct_val *v) {
-    if (v->kind == V_INT) return tct_arena_printf(&e->arena, "%lld", (long long)v->i);
-    if (v->kind == V_FLOAT) return tct_arena_printf(&e->arena, "%g", v->f);
-    return "?";
+tct_literal tct_val_literal(const tct_val *v) {
+    switch (v->kind) {
+    case V_INT:
+        return (tct_literal){.kind = TCT_LITERAL_INT, .i = v->i};
+    case V_FLOAT:
+        return (tct_literal){.kind = TCT_LITERAL_FLOAT, .f = v->f};
+    case V_BOOL:
+        return (tct_literal){.kind = TCT_LITERAL_BOOL, .b = v->i != 0};
+    default:
+        return (tct_literal){.kind = TCT_LITERAL_TEXT, .s = v->s};
+    }
 }
 
 static double number(const tct_val *v) { return v->kind == V_INT ? (double)v->i : v->f; }
 
-static bool check_range(tct_elab *e, const tct_config_cell *c, const tct_val *v, tct_span place) {
+static bool check_range(tct_elab *e, tct_config_cell *c, const tct_val *v, tct_span place) {
     if (!c->entry->low || !tct_val_is_number(v)) return true;
     tct_val *low = tct_elab_expr(e, c->entry->low), *high = tct_elab_expr(e, c->entry->high);
     if (low->kind == V_ERROR || high->kind == V_ERROR) return false;
     if (!tct_val_is_number(low) || !tct_val_is_number(high))
         return tct_elab_error(e, "E0403", c->entry->low->span, "a range has numbers as bounds");
-    if (number(v) >= number(low) && number(v) <= number(high)) return true;
-    tct_elab_error(e, "E0403", place, "config.%s is from %s to %s, found %s", c->name, show(e, low),
-                   show(e, high), show(e, v));
+    c->is_ranged = true;
+    c->bounds[0] = number(low);
+    c->bounds[1] = number(high);
+    tct_literal l = tct_val_literal(v);
+    if (tct_setting_in_range(e->d, c->name, &l, c->bounds[0], c->bounds[1], place)) return true;
     if (place.file != c->entry->span.file || place.begin < c->entry->span.begin ||
         place.begin > c->entry->span.end)
         tct_elab_note(e, c->entry->span, "the range is declared here");
     return false;
 }
 
-static bool known_type(const char *type) {
-    static const char *const types[] = {"int", "float", "bool", "string", "path"};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(type, types[i]) == 0) return true;
-    return false;
-}
+static bool known_type(const char *type) { return tct_literal_kind_of(type, &(tct_literal_kind){0}); }
 
 static tct_val *evaluate(tct_elab *e, tct_config_cell *c) {
     if (c->val) return c->val;
@@ -116,47 +111,21 @@ static tct_val *evaluate(tct_elab *e, tct_config_cell *c) {
     return v;
 }
 
-static const char *names_text(tct_elab *e, const char *const *names, size_t n) {
-    enum { MAX_SHOWN = 12 };
-    const char *text = "";
-    for (size_t i = 0; i < n && i < MAX_SHOWN; i++)
-        text = tct_arena_printf(&e->arena, "%s%s%s", text, i ? ", " : "", names[i]);
-    return n > MAX_SHOWN ? tct_arena_printf(&e->arena, "%s, …", text) : text;
-}
-
 static void override(tct_elab *e, const tct_setting *s) {
-    uint32_t file = tct_diag_add_source(e->d, "command line", s->name, strlen(s->name));
-    tct_span place = {file, 0, (uint32_t)strlen(s->name)};
-    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, e->config.len);
+    tct_span place = tct_setting_place(e->d, s);
+    const char **names = TCT_NEW_ARRAY(&e->arena, const char *, e->config.len + 1);
     for (size_t i = 0; i < e->config.len; i++) names[i] = e->config.data[i].name;
-    for (size_t i = 0; i < e->config.len; i++) {
-        tct_config_cell *c = &e->config.data[i];
-        if (strcmp(c->name, s->name) != 0) continue;
-        const char *type = c->entry->type ? c->entry->type->name.text : "";
-        tct_val *v = known_type(type) ? tct_elab_literal(e, type, s->value, place) : NULL;
-        if (!v) {
-            tct_elab_error(e, "E0402", place, "config.%s is declared %s, found \"%s\"", c->name, type,
-                           s->value);
-            tct_elab_note(e, c->entry->span, "declared here");
-            return;
-        }
-        c->val = v;
-        c->from_command_line = true;
+    int64_t cell = tct_setting_find(e->d, s, place, names, e->config.len);
+    if (cell < 0) return;
+    tct_config_cell *c = &e->config.data[cell];
+    const char *type = c->entry->type ? c->entry->type->name.text : "";
+    tct_literal l;
+    if (!tct_setting_read(e->d, s, place, type, &l)) {
+        tct_note_at(e->d, c->entry->span, "declared here");
         return;
     }
-    tct_elab_error(e, "E0405", place, "unknown config value `%s`", s->name);
-    const char *near = tct_nearest(s->name, names, e->config.len);
-    if (!near) // perhaps only the last part was given
-        for (size_t i = 0; i < e->config.len && !near; i++) {
-            const char *dot = strrchr(names[i], '.');
-            if (dot && strcmp(dot + 1, s->name) == 0) near = names[i];
-        }
-    if (near)
-        tct_elab_help(e, "did you mean `%s`?", near);
-    else if (e->config.len == 0)
-        tct_elab_help(e, "this program declares no config");
-    else
-        tct_elab_help(e, "there are %s", names_text(e, names, e->config.len));
+    c->val = tct_elab_literal(e, type, s->value, place);
+    c->from_command_line = true;
 }
 
 void tct_elab_config(tct_elab *e, const tct_setting *sets, size_t n) {

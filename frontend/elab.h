@@ -7,7 +7,6 @@
 #include "frontend/ast.h"
 #include "ir/ir.h"
 
-
 typedef struct tct_elab tct_elab;
 
 // `package` and `d` outlive it. Evaluates the config with the overrides in `sets`; reports E04xx (unknown key
@@ -23,9 +22,9 @@ bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets,
 
 // Builds graph `name` with inputs for its parameters (a model's dotted: "m.block.0.qkv"), results as outputs
 // ("out" for one unnamed), and for each inout parameter its tensors as further outputs, aliased to their
-// inputs. `settings` give axis sizes ("B"), hyper-parameters ("m.layers") and static arguments ("shift_mean");
-// axes not given have size 0 (unknown) and print as such. A scalar tensor parameter with value NULL takes its
-// default and becomes no input. NULL after reporting.
+// inputs. `settings` give axis sizes ("B"), hyper-parameters ("m.layers") and static arguments
+// ("shift_mean"); axes not given have size 0 (unknown) and print as such. A scalar tensor parameter with
+// value NULL takes its default and becomes no input. NULL after reporting.
 tct_graph *tct_elab_graph(tct_elab *e, tct_ir_module *m, const char *name, const tct_setting *settings,
                           size_t n);
 

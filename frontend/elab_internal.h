@@ -110,7 +110,8 @@ typedef struct tct_config_cell {
     const tct_config_entry *entry;
     const tct_ast *file;
     tct_val *val;
-    bool from_command_line, evaluating;
+    bool from_command_line, evaluating, is_ranged;
+    double bounds[2]; // is_ranged: from, to
 } tct_config_cell;
 
 struct tct_stage_state;
@@ -311,6 +312,7 @@ tct_val *tct_elab_config_value(tct_elab *e, const char *dotted, tct_span span);
 // A literal given as text, as a value of type `type` ("int", "float", "bool", "string", "path"); NULL when it
 // is none.
 tct_val *tct_elab_literal(tct_elab *e, const char *type, const char *text, tct_span span);
+tct_literal tct_val_literal(const tct_val *v); // of a known static value
 
 // Stage code (stage_*.c). Whether the expression is tensor valued, so that it belongs into a graph.
 bool tct_stage_is_tensor(tct_elab *e, const tct_expr *x);

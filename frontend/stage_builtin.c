@@ -264,7 +264,11 @@ static tct_val *tokenizer_value(tct_elab *e, const char *path, tct_span span) {
     v->s = "a tokenizer";
     v->data = t;
     v->has_reg = true;
-    v->reg = tct_stage_reg(e, (tct_reg_type){.kind = TCT_KIND_TOKENIZER});
+    v->reg = tct_stage_reg(
+        e, (tct_reg_type){.kind = TCT_KIND_TOKENIZER, .table = (uint32_t)e->stage->tokenizers.len});
+    tct_tokenizer_desc desc = {
+        .vocab = t->info.vocab, .bos = t->info.bos, .eos = t->info.eos, .pad = t->info.pad};
+    TCT_PUSH(&e->stage->tokenizers, desc);
     tct_val_add_field(e, v, "vocab", tct_val_int(e, t->info.vocab, span));
     tct_val_add_field(e, v, "bos", tct_val_int(e, t->info.bos, span));
     tct_val_add_field(e, v, "eos", tct_val_int(e, t->info.eos, span));

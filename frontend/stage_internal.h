@@ -64,6 +64,7 @@ struct tct_stage_state {
     TCT_VEC(tct_graph *) graphs;
     TCT_VEC(tct_model_desc) models;
     TCT_VEC(tct_optimizer_desc) optimizers;
+    TCT_VEC(tct_tokenizer_desc) tokenizers;
     TCT_VEC(tct_generator) generators;
     TCT_VEC(tct_log) logs;
     TCT_VEC(tct_extern) externs;

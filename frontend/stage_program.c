@@ -36,10 +36,12 @@ static const tct_item *find_pipeline(tct_elab *e, const char *name) {
 }
 
 static const char *value_text(tct_elab *e, const tct_val *v) {
-    if (v->kind == V_STRING) return v->s;
-    if (v->kind == V_BOOL) return v->i ? "true" : "false";
-    if (v->kind == V_INT) return tct_arena_printf(&e->arena, "%lld", (long long)v->i);
-    return tct_arena_printf(&e->arena, "%.9g", v->f);
+    tct_buf text = {0};
+    tct_literal l = tct_val_literal(v);
+    tct_literal_print(&l, &text);
+    const char *kept = tct_arena_strdup(&e->arena, text.data ? text.data : "");
+    tct_buf_free(&text);
+    return kept;
 }
 
 static void config_table(tct_elab *e, tct_program *p) {
@@ -50,7 +52,11 @@ static void config_table(tct_elab *e, tct_program *p) {
                                        .type = c->entry->type ? c->entry->type->name.text : "",
                                        .value = c->val->kind == V_ERROR ? "" : value_text(e, c->val),
                                        .doc = c->entry->doc,
-                                       .is_default = !c->from_command_line};
+                                       .is_default = !c->from_command_line,
+                                       .is_ranged = c->is_ranged,
+                                       .low = c->bounds[0],
+                                       .high = c->bounds[1],
+                                       .declared_at = c->entry->span};
     }
     p->config = values;
     p->n_config = (uint32_t)e->config.len;
@@ -111,6 +117,7 @@ static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name
     TAKE(&s.runs, p->runs, p->n_runs);
     TAKE(&s.models, p->models, p->n_models);
     TAKE(&s.optimizers, p->optimizers, p->n_optimizers);
+    TAKE(&s.tokenizers, p->tokenizers, p->n_tokenizers);
     TAKE(&s.generators, p->generators, p->n_generators);
     TAKE(&s.logs, p->logs, p->n_logs);
     TAKE(&s.externs, p->externs, p->n_externs);

@@ -5,19 +5,22 @@
 _Static_assert(sizeof(tct_reg_type) == 152, "code_reg misses a field");
 _Static_assert(sizeof(tct_instr) == 32, "code_instr misses a field");
 _Static_assert(sizeof(tct_const) == 32, "code_const misses a field");
-_Static_assert(sizeof(tct_call) == 48, "code_call misses a field");
+_Static_assert(sizeof(tct_call) == 64, "code_call misses a field");
+_Static_assert(sizeof(tct_decided) == 16, "code_decided misses a field");
+_Static_assert(sizeof(tct_tokenizer_desc) == 48, "code_tokenizer misses a field");
+_Static_assert(sizeof(tct_config_code) == 12, "code_config_code misses a field");
 _Static_assert(sizeof(tct_bind) == 12, "code_bind misses a field");
 _Static_assert(sizeof(tct_run) == 24, "code_runs misses a field");
 _Static_assert(sizeof(tct_model_param) == 88, "code_param misses a field");
-_Static_assert(sizeof(tct_model_desc) == 40, "code_model misses a field");
+_Static_assert(sizeof(tct_model_desc) == 56, "code_model misses a field");
 _Static_assert(sizeof(tct_config_pair) == 16, "code_pair misses a field");
 _Static_assert(sizeof(tct_optimizer_desc) == 72, "code_optimizer misses a field");
 _Static_assert(sizeof(tct_generator) == 56, "code_generator misses a field");
 _Static_assert(sizeof(tct_log) == 32, "code_log misses a field");
 _Static_assert(sizeof(tct_extern) == 64, "code_extern misses a field");
-_Static_assert(sizeof(tct_config_value) == 40, "code_config misses a field");
+_Static_assert(sizeof(tct_config_value) == 128, "code_config misses a field");
 _Static_assert(sizeof(tct_stage_desc) == 24, "code_stage misses a field");
-_Static_assert(sizeof(tct_program) == 184, "tct_code_program misses a field");
+_Static_assert(sizeof(tct_program) == 192, "tct_code_program misses a field");
 
 static void code_reg(tct_codec *c, tct_reg_type *r) {
     tct_code_u8(c, &r->kind);
@@ -53,6 +56,11 @@ static void code_const(tct_codec *c, tct_const *x) {
     tct_code_maybe_text(c, &x->s);
 }
 
+static void code_decided(tct_codec *c, tct_decided *x) {
+    tct_code_count(c, &x->n);
+    TCT_CODE_TABLE(c, x->config, x->n, uint32_t, tct_code_u32);
+}
+
 static void code_call(tct_codec *c, tct_call *x) {
     tct_code_u32(c, &x->builtin);
     tct_code_count(c, &x->n_args);
@@ -63,6 +71,7 @@ static void code_call(tct_codec *c, tct_call *x) {
     tct_code_count(c, &x->n_pairs);
     uint32_t n = c->failed ? 0 : 2 * x->n_pairs;
     TCT_CODE_TABLE(c, x->pairs, n, uint32_t, tct_code_u32);
+    code_decided(c, &x->sizes);
 }
 
 static void code_bind(tct_codec *c, tct_bind *b) {
@@ -126,6 +135,15 @@ static void code_model(tct_codec *c, tct_model_desc *m) {
     TCT_CODE_TABLE(c, m->params, m->n_params, tct_model_param, code_param);
     tct_code_count(c, &m->n_config);
     TCT_CODE_TABLE(c, m->config, m->n_config, tct_config_pair, code_pair);
+    code_decided(c, &m->sizes);
+}
+
+static void code_tokenizer(tct_codec *c, tct_tokenizer_desc *t) {
+    tct_code_i64(c, &t->vocab);
+    tct_code_i64(c, &t->bos);
+    tct_code_i64(c, &t->eos);
+    tct_code_i64(c, &t->pad);
+    code_decided(c, &t->path);
 }
 
 static void code_optimizer(tct_codec *c, tct_optimizer_desc *o) {
@@ -168,12 +186,27 @@ static void code_extern(tct_codec *c, tct_extern *e) {
     tct_code_u32(c, &e->result);
 }
 
+static void code_config_code(tct_codec *c, tct_config_code *x) {
+    tct_code_u32(c, &x->begin);
+    tct_code_u32(c, &x->end);
+    tct_code_u32(c, &x->reg);
+}
+
 static void code_config(tct_codec *c, tct_config_value *v) {
     tct_code_text(c, &v->name);
     tct_code_text(c, &v->type);
     tct_code_text(c, &v->value);
     tct_code_maybe_text(c, &v->doc);
     tct_code_bool(c, &v->is_default);
+    tct_code_bool(c, &v->is_ranged);
+    tct_code_f64(c, &v->low);
+    tct_code_f64(c, &v->high);
+    code_config_code(c, &v->derived);
+    code_config_code(c, &v->low_code);
+    code_config_code(c, &v->high_code);
+    tct_code_maybe_text(c, &v->fixed);
+    tct_code_span(c, &v->fixed_at);
+    tct_code_span(c, &v->declared_at);
 }
 
 static void code_stage(tct_codec *c, tct_stage_desc *s) {
@@ -201,6 +234,8 @@ void tct_code_program(tct_codec *c, tct_program *p, const tct_plan *const *plans
     TCT_CODE_TABLE(c, p->models, p->n_models, tct_model_desc, code_model);
     tct_code_count(c, &p->n_optimizers);
     TCT_CODE_TABLE(c, p->optimizers, p->n_optimizers, tct_optimizer_desc, code_optimizer);
+    tct_code_count(c, &p->n_tokenizers);
+    TCT_CODE_TABLE(c, p->tokenizers, p->n_tokenizers, tct_tokenizer_desc, code_tokenizer);
     tct_code_count(c, &p->n_generators);
     TCT_CODE_TABLE(c, p->generators, p->n_generators, tct_generator, code_generator);
     tct_code_count(c, &p->n_logs);

@@ -33,15 +33,16 @@ typedef struct tct_reg_type {
     uint8_t dtype, n_axes; // tensors
     const char *axis[8];
     int64_t size[8];
-    uint32_t table;   // models: index of program.models; optimizers: of program.optimizers; data sets: a
-                      // tct_data_kind
+    uint32_t table;   // models: index of program.models; optimizers: of program.optimizers; tokenizers: of
+                      // program.tokenizers; data sets: a tct_data_kind
     const char *name; // the variable, for messages; NULL for a temporary
 } tct_reg_type;
 
 typedef enum tct_opcode {
-    TCT_I_CONST, // dst = consts[a]
-    TCT_I_MOVE,  // dst = a; tensors and lists are values: later changes of one don't show in the other.
-                 // Models, optimizers, data sets and records are references.
+    TCT_I_CONST,  // dst = consts[a]
+    TCT_I_CONFIG, // dst = config[a] as it is in this run
+    TCT_I_MOVE,   // dst = a; tensors and lists are values: later changes of one don't show in the other.
+                  // Models, optimizers, data sets and records are references.
     TCT_I_IADD,
     TCT_I_ISUB,
     TCT_I_IMUL,
@@ -126,6 +127,12 @@ typedef enum tct_builtin {
     TCT_N_BUILTINS
 } tct_builtin;
 
+// Config values, numbers of program.config, that decided something while the program was compiled.
+typedef struct tct_decided {
+    uint32_t n;
+    const uint32_t *config;
+} tct_decided;
+
 typedef struct tct_call {
     uint32_t builtin; // tct_builtin
     uint32_t n_args, n_results;
@@ -134,6 +141,7 @@ typedef struct tct_call {
     // ASSIGN, EMA: pairs of parameter numbers (dst, src) of the two models
     uint32_t n_pairs;
     const uint32_t *pairs;
+    tct_decided sizes; // of the results
 } tct_call;
 
 // Where an input of a plan comes from, or an output goes.
@@ -185,7 +193,14 @@ typedef struct tct_model_desc {
     uint32_t n_params, n_config;
     const tct_model_param *params;
     const tct_config_pair *config; // of config.json, as written; checked when read
+    tct_decided sizes;
 } tct_model_desc;
+
+// What the program was compiled for; checked when a tokenizer is read. -1: it has no such token.
+typedef struct tct_tokenizer_desc {
+    int64_t vocab, bos, eos, pad;
+    tct_decided path; // where it was read while compiling
+} tct_tokenizer_desc;
 
 typedef struct tct_optimizer_desc {
     const char *type; // "adamw"
@@ -229,9 +244,24 @@ typedef struct tct_extern {
     tct_caller caller; // of fn; set by whoever made or loaded the program
 } tct_extern;
 
+// A value in terms of config values: the instructions [begin, end) leave it in `reg`. They stand behind
+// TCT_I_END, compute with numbers, strings and conditions alone (TCT_I_CONST to TCT_I_MATH2, jumps) and jump
+// within or to `end`. end == 0: no code.
+typedef struct tct_config_code {
+    uint32_t begin, end, reg;
+} tct_config_code;
+
 typedef struct tct_config_value {
-    const char *name, *type, *value, *doc; // "ppo.lr", "float", "1e-05"
-    bool is_default;
+    const char *name, *type, *value, *doc; // "ppo.lr", "float", "1e-05"; doc may be NULL
+    bool is_default;                       // not set by hand
+    bool is_ranged;                        // a number from low to high
+    double low, high;
+    tct_config_code derived;             // its default, where that depends on other values: then `value` is
+                                         // what it was while compiling
+    tct_config_code low_code, high_code; // likewise of the range
+    const char *fixed; // NULL: read when the program starts. Else what it did while the program was compiled,
+                       // "decides the size of axis T": it can't be another value any more
+    tct_span fixed_at, declared_at;
 } tct_config_value;
 
 typedef struct tct_stage_desc {
@@ -242,9 +272,9 @@ typedef struct tct_stage_desc {
 // Immutable while it runs, but for extern pointers. Owner: whoever made it (an arena, or the executable).
 typedef struct tct_program {
     const char *name, *path; // the pipeline and its file
-    uint64_t hash;           // of everything below; a checkpoint belongs to one hash
-    uint32_t n_regs, n_instrs, n_consts, n_calls, n_runs, n_plans, n_models, n_optimizers, n_generators,
-        n_logs, n_externs, n_config, n_stages;
+    uint64_t hash;           // of everything below but config; a checkpoint belongs to one hash
+    uint32_t n_regs, n_instrs, n_consts, n_calls, n_runs, n_plans, n_models, n_optimizers, n_tokenizers,
+        n_generators, n_logs, n_externs, n_config, n_stages;
     const tct_reg_type *regs;
     const tct_instr *instrs;
     const tct_const *consts;
@@ -253,6 +283,7 @@ typedef struct tct_program {
     const tct_plan *const *plans;
     const tct_model_desc *models;
     const tct_optimizer_desc *optimizers;
+    const tct_tokenizer_desc *tokenizers;
     const tct_generator *generators;
     const tct_log *logs;
     tct_extern *externs;

@@ -105,6 +105,9 @@ static void print_operand(const tct_program *p, const tct_instr *at, char what, 
     case 'k':
         print_const(&p->consts[at->a], out);
         return;
+    case 'K':
+        tct_buf_puts(out, p->config[at->a].name);
+        return;
     case 'm':
         tct_buf_printf(out, "%u", at->b);
         return;

@@ -2,6 +2,7 @@
 
 static const tct_instr_shape shapes[] = {
     [TCT_I_CONST] = {"const", "dk", "*"},
+    [TCT_I_CONFIG] = {"config", "dK", "*"},
     [TCT_I_MOVE] = {"move", "da", "**"},
     [TCT_I_IADD] = {"iadd", "dab", "iii"},
     [TCT_I_ISUB] = {"isub", "dab", "iii"},

@@ -4,11 +4,11 @@
 
 #include "runtime/program.h"
 
-// Letters of `operands`: d register dst (written); a, b, c registers (read); k constant a; m number b; n
-// number c; j place a; J place b; B calls[a]; R runs[a]; X externs[a]; M models[a] with its seed or folder; O
-// optimizers[a]; L logs[a]; S stages[a].
-// Letters of `kinds`, one for each of the registers d, a, b, c in `operands`: i int, f float, b bool, s
-// string, l list, t tensor, m model, o optimizer; * what tct_program_verify says of the instruction.
+// Letters of `operands`: d register dst (written); a, b, c registers (read); k constant a; K config[a]; m
+// number b; n number c; j place a; J place b; B calls[a]; R runs[a]; X externs[a]; M models[a] with its seed
+// or folder; O optimizers[a]; L logs[a]; S stages[a]. Letters of `kinds`, one for each of the registers d, a,
+// b, c in `operands`: i int, f float, b bool, s string, l list, t tensor, m model, o optimizer; * what
+// tct_program_verify says of the instruction.
 typedef struct tct_instr_shape {
     const char *name, *operands, *kinds;
 } tct_instr_shape;

@@ -113,6 +113,8 @@ static bool verify_operand(tct_verifier *v, const tct_instr *at, char what) {
     case 'k':
         return below(v, at->a, p->n_consts, "constant") &&
                tct_verify_kind(v, at->dst, (tct_kind)p->consts[at->a].kind);
+    case 'K':
+        return tct_verify_config_read(v, at);
     case 'm':
         return below(v, at->b, TCT_MATH_TANH + 1, "function");
     case 'n':
@@ -180,6 +182,7 @@ const char *tct_program_verify(tct_arena *a, const tct_program *p, const tct_pla
     if (!tct_verify_tables(&v)) return v.wrong;
     for (uint32_t i = 0; i < p->n_instrs; i++)
         if (!verify_instr(&v, &p->instrs[i])) return tct_arena_printf(a, "instruction %u: %s", i, v.wrong);
-    verify_end(&v);
+    if (!verify_end(&v)) return v.wrong;
+    tct_verify_config(&v);
     return v.wrong;
 }

@@ -178,7 +178,7 @@ static bool rest_fits(tct_verifier *v, const tct_call *c) {
 
 bool tct_verify_call(tct_verifier *v, const tct_call *c) {
     if (c->builtin >= TCT_N_BUILTINS) return tct_wrong(v, "there is no built-in %u", c->builtin);
-    if (signature_fits(v, c) && rest_fits(v, c)) return true;
+    if (signature_fits(v, c) && rest_fits(v, c) && tct_verify_decided(v, &c->sizes)) return true;
     v->wrong = tct_arena_printf(v->arena, "call of %s: %s", builtins[c->builtin].name, v->wrong);
     return false;
 }

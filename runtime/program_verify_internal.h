@@ -24,6 +24,10 @@ bool tct_same_shape(uint8_t dtype, uint32_t n_axes, const int64_t *size, const t
 
 // program_verify_table.c: the tables apart from instructions.
 bool tct_verify_tables(tct_verifier *v);
+// program_verify_config.c
+bool tct_verify_config(tct_verifier *v);
+bool tct_verify_config_read(tct_verifier *v, const tct_instr *at); // of a CONFIG instruction
+bool tct_verify_decided(tct_verifier *v, const tct_decided *by);
 // program_verify_run.c
 bool tct_verify_run(tct_verifier *v, const tct_run *run);
 bool tct_verify_generator(tct_verifier *v, const tct_generator *g, const tct_model_desc *model);

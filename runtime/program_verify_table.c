@@ -26,6 +26,9 @@ static bool verify_register(tct_verifier *v, uint32_t number) {
     case TCT_KIND_OPTIMIZER:
         ok = t->table < p->n_optimizers;
         break;
+    case TCT_KIND_TOKENIZER:
+        ok = t->table < p->n_tokenizers;
+        break;
     case TCT_KIND_DATASET:
         ok = t->table < TCT_N_DATA_KINDS;
         break;
@@ -67,7 +70,7 @@ static bool verify_model(tct_verifier *v, const tct_model_desc *m) {
         json_decref(value);
         if (!value) return tct_wrong(v, "%s of %s is no JSON", m->config[i].key, m->type);
     }
-    return true;
+    return tct_verify_decided(v, &m->sizes);
 }
 
 static bool verify_optimizer(tct_verifier *v, const tct_optimizer_desc *o) {
@@ -97,6 +100,8 @@ bool tct_verify_tables(tct_verifier *v) {
         if (!verify_const(v, i)) return false;
     for (uint32_t i = 0; i < p->n_models; i++)
         if (!verify_model(v, &p->models[i])) return false;
+    for (uint32_t i = 0; i < p->n_tokenizers; i++)
+        if (!tct_verify_decided(v, &p->tokenizers[i].path)) return false;
     for (uint32_t i = 0; i < p->n_optimizers; i++)
         if (!verify_optimizer(v, &p->optimizers[i])) return false;
     for (uint32_t i = 0; i < p->n_stages; i++) {

@@ -188,23 +188,6 @@ double tct_value_number(tct_value v) {
     }
 }
 
-void tct_print_double(double f, tct_buf *out) {
-    if (isnan(f)) {
-        tct_buf_puts(out, "nan");
-        return;
-    }
-    if (isinf(f)) {
-        tct_buf_puts(out, f < 0 ? "-inf" : "inf");
-        return;
-    }
-    char text[40];
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, f);
-        if (strtod(text, NULL) == f) break;
-    }
-    tct_buf_puts(out, text);
-}
-
 enum { PRINTED_ELEMENTS = 16 };
 
 static void print_tensor(const tct_tensor *t, tct_buf *out) {

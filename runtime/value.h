@@ -5,6 +5,7 @@
 #ifndef TCT_RUNTIME_VALUE_H
 #define TCT_RUNTIME_VALUE_H
 
+#include "base/setting.h"
 #include "runtime/dataset.h"
 #include "runtime/program.h"
 #include "runtime/tensor.h"
@@ -120,7 +121,5 @@ bool tct_value_reuse_tensor(tct_diag *d, tct_dtype dtype, uint32_t n_axes, const
 double tct_value_number(tct_value v);
 // Appends the value as a person reads it: 0.25, true, text, [1, 2], f32[B=4] with its elements when few.
 void tct_value_print(tct_value v, tct_buf *out);
-// Appends the shortest decimal that reads back as `f`; "nan", "inf" and "-inf" for what has none.
-void tct_print_double(double f, tct_buf *out);
 
 #endif

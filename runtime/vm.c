@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "runtime/extern.h"
 #include "runtime/rng.h"
+#include "runtime/settings.h"
 #include "runtime/vm_model.h"
 #include "runtime/vm_scalar.h"
 #include "runtime/vm_state.h"
@@ -58,22 +59,6 @@ static void look_for_signals(tct_vm *vm) {
 static void place_messages(tct_diag *d, size_t first, tct_span span) {
     for (size_t i = first; i < d->messages.len; i++)
         if (d->messages.data[i].span.file == 0) d->messages.data[i].span = span;
-}
-
-static tct_value constant(const tct_const *c) {
-    switch ((tct_kind)c->kind) {
-    case TCT_KIND_INT:
-        return tct_value_int(c->i);
-    case TCT_KIND_FLOAT:
-        return tct_value_float(c->f);
-    case TCT_KIND_BOOL:
-        return tct_value_bool(c->i != 0);
-    case TCT_KIND_STRING:
-        return tct_value_string(c->s, strlen(c->s));
-    default:
-        assert(!"a constant has one of the kinds above");
-        return (tct_value){0};
-    }
 }
 
 static bool get_element(tct_vm *vm, const tct_instr *at) {
@@ -239,12 +224,6 @@ static bool execute(tct_vm *vm) {
     const tct_instr *at = &vm->program->instrs[vm->pc++];
     tct_value *regs = vm->regs;
     switch ((tct_opcode)at->op) {
-    case TCT_I_CONST:
-        tct_value_set(&regs[at->dst], constant(&vm->program->consts[at->a]));
-        return true;
-    case TCT_I_MOVE:
-        tct_value_set(&regs[at->dst], tct_value_share(regs[at->a]));
-        return true;
     case TCT_I_LIST:
         tct_value_set(&regs[at->dst], tct_value_list());
         return true;
@@ -336,6 +315,7 @@ static bool begin(tct_vm *vm) {
     const tct_run_options *o = vm->options;
     uint64_t metrics_bytes = 0;
     if (!tct_run_options_check(vm->d, vm->program, o)) return false;
+    if (!tct_settings_values(vm->d, vm->program, vm->config)) return false;
     const char *before = o->from_stage ? stage_before(vm->program, o->from_stage) : NULL;
     if (!tct_make_dir(vm->d, o->out)) return false;
     if (o->trace && !(vm->trace = tct_trace_open(vm->d, vm->pool, o->trace, o->trace_limit))) return false;
@@ -364,6 +344,8 @@ static void close_machine(tct_vm *vm) {
     tct_metrics_close(vm->metrics);
     for (uint32_t i = 0; i < vm->program->n_regs; i++) tct_value_drop(&vm->regs[i]);
     free(vm->regs);
+    for (uint32_t i = 0; i < vm->program->n_config; i++) tct_value_drop(&vm->config[i]);
+    free(vm->config);
     json_decref(vm->summary);
     json_decref(vm->samples);
     json_decref(vm->warned);
@@ -379,6 +361,7 @@ bool tct_program_run(tct_diag *d, tct_program *p, const tct_run_options *options
         .program = p,
         .options = options,
         .pool = tct_pool_new(options->threads),
+        .config = tct_alloc((p->n_config + 1) * sizeof(tct_value)),
         .regs = tct_alloc((p->n_regs + 1) * sizeof(tct_value)),
         .stage = -1,
         .step = -1,

@@ -1,6 +1,7 @@
-// Arithmetic of stage code on numbers and strings.
+// Values from tables, and arithmetic of stage code on numbers and strings.
 #include "runtime/vm_scalar.h"
 
+#include <assert.h>
 #include <math.h>
 
 static bool integer(tct_vm *vm, const tct_instr *at, int64_t a, int64_t b, int64_t *out) {
@@ -98,14 +99,39 @@ static tct_value joined(const tct_text *a, const tct_text *b) {
     return v;
 }
 
+static tct_value constant(const tct_const *c) {
+    switch ((tct_kind)c->kind) {
+    case TCT_KIND_INT:
+        return tct_value_int(c->i);
+    case TCT_KIND_FLOAT:
+        return tct_value_float(c->f);
+    case TCT_KIND_BOOL:
+        return tct_value_bool(c->i != 0);
+    case TCT_KIND_STRING:
+        return tct_value_string(c->s, strlen(c->s));
+    default:
+        assert(!"a constant has one of the kinds above");
+        return (tct_value){0};
+    }
+}
+
 bool tct_vm_scalar(tct_vm *vm, const tct_instr *at) {
     tct_value *dst = &vm->regs[at->dst];
+    if (at->op == TCT_I_CONST || at->op == TCT_I_CONFIG) {
+        bool config = at->op == TCT_I_CONFIG;
+        tct_value_set(dst,
+                      config ? tct_value_share(vm->config[at->a]) : constant(&vm->program->consts[at->a]));
+        return true;
+    }
     tct_value a = vm->regs[at->a], b = {0};
-    bool unary = at->op == TCT_I_INEG || at->op == TCT_I_FNEG || at->op == TCT_I_NOT ||
-                 at->op == TCT_I_FLOAT || at->op == TCT_I_INT || at->op == TCT_I_MATH;
+    bool unary = at->op == TCT_I_MOVE || at->op == TCT_I_INEG || at->op == TCT_I_FNEG ||
+                 at->op == TCT_I_NOT || at->op == TCT_I_FLOAT || at->op == TCT_I_INT || at->op == TCT_I_MATH;
     if (!unary) b = vm->regs[at->b];
     int64_t i = 0;
     switch ((tct_opcode)at->op) {
+    case TCT_I_MOVE:
+        tct_value_set(dst, tct_value_share(a));
+        return true;
     case TCT_I_IADD:
     case TCT_I_ISUB:
     case TCT_I_IMUL:

@@ -1,4 +1,4 @@
-// Instructions on numbers and strings: TCT_I_IADD to TCT_I_MATH2.
+// Instructions from TCT_I_CONST to TCT_I_MATH2: on values as they are, numbers and strings.
 #ifndef TCT_RUNTIME_VM_SCALAR_H
 #define TCT_RUNTIME_VM_SCALAR_H
 

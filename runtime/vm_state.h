@@ -29,6 +29,8 @@ typedef struct tct_vm {
     tct_run_room room;
     tct_generate_room **generators; // one for each of the program's, NULL until it is used
 
+    tct_value *config; // one for each of the program's
+
     // What a checkpoint holds.
     tct_value *regs;
     uint32_t pc;         // the next instruction

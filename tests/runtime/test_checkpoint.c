@@ -88,7 +88,8 @@ static void build(machine *m, int stop_at) {
     TCT_PUSH(&m->models, (tct_model_desc){.type = "Wide", .n_params = 1, .params = wide_params});
     TCT_PUSH(&m->optimizers,
              (tct_optimizer_desc){"sgd", 1, 1, 1, models, zero, zero, state_names, inits, true});
-    TCT_PUSH(&m->config, (tct_config_value){"lr", "float", "0.01", NULL, true});
+    TCT_PUSH(&m->config,
+             (tct_config_value){.name = "lr", .type = "float", .value = "0.01", .is_default = true});
     static uint32_t raise_args[1];
     raise_args[0] = signal;
     TCT_PUSH(&m->externs,

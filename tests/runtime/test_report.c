@@ -116,8 +116,9 @@ static void the_bar_says_how_far_it_is(void **state) {
 
 static const tct_stage_desc stages[] = {{.name = "sft", .doc = "Learns <from> demonstrations."},
                                         {.name = "ppo"}};
-static const tct_config_value config[] = {{"sft.lr", "float", "0.001", "Learning rate & more.", true},
-                                          {"data", "path", "a\"b.jsonl", NULL, false}};
+static const tct_config_value config[] = {
+    {.name = "sft.lr", .type = "float", .value = "0.001", .doc = "Learning rate & more.", .is_default = true},
+    {.name = "data", .type = "path", .value = "a\"b.jsonl"}};
 
 // Writes a report of `lines` and returns its text.
 static char *report_of(tct_arena *a, const char *lines, const json_t *samples) {
