@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 uint32_t tct_diag_add_source(tct_diag *d, const char *path, const char *text, size_t len) {
     tct_source s = {.path = tct_arena_strdup(&d->arena, path),
@@ -162,6 +163,17 @@ void tct_diag_free(tct_diag *d) {
     for (size_t i = 0; i < d->sources.len; i++) TCT_VEC_FREE(&d->sources.data[i].places);
     TCT_VEC_FREE(&d->sources);
     d->n_errors = 0;
+}
+
+bool tct_diag_report(tct_diag *d) {
+    const char *no_color = getenv("NO_COLOR");
+    bool color = isatty(STDERR_FILENO) && !(no_color && no_color[0]), ok = d->n_errors == 0;
+    tct_buf text = {0};
+    tct_diag_render(d, &text, color);
+    if (text.len) fwrite(text.data, 1, text.len, stderr);
+    tct_buf_free(&text);
+    tct_diag_free(d);
+    return ok;
 }
 
 // Optimal string alignment distance, given up past `limit`; words longer than the rows are never near.

@@ -79,6 +79,9 @@ void tct_diag_line_col(const tct_source *s, uint32_t offset, uint32_t *line, uin
 // Appends all messages as text, source lines and carets included. `color`: ANSI colours.
 void tct_diag_render(const tct_diag *d, tct_buf *out, bool color);
 void tct_diag_free(tct_diag *d);
+// Writes all messages to stderr, in colour on a terminal unless NO_COLOR is set, and frees d. Returns whether
+// there was no error.
+bool tct_diag_report(tct_diag *d);
 
 // The nearest of `names` to `word` by edit distance, NULL when none is near enough to be meant.
 const char *tct_nearest(const char *word, const char *const *names, size_t n);

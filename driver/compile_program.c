@@ -112,6 +112,29 @@ bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled
     return true;
 }
 
+bool tct_program_compile_ahead(tct_diag *d, const tct_compile_request *r, const tct_isa *sets,
+                               uint32_t n_sets, tct_compiled *out) {
+    if (!out->draft && !tct_program_draft(d, r, out)) return false;
+    double start = now();
+    tct_draft *draft = out->draft;
+    const tct_plan **plans[TCT_N_ISAS];
+    for (uint32_t s = 0; s < n_sets; s++) {
+        plans[s] = TCT_NEW_ARRAY(&d->arena, const tct_plan *, draft->n_graphs + 1);
+        out->variants[s] = (tct_image_variant){sets[s], plans[s]};
+    }
+    out->n_variants = n_sets;
+    out->compiler = tct_compiler_new_ahead(sets, n_sets, r->threads);
+    for (uint32_t i = 0; i < draft->n_graphs; i++) {
+        tct_plan *made[TCT_N_ISAS];
+        if (!tct_compile_graph_ahead(d, out->compiler, draft->graphs[i], NULL, made)) return false;
+        for (uint32_t s = 0; s < n_sets; s++) plans[s][i] = made[s];
+    }
+    draft->program.plans = plans[0];
+    draft->program.hash = program_hash(draft);
+    out->seconds += now() - start;
+    return true;
+}
+
 void tct_compiled_free(tct_compiled *c) {
     if (c->compiler) tct_compiler_free(c->compiler);
     if (c->elab) tct_elab_free(c->elab);

@@ -8,19 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-int tct_report(tct_diag *d) {
-    const char *no_color = getenv("NO_COLOR");
-    bool color = isatty(STDERR_FILENO) && !(no_color && no_color[0]);
-    tct_buf text = {0};
-    tct_diag_render(d, &text, color);
-    if (text.len) fwrite(text.data, 1, text.len, stderr);
-    tct_buf_free(&text);
-    int status = d->n_errors ? TCT_EXIT_ERROR : TCT_EXIT_OK;
-    tct_diag_free(d);
-    return status;
-}
+int tct_report(tct_diag *d) { return tct_diag_report(d) ? TCT_EXIT_OK : TCT_EXIT_ERROR; }
 
-static const char *executable_dir(tct_arena *a) {
+const char *tct_program_dir(tct_arena *a) {
     char path[4096];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     if (n < 0) return ".";
@@ -31,7 +21,7 @@ static const char *executable_dir(tct_arena *a) {
 const char *tct_std_dir(tct_arena *a) {
     const char *set = getenv("TERCET_STD");
     if (set && set[0]) return tct_arena_strdup(a, set);
-    const char *bin = executable_dir(a);
+    const char *bin = tct_program_dir(a);
     static const char *const places[] = {"../std", "../share/tercet/std"};
     for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
         const char *dir = tct_path_join(a, bin, places[k]);

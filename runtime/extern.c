@@ -1,6 +1,7 @@
 #include "runtime/extern.h"
 
 #include "runtime/library.h"
+#include "runtime/signature.h"
 #include "runtime/utf8.h"
 
 #include <string.h>
@@ -55,34 +56,6 @@ static void add_argument(call *c, tct_value v, const tct_reg_type *type) {
     }
 }
 
-// The letters of a value's C type (runtime/caller.h).
-static const char *letters(uint8_t kind) {
-    switch ((tct_kind)kind) {
-    case TCT_KIND_INT:
-        return "l";
-    case TCT_KIND_FLOAT:
-        return "d";
-    case TCT_KIND_BOOL:
-        return "i";
-    case TCT_KIND_STRING:
-        return "p";
-    default:
-        return "pl";
-    }
-}
-
-static bool gives_list(const tct_extern *e, const tct_reg_type *types) {
-    return e->result != UINT32_MAX && types[e->result].kind == TCT_KIND_LIST;
-}
-
-void tct_extern_signature(const tct_extern *e, const tct_reg_type *types, tct_buf *out) {
-    bool list = gives_list(e, types);
-    tct_buf_puts(out, e->result == UINT32_MAX || list ? "v" : letters(types[e->result].kind));
-    tct_buf_putc(out, '_');
-    for (uint32_t i = 0; i < e->n_args; i++) tct_buf_puts(out, letters(types[e->args[i]].kind));
-    if (list) tct_buf_putc(out, 'p');
-}
-
 // Strings are UTF-8 everywhere in the program; a foreign function may not know.
 static bool is_utf8(const char *s) {
     size_t left = strlen(s), bad;
@@ -131,7 +104,7 @@ bool tct_extern_call(tct_diag *d, const tct_extern *e, const tct_reg_type *types
     c.args = TCT_NEW_ARRAY(&c.arena, tct_slot, 2 * (size_t)e->n_args + 1); // a list takes two
     for (uint32_t i = 0; i < e->n_args; i++) add_argument(&c, regs[e->args[i]], &types[e->args[i]]);
     tct_slot *list = NULL, result = {0};
-    if (gives_list(e, types)) {
+    if (type && type->kind == TCT_KIND_LIST) {
         list = TCT_NEW_ARRAY(&c.arena, tct_slot, c.first_list + 1);
         c.args[c.n++].p = list;
     }

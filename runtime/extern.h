@@ -9,9 +9,6 @@
 // process. Reports E0850: where it looked, or which symbol is missing.
 bool tct_extern_resolve(tct_diag *d, tct_extern *e);
 
-// Appends the function's type as runtime/caller.h spells it. `types` are the registers' types.
-void tct_extern_signature(const tct_extern *e, const tct_reg_type *types, tct_buf *out);
-
 // Calls it on the registers e->args and puts what it returns into regs[e->result]. Reports E0851 (a string
 // that isn't UTF-8 or is NULL, arguments that the caller can't pass).
 bool tct_extern_call(tct_diag *d, const tct_extern *e, const tct_reg_type *types, tct_value *regs);

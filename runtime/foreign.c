@@ -2,19 +2,12 @@
 #include "runtime/foreign.h"
 
 #include "runtime/library.h"
+#include "runtime/signature.h"
 
 bool tct_foreign_resolve(tct_diag *d, tct_plan_foreign *f, tct_caller caller) {
     f->fn = tct_library_symbol(d, f->library, f->symbol);
     f->caller = caller;
     return f->fn != NULL;
-}
-
-void tct_foreign_signature(const tct_plan_foreign *f, tct_buf *out) {
-    tct_buf_puts(out, "i_");
-    for (uint32_t i = 0; i < f->n_in + f->n_out; i++) {
-        tct_buf_putc(out, 'p');
-        for (uint32_t a = 0; a < f->n_axes[i]; a++) tct_buf_putc(out, 'l');
-    }
 }
 
 bool tct_foreign_call(tct_diag *d, const tct_plan_foreign *f, void *const *operands) {

@@ -2,19 +2,14 @@
 #ifndef TCT_RUNTIME_FOREIGN_H
 #define TCT_RUNTIME_FOREIGN_H
 
-#include "base/buf.h"
 #include "runtime/plan.h"
 
 // Opens the foreign's library (NULL or "": the program itself) and finds its function; `caller` will call
 // it. The library stays open as long as the process. Returns false after reporting E0850.
 bool tct_foreign_resolve(tct_diag *d, tct_plan_foreign *foreign, tct_caller caller);
 
-// Appends the function's type as runtime/caller.h spells it: for each operand, inputs first, a pointer to its
-// data and then its axes' sizes as int64_t, outermost first. It returns an int.
-void tct_foreign_signature(const tct_plan_foreign *foreign, tct_buf *out);
-
-// Calls foreign->fn(operands…). The function returns 0 when it is content; anything else is reported as
-// E0851.
+// Calls foreign->fn(operands…), whose type runtime/signature.h tells. The function returns 0 when it is
+// content; anything else is reported as E0851.
 bool tct_foreign_call(tct_diag *d, const tct_plan_foreign *foreign, void *const *operands);
 
 #endif

@@ -1,0 +1,210 @@
+// tercet build: compiles a pipeline ahead of time into an executable.
+#include "base/file.h"
+#include "codegen/bundle.h"
+#include "driver/compile_program.h"
+#include "driver/driver.h"
+#include "driver/link.h"
+#include "runtime/signature.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef TCT_VEC(const char *) texts;
+
+typedef struct build {
+    tct_compile_request compile;
+    TCT_VEC(tct_setting) sets;
+    const char *out, *linker;
+    tct_isa isas[TCT_N_ISAS]; // ascending
+    uint32_t n_isas;
+} build;
+
+enum { KEY_ISA = 256, KEY_LINKER, KEY_PIPELINE };
+
+static const struct argp_option options[] = {
+    {"output", 'o', "TRAINER", 0, "The executable to write", 0},
+    {"set", 's', "KEY=VALUE", 0, "Give a config value, which is the trainer's default then", 0},
+    {"isa", KEY_ISA, "SET,...", 0,
+     "Instruction sets to carry code for, of base, avx2, avx512, avx512bf16 (default: all but base)", 0},
+    {"linker", KEY_LINKER, "LD", 0, "The linker (default: the first of ld.lld-19, ld.lld, ld in PATH)", 0},
+    {"threads", 't', "N", 0, "Threads that compile (default: all cores)", 0},
+    {"pipeline", KEY_PIPELINE, "NAME", 0, "Which pipeline, where the file has several", 0},
+    {0},
+};
+
+static void parse_sets(struct argp_state *state, build *b, char *arg) {
+    bool wanted[TCT_N_ISAS] = {false};
+    char *rest;
+    for (char *name = strtok_r(arg, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        tct_isa isa;
+        if (!tct_isa_parse(name, &isa))
+            argp_error(state, "--isa takes base, avx2, avx512 and avx512bf16, not `%s`", name);
+        else
+            wanted[isa] = true;
+    }
+    b->n_isas = 0;
+    for (int i = 0; i < TCT_N_ISAS; i++)
+        if (wanted[i]) b->isas[b->n_isas++] = (tct_isa)i;
+    if (!b->n_isas) argp_error(state, "--isa needs an instruction set");
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state) {
+    build *b = state->input;
+    switch (key) {
+    case 'o':
+        b->out = arg;
+        return 0;
+    case 's': {
+        char *equals = strchr(arg, '=');
+        if (!equals || equals == arg) argp_error(state, "--set takes KEY=VALUE, not `%s`", arg);
+        *equals = 0;
+        TCT_PUSH(&b->sets, (tct_setting){arg, equals + 1});
+        return 0;
+    }
+    case KEY_ISA:
+        parse_sets(state, b, arg);
+        return 0;
+    case KEY_LINKER:
+        b->linker = arg;
+        return 0;
+    case 't': {
+        char *end;
+        long n = strtol(arg, &end, 10);
+        if (end == arg || *end || n < 1 || n > 1024)
+            argp_error(state, "--threads takes a number from 1 to 1024, not `%s`", arg);
+        b->compile.threads = (int)n;
+        return 0;
+    }
+    case KEY_PIPELINE:
+        b->compile.pipeline = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (b->compile.file) argp_error(state, "one FILE, please; `%s` is a second", arg);
+        b->compile.file = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_usage(state);
+        return 0;
+    case ARGP_KEY_END:
+        if (!b->out) argp_error(state, "-o says which executable to write");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// Compiling takes a while: what can be known to fail does so before it.
+static bool may_write(tct_diag *d, const char *out) {
+    struct stat st;
+    if (stat(out, &st) == 0 && S_ISDIR(st.st_mode))
+        return tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: it is a folder", out);
+    const char *folder = tct_path_dir(&d->arena, out);
+    return access(folder, W_OK | X_OK) == 0 ||
+           tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: %s: %s", out, folder, strerror(errno));
+}
+
+static void write_image(const tct_diag *d, const tct_compiled *c, tct_buf *out) {
+    tct_image_source *sources = tct_alloc((d->sources.len + 1) * sizeof *sources);
+    for (size_t i = 0; i < d->sources.len; i++) {
+        const tct_source *s = &d->sources.data[i];
+        sources[i] = (tct_image_source){s->path, s->text, s->len};
+    }
+    tct_image image = {.program = c->draft->program,
+                       .n_sources = (uint32_t)d->sources.len,
+                       .sources = sources,
+                       .n_variants = c->n_variants,
+                       .variants = c->variants};
+    tct_image_write(&image, out);
+    tct_heap_free(sources);
+}
+
+static void add_signature(tct_arena *a, tct_buf *signature, texts *out) {
+    TCT_PUSH(out, tct_arena_strdup(a, signature->data));
+    tct_buf_free(signature);
+}
+
+static void plan_signatures(tct_arena *a, const tct_plan *plan, texts *out) {
+    for (uint32_t i = 0; i < plan->n_foreigns; i++) {
+        tct_buf signature = {0};
+        tct_foreign_signature(&plan->foreigns[i], &signature);
+        add_signature(a, &signature, out);
+    }
+    for (uint32_t i = 0; i < plan->n_scans; i++) plan_signatures(a, plan->scans[i].body, out);
+}
+
+// The types of all foreign functions that the program calls.
+static void program_signatures(tct_arena *a, const tct_compiled *c, texts *out) {
+    const tct_program *p = &c->draft->program;
+    for (uint32_t i = 0; i < p->n_externs; i++) {
+        tct_buf signature = {0};
+        tct_extern_signature(&p->externs[i], p->regs, &signature);
+        add_signature(a, &signature, out);
+    }
+    for (uint32_t v = 0; v < c->n_variants; v++)
+        for (uint32_t i = 0; i < p->n_plans; i++) plan_signatures(a, c->variants[v].plans[i], out);
+}
+
+static bool make_objects(tct_diag *d, tct_compiled *c, tct_objects *out) {
+    tct_objects more = {0};
+    tct_buf image = {0};
+    texts kernels = {0}, signatures = {0};
+    for (uint32_t i = 0; i < tct_compiler_n_kernels(c->compiler); i++)
+        TCT_PUSH(&kernels, tct_compiler_kernel(c->compiler, i));
+    program_signatures(&d->arena, c, &signatures);
+    write_image(d, c, &image);
+    tct_bundle bundle = {.image = image.data,
+                         .image_bytes = image.len,
+                         .kernels = kernels.data,
+                         .n_kernels = kernels.len,
+                         .signatures = signatures.data,
+                         .n_signatures = signatures.len};
+    bool ok = tct_compiler_objects(d, c->compiler, out) && tct_bundle_objects(d, &bundle, &more);
+    tct_objects_append(out, &more);
+    tct_buf_free(&image);
+    TCT_VEC_FREE(&kernels);
+    TCT_VEC_FREE(&signatures);
+    return ok;
+}
+
+static void tell(const build *b, const tct_compiled *c, const char *linker) {
+    struct stat st = {0};
+    if (stat(b->out, &st) != 0) st.st_size = 0;
+    const tct_compile_stats s = tct_compiler_stats(c->compiler);
+    fprintf(stderr, "compiled %u graphs to %u kernels for", s.graphs, s.kernels);
+    for (uint32_t i = 0; i < b->n_isas; i++) fprintf(stderr, "%s %s", i ? "," : "", tct_isa_name(b->isas[i]));
+    fprintf(stderr, " in %.2f s\nlinked with %s: %s, %.2f MB\n", c->seconds + s.code_seconds, linker, b->out,
+            (double)st.st_size / 1e6);
+}
+
+static bool make(tct_diag *d, build *b, tct_compiled *c, tct_objects *objects) {
+    const char *linker = may_write(d, b->out) ? tct_linker(d, b->linker) : NULL;
+    if (!linker || !tct_program_compile_ahead(d, &b->compile, b->isas, b->n_isas, c) ||
+        !make_objects(d, c, objects) || !tct_link_trainer(d, linker, objects, b->out))
+        return false;
+    tell(b, c, linker);
+    return true;
+}
+
+int tct_cmd_build(int argc, char **argv) {
+    static const struct argp argp = {
+        options, parse_option,
+        "FILE",  "Compiles the pipeline of a program into one executable that trains by itself.",
+        NULL,    NULL,
+        NULL};
+    build b = {.isas = {TCT_ISA_AVX2, TCT_ISA_AVX512, TCT_ISA_AVX512BF16}, .n_isas = 3};
+    argp_parse(&argp, argc, argv, 0, NULL, &b);
+    b.compile.sets = b.sets.data;
+    b.compile.n_sets = b.sets.len;
+    tct_diag d = {.max_errors = TCT_MAX_ERRORS};
+    tct_compiled c = {0};
+    tct_objects objects = {0};
+    make(&d, &b, &c, &objects);
+    tct_objects_free(&objects);
+    tct_compiled_free(&c);
+    TCT_VEC_FREE(&b.sets);
+    return tct_report(&d);
+}

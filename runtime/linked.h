@@ -1,0 +1,22 @@
+// What `tercet build` links into a trainer beside the runtime: the image, and the functions that were
+// compiled for it. codegen/bundle.h makes the object that defines them.
+#ifndef TCT_RUNTIME_LINKED_H
+#define TCT_RUNTIME_LINKED_H
+
+#include <stdint.h>
+
+// A kernel by the symbol that plans name it by, or the caller (runtime/caller.h) of foreign functions of one
+// type, TCT_LINKED_CALLER and its signature.
+typedef struct tct_linked_function {
+    const char *symbol;
+    void *address;
+} tct_linked_function;
+
+#define TCT_LINKED_CALLER "tct_call_" // a prefix
+
+extern const unsigned char tct_linked_image[]; // runtime/image.h, in section TCT_IMAGE_SECTION
+extern const uint64_t tct_linked_image_bytes;
+extern const tct_linked_function tct_linked_functions[]; // ascending by strcmp of their symbols
+extern const uint64_t tct_linked_n_functions;
+
+#endif

@@ -1,0 +1,92 @@
+// Reading the image, choosing an instruction set, and finding functions by name.
+#include "trainer/load.h"
+
+#include "runtime/foreign.h"
+#include "runtime/linked.h"
+#include "runtime/signature.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool tct_trainer_read(tct_diag *d, tct_image *out) {
+    if (!tct_image_read(d, &d->arena, "this trainer", tct_linked_image, tct_linked_image_bytes, out))
+        return false;
+    for (uint32_t i = 0; i < out->n_sources; i++)
+        tct_diag_add_source(d, out->sources[i].path, out->sources[i].text, out->sources[i].len);
+    return true;
+}
+
+static int compare(const void *symbol, const void *entry) {
+    return strcmp(symbol, ((const tct_linked_function *)entry)->symbol);
+}
+
+// The address of a function, NULL after reporting.
+static void *linked(tct_diag *d, const char *symbol) {
+    const tct_linked_function *found =
+        bsearch(symbol, tct_linked_functions, tct_linked_n_functions, sizeof *tct_linked_functions, compare);
+    if (found) return found->address;
+    tct_error(d, "E0715", TCT_NO_SPAN, "this trainer lacks the function %s that its image names", symbol);
+    tct_help(d, "build it again");
+    return NULL;
+}
+
+// Frees `signature`.
+static tct_caller caller_of(tct_diag *d, tct_buf *signature) {
+    tct_buf symbol = {0};
+    tct_buf_printf(&symbol, TCT_LINKED_CALLER "%s", signature->data);
+    tct_caller caller = (tct_caller)linked(d, symbol.data);
+    tct_buf_free(&symbol);
+    tct_buf_free(signature);
+    return caller;
+}
+
+static bool resolve_plan(tct_diag *d, const tct_plan *plan) {
+    for (uint32_t k = 0; k < plan->n_kernels; k++)
+        if (!(plan->kernels[k].fn = linked(d, plan->kernels[k].symbol))) return false;
+    for (uint32_t k = 0; k < plan->n_foreigns; k++) {
+        tct_buf signature = {0};
+        tct_foreign_signature(&plan->foreigns[k], &signature);
+        tct_caller caller = caller_of(d, &signature);
+        if (!caller || !tct_foreign_resolve(d, &plan->foreigns[k], caller)) return false;
+    }
+    for (uint32_t k = 0; k < plan->n_scans; k++)
+        if (!resolve_plan(d, plan->scans[k].body)) return false;
+    return true;
+}
+
+static bool resolve_externs(tct_diag *d, const tct_program *p) {
+    for (uint32_t i = 0; i < p->n_externs; i++) {
+        tct_buf signature = {0};
+        tct_extern_signature(&p->externs[i], p->regs, &signature);
+        if (!(p->externs[i].caller = caller_of(d, &signature))) return false;
+    }
+    return true;
+}
+
+static bool refuse(tct_diag *d, const tct_image *image, tct_isa host, tct_isa limit) {
+    const char *sets = "";
+    for (uint32_t i = 0; i < image->n_variants; i++)
+        sets =
+            tct_arena_printf(&d->arena, "%s%s%s", sets, i ? ", " : "", tct_isa_name(image->variants[i].isa));
+    if (limit < host)
+        tct_error(d, "E0845", TCT_NO_SPAN, "this trainer has no code for %s: it was built for %s",
+                  tct_isa_name(limit), sets);
+    else
+        tct_error(d, "E0845", TCT_NO_SPAN,
+                  "this processor has %s, and the trainer was built for %s: it cannot run here",
+                  host == TCT_ISA_BASE ? "no AVX2" : tct_isa_name(host), sets);
+    tct_help(d, "`tercet build --isa %s` builds one that can", tct_isa_name(limit < host ? limit : host));
+    return false;
+}
+
+bool tct_trainer_choose(tct_diag *d, tct_image *image, tct_isa limit) {
+    tct_isa host = tct_isa_host(), best = limit < host ? limit : host;
+    const tct_image_variant *chosen = NULL;
+    for (uint32_t i = 0; i < image->n_variants; i++)
+        if (image->variants[i].isa <= best) chosen = &image->variants[i];
+    if (!chosen) return refuse(d, image, host, limit);
+    image->program.plans = chosen->plans;
+    for (uint32_t i = 0; i < image->program.n_plans; i++)
+        if (!resolve_plan(d, chosen->plans[i])) return false;
+    return resolve_externs(d, &image->program);
+}
