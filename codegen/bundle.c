@@ -90,7 +90,7 @@ bool tct_bundle_objects(tct_diag *d, const tct_bundle *p, tct_objects *out) {
     bool ok = true;
     for (size_t i = 0; i <= n_callers && ok; i++) {
         tct_objects one = {0};
-        ok = tct_units_compile(d, &base, &units[i], 1, 1, &one);
+        ok = tct_units_compile(d, &base, &units[i], 1, 1, NULL, &one);
         tct_objects_append(out, &one);
     }
     if (!ok) tct_objects_free(out);
