@@ -71,7 +71,8 @@ static inline void figures_everywhere(const tct_bound *b, const char *what, figu
         snprintf(how, sizeof how, "%s, %s", what, sets[s]);
         tct_compiler *c = tct_compiler_new(&d, sets[s], 0);
         const tct_plan *plan = c ? tct_compile_graph(&d, c, b->graph, NULL) : NULL;
-        if (!plan || !tct_evaluate_plan(&d, b, plan, 1, outputs) || !tct_evaluate_plan(&d, b, plan, 2, again))
+        if (!plan || !tct_evaluate_plan(&d, b, plan, 1, NULL, outputs) ||
+            !tct_evaluate_plan(&d, b, plan, 2, NULL, again))
             figures_fail(&d, how);
         check(ctx, how, b->graph, outputs);
         for (size_t k = 0; k < n; k++)
