@@ -86,7 +86,7 @@ typedef struct tct_loop {
     uint32_t n_passes;
     uint64_t scratch; // bytes
     bool tile;        // the epilogue of a product: axes are batch, row, column
-    double cost;      // operations a point
+    double cost;      // operations a point, loads and stores included
 } tct_loop;
 
 tct_loop *tct_loop_new(tct_arena *arena);
@@ -118,6 +118,18 @@ bool tct_loop_may_share(const tct_loop *l, uint32_t out, uint32_t in);
 bool tct_loop_loads(const tct_loop *l, uint32_t buf);
 // A bound on the value of an index: false when there is none.
 bool tct_loop_range(const tct_loop *l, tct_lv v, int64_t *low, int64_t *high);
+
+// In which passes every value that varies along a reduced axis is computed: pass p is bit p of need[value].
+void tct_loop_passes(const tct_loop *l, uint32_t *need);
+// What a value costs, in additions: a division or a root 6, exp, log, tanh and their like 16, a random number
+// 60; indices nothing.
+double tct_loop_value_cost(const tct_loop_value *v);
+
+// codegen/loop_cost.c. Arithmetic of a scheduled kernel in additions (tct_loop_value_cost), every value once
+// for every point of the axes that it varies along and every pass that computes it.
+double tct_loop_flops(const tct_loop *l);
+// Bytes of a buffer of `whole` bytes that are read and written, each once: of a gather, the rows it takes.
+double tct_loop_bytes(const tct_loop *l, uint32_t buf, double whole);
 
 // Everything the code depends on, as text: two kernels with equal texts are the same kernel.
 void tct_loop_print(const tct_loop *l, tct_buf *out);

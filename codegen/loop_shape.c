@@ -303,7 +303,7 @@ static void keep_rows(tct_loop *l) {
         if (l->values[v].kept) l->values[v].first = (uint8_t)__builtin_ctz(need[v]);
 }
 
-static double value_cost(const tct_loop_value *v) {
+double tct_loop_value_cost(const tct_loop_value *v) {
     switch ((tct_loop_kind)v->kind) {
     case TCT_LOOP_LOAD:
     case TCT_LOOP_REDUCE:
@@ -323,7 +323,7 @@ static void choose_unroll(tct_loop *l) {
     l->cost = 0;
     for (uint32_t v = 0; v < l->n_values; v++) {
         const tct_loop_value *x = &l->values[v];
-        l->cost += value_cost(x);
+        l->cost += tct_loop_value_cost(x);
         reductions += x->kind == TCT_LOOP_REDUCE;
         if (x->kind == TCT_LOOP_LOAD && l->lane_axis >= 0)
             scattered |= access_cost(l, x->in[0], (uint32_t)l->lane_axis) > 1;
@@ -378,6 +378,8 @@ int64_t tct_loop_items_a_task(const tct_loop *l) {
     int64_t n = (int64_t)(ELEMENTS_A_TASK / work);
     return n < 1 ? 1 : n;
 }
+
+void tct_loop_passes(const tct_loop *l, uint32_t *need) { needed_in(l, need, false); }
 
 bool tct_loop_may_share(const tct_loop *l, uint32_t out, uint32_t in) {
     const tct_loop_store *store = NULL;

@@ -79,16 +79,18 @@ static const char *label_of(tct_planner *p, const tct_graph *body) {
 
 // --- Loops ---
 
-static double points_of(const tct_loop *l) {
-    double n = 1;
-    for (uint32_t a = 0; a < l->n_axes; a++) n *= (double)l->axes[a].size;
-    return n;
-}
-
 static double operand_bytes(const tct_planner *p, const tct_pstep *s) {
     double bytes = 0;
     for (uint32_t k = 0; k < s->n_operands; k++)
         bytes += (double)p->storages.data[s->operands[k].storage].bytes;
+    return bytes;
+}
+
+// Of the kernel's buffers from `first` on, which are the step's operands.
+static double loop_bytes(const tct_planner *p, const tct_pstep *s, uint32_t first) {
+    double bytes = 0;
+    for (uint32_t k = first; k < s->n_operands; k++)
+        bytes += tct_loop_bytes(s->loop, k, (double)p->storages.data[s->operands[k].storage].bytes);
     return bytes;
 }
 
@@ -131,8 +133,8 @@ static void plan_loop(tct_planner *p, tct_value v) {
     s->loop = tct_lower(arena, &spec);
     s->label = label_of(p, body);
     s->span = n->span;
-    s->flops = s->loop->cost * points_of(s->loop);
-    s->bytes = operand_bytes(p, s);
+    s->flops = tct_loop_flops(s->loop);
+    s->bytes = loop_bytes(p, s, 0);
 }
 
 // --- Products ---
@@ -249,7 +251,10 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     s->loop = tct_lower(arena, &spec);
     s->label = label_of(p, body);
     s->span = d->span; // the dearest of its operations
-    s->flops += s->loop->cost * (double)tct_node_elements(p->g, d);
+    // What the epilogue reads of the product is still in cache.
+    s->flops += tct_loop_flops(s->loop);
+    s->bytes += loop_bytes(p, s, 3);
+    if (p->storages.data[c].scratch) s->bytes -= (double)p->storages.data[c].bytes;
 }
 
 // --- Scans and calls ---
