@@ -261,10 +261,15 @@ typedef struct tct_package {
     TCT_VEC(tct_ast *) files;
     const char *std_dir; // where `use std.…` looks
     tct_arena arena;
+    // What an editor may set. Texts that aren't saved, asked for by canonical path: the text (copied), NULL:
+    // what the file system has. And what elaboration fills (frontend/index.h).
+    const char *(*unsaved)(void *ctx, const char *path, size_t *len);
+    void *unsaved_ctx;
+    struct tct_index *index;
 } tct_package;
-// Into a zeroed `u`, which the caller releases in any case. False when something was reported: syntax (01xx),
-// a module that isn't there (E0210), a file that can't be read (E0701). Trees of all files that were read are
-// in it all the same.
+// Into a `u` that is zeroed but for what an editor sets, and which the caller releases in any case. False
+// when something was reported: syntax (01xx), a module that isn't there (E0210), a file that can't be read
+// (E0701). Trees of all files that were read are in it all the same.
 bool tct_package_load(tct_diag *d, tct_package *u, const char *path, const char *std_dir);
 // As tct_package_load, with the main file's text given (for tests and editors); files that it uses are looked
 // for beside `path`.

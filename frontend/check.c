@@ -158,13 +158,25 @@ static void check_optimizer(tct_elab *e, const tct_item *item) {
     e->builder = NULL;
 }
 
-bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets, bool library,
-               const tct_stage_hooks *hooks) {
-    size_t errors = d->n_errors;
-    tct_elab *e = tct_elab_new(d, package, sets, n_sets);
-    tct_ir_module *m = tct_ir_module_new();
-    for (size_t f = 0; e->sound && f < package->files.len; f++) {
-        const tct_ast *ast = package->files.data[f];
+// What is known to be wrong is elaborated only for an index. Messages from there on would be echoes.
+typedef struct echoes {
+    size_t messages, errors;
+} echoes;
+
+static echoes echoes_begin(tct_diag *d) {
+    echoes x = {d->messages.len, d->n_errors};
+    d->n_errors = 0;
+    return x;
+}
+
+static void echoes_end(tct_diag *d, echoes x) {
+    d->messages.len = x.messages;
+    d->n_errors = x.errors;
+}
+
+static void check_items(tct_elab *e, tct_ir_module *m, bool library) {
+    for (size_t f = 0; f < e->package->files.len; f++) {
+        const tct_ast *ast = e->package->files.data[f];
         if (tct_elab_of_library(e, ast) && !library) continue;
         for (uint32_t i = 0; i < ast->n_items; i++) {
             const tct_item *item = ast->items[i];
@@ -175,13 +187,42 @@ bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets,
             if (item->kind == TCT_ITEM_OPTIMIZER) check_optimizer(e, item);
         }
     }
+}
+
+static void check_pipelines(tct_elab *e, tct_ir_module *m, const tct_stage_hooks *hooks) {
+    for (size_t f = 0; f < e->package->files.len; f++) {
+        const tct_ast *ast = e->package->files.data[f];
+        for (uint32_t i = 0; i < ast->n_items; i++)
+            if (ast->items[i]->kind == TCT_ITEM_PIPELINE)
+                tct_elab_program(e, m, ast->items[i]->name.text, hooks);
+    }
+}
+
+bool tct_check(tct_diag *d, const tct_package *package, const tct_setting *sets, size_t n_sets, bool library,
+               const tct_stage_hooks *hooks) {
+    size_t errors = d->n_errors;
+    bool sound = errors == 0 || !package->index; // else the syntax isn't
+    echoes syntax = sound ? (echoes){0} : echoes_begin(d);
+    tct_elab *e = tct_elab_new(d, package, sets, n_sets);
+    tct_ir_module *m = tct_ir_module_new();
+    if (e->sound) {
+        check_items(e, m, library);
+    } else if (e->index) {
+        echoes x = echoes_begin(d);
+        check_items(e, m, library);
+        echoes_end(d, x);
+    }
     // Stage code is elaborated only where the graphs that it calls are sound: their faults would be told
     // again.
-    for (size_t f = 0; hooks && f < package->files.len; f++)
-        for (uint32_t i = 0; i < package->files.data[f]->n_items && d->n_errors == errors; i++)
-            if (package->files.data[f]->items[i]->kind == TCT_ITEM_PIPELINE)
-                tct_elab_program(e, m, package->files.data[f]->items[i]->name.text, hooks);
+    if (hooks && d->n_errors == (sound ? errors : 0)) {
+        check_pipelines(e, m, hooks);
+    } else if (hooks && e->index) {
+        echoes x = echoes_begin(d);
+        check_pipelines(e, m, hooks);
+        echoes_end(d, x);
+    }
     tct_ir_module_free(m);
     tct_elab_free(e);
+    if (!sound) echoes_end(d, syntax);
     return d->n_errors == errors;
 }

@@ -54,4 +54,12 @@ typedef struct tct_graph_param {
 // In the elaborator's arena. NULL (and E0201 with the nearest name) when there is no such graph.
 const tct_graph_param *tct_elab_params(tct_elab *e, const char *graph, size_t *n);
 
+// The built-in operations of graphs and conversions, one after the other; false past the last. In static
+// memory.
+typedef struct tct_operation {
+    const char *name, *doc;
+    const char *usage; // "sum(x, T) or sum(x, [B, T])"; NULL: it takes a tensor
+} tct_operation;
+bool tct_operation_at(size_t k, tct_operation *out);
+
 #endif

@@ -55,6 +55,7 @@ bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out) {
     if (x->kind == TCT_EXPR_NAME) {
         tct_symbol *s = tct_elab_axis_symbol(e, x->name.text);
         if (!s) return no_such_axis(e, &x->name);
+        if (e->index) tct_index_name_at(e, x->span, s->span, s->val);
         *out = s->val->axis;
         return true;
     }

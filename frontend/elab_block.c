@@ -48,6 +48,7 @@ static tct_symbol *assigned(tct_elab *e, const tct_expr *x) {
         tct_elab_help(e, "a carry changes from position to position: scan T (%s = …)", x->name.text);
         return NULL;
     }
+    if (e->index) tct_index_name_at(e, x->span, s->span, s->val);
     return s;
 }
 
@@ -328,9 +329,14 @@ static bool statement(tct_elab *e, const tct_stmt *s) {
 }
 
 bool tct_elab_block(tct_elab *e, const tct_block *b) {
-    for (uint32_t i = 0; i < b->n_stmts; i++)
-        if (!statement(e, b->stmts[i])) return false;
-    return true;
+    bool go_on = true;
+    uint32_t i = 0;
+    for (; go_on && i < b->n_stmts; i++) {
+        if (e->index) tct_index_statement(e, b, i, false);
+        go_on = statement(e, b->stmts[i]);
+    }
+    if (e->index) tct_index_statement(e, b, i, true);
+    return go_on;
 }
 
 tct_val *tct_elab_block_value(tct_elab *e, const tct_block *b) {
@@ -338,6 +344,7 @@ tct_val *tct_elab_block_value(tct_elab *e, const tct_block *b) {
     tct_scope_push(e, false);
     for (uint32_t i = 0; b && i < b->n_stmts; i++) {
         const tct_stmt *s = b->stmts[i];
+        if (e->index) tct_index_statement(e, b, i, false);
         if (i + 1 == b->n_stmts && s->kind == TCT_STMT_EXPR)
             v = tct_elab_expr(e, s->value);
         else if (!statement(e, s))

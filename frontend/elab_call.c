@@ -348,6 +348,7 @@ static tct_val *results(expansion *x, tct_val *returned, tct_span place) {
         tct_val *wrapped = tct_val_new(e, V_STRUCT, place);
         tct_val_add_field(e, wrapped, item->results[0].name.text,
                           check_result(x, &item->results[0], returned, place));
+        wrapped->fields[0].span = item->results[0].name.span;
         return wrapped;
     }
     tct_val *out = tct_val_new(e, V_STRUCT, place);
@@ -355,6 +356,7 @@ static tct_val *results(expansion *x, tct_val *returned, tct_span place) {
         tct_val **named = tct_val_field(returned, item->results[i].name.text);
         tct_val *v = named ? *named : returned->fields[i].val;
         tct_val_add_field(e, out, item->results[i].name.text, check_result(x, &item->results[i], v, place));
+        out->fields[i].span = item->results[i].name.span;
     }
     return out;
 }

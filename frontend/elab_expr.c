@@ -373,11 +373,12 @@ static tct_val *structure(tct_elab *e, const tct_expr *x) {
             continue;
         }
         tct_val_add_field(e, v, n, tct_elab_expr(e, x->args[i].value));
+        v->fields[v->n_fields - 1].span = x->args[i].name.span;
     }
     return v;
 }
 
-tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x) {
+static tct_val *evaluate(tct_elab *e, const tct_expr *x) {
     if (e->stage && !tct_stage_is_tensor(e, x)) return tct_stage_scalar(e, x);
     switch (x->kind) {
     case TCT_EXPR_INT:
@@ -426,6 +427,12 @@ tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x) {
         return tct_val_error(e);
     }
     return tct_val_error(e);
+}
+
+tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x) {
+    tct_val *v = evaluate(e, x);
+    if (e->index) tct_index_expr(e, x, v);
+    return v;
 }
 
 static const char *kind_text(tct_val_kind k) {

@@ -8,6 +8,7 @@ tct_elab *tct_elab_new(tct_diag *d, const tct_package *package, const tct_settin
     tct_elab *e = tct_alloc(sizeof *e);
     e->d = d;
     e->package = package;
+    e->index = package->index;
     tct_ir_module *scratch =
         tct_ir_module_new(); // config expressions make no tensors, but name axes in messages
     e->module = scratch;

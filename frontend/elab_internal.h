@@ -3,6 +3,7 @@
 #define TCT_FRONTEND_ELAB_INTERNAL_H
 
 #include "frontend/elab.h"
+#include "frontend/index.h"
 
 #include <math.h>
 
@@ -29,6 +30,7 @@ struct tct_val;
 typedef struct tct_field {
     const char *name;
     struct tct_val *val;
+    tct_span span; // where it is declared; may be TCT_NO_SPAN
 } tct_field;
 
 typedef struct tct_axis_binding {
@@ -146,6 +148,7 @@ struct tct_elab {
     struct tct_stage_state *stage; // NULL outside of stage code
     const tct_ast *file;           // of the item being expanded
     bool sound;                    // the declarations have no errors
+    struct tct_index *index;       // what editors want to know; NULL: nobody asks
 };
 
 // Errors, once for each place and code; inside expanded items a note says where the call is.
@@ -176,6 +179,8 @@ tct_val *tct_val_tensor(tct_elab *e, tct_value v, tct_span span); // of the curr
 tct_val *tct_val_copy(tct_elab *e, const tct_val *v);        // structures and lists deeply, leaves shared
 tct_val **tct_val_field(const tct_val *v, const char *name); // NULL: no such field
 void tct_val_add_field(tct_elab *e, tct_val *v, const char *name, tct_val *field);
+// The same with name and place of another field.
+void tct_val_keep_field(tct_elab *e, tct_val *v, const tct_field *like, tct_val *field);
 bool tct_val_is_number(const tct_val *v);                    // static int or float
 const char *tct_val_describe(tct_elab *e, const tct_val *v); // "f32[B, T]", "an int", "the model Gpt2"
 const char *tct_axes_text(tct_elab *e, const tct_axis *axes, uint32_t n);
@@ -313,6 +318,16 @@ tct_val *tct_elab_config_value(tct_elab *e, const char *dotted, tct_span span);
 // is none.
 tct_val *tct_elab_literal(tct_elab *e, const char *type, const char *text, tct_span span);
 tct_literal tct_val_literal(const tct_val *v); // of a known static value
+
+// For editors (index.c); called only where e->index isn't NULL.
+// A name that is written at `span` and declared at `declared`; v, its value, may be NULL.
+void tct_index_name_at(tct_elab *e, tct_span span, tct_span declared, const tct_val *v);
+// The same where it is declared, if `name` stands there.
+void tct_index_declared(tct_elab *e, const char *name, tct_span span, const tct_val *v);
+void tct_index_expr(tct_elab *e, const tct_expr *x, tct_val *v); // of value v, just evaluated
+void tct_index_scope(tct_elab *e, tct_span span);                // the cursor's, if it is in there
+// The same from the end of statement i - 1 of a block to the end of statement i, or with `ends` of the block.
+void tct_index_statement(tct_elab *e, const tct_block *b, uint32_t i, bool ends);
 
 // Stage code (stage_*.c). Whether the expression is tensor valued, so that it belongs into a graph.
 bool tct_stage_is_tensor(tct_elab *e, const tct_expr *x);

@@ -190,6 +190,7 @@ static bool members(instance *in, const tct_member *m, uint32_t n) {
     tct_elab *e = in->e;
     for (uint32_t i = 0; i < n; i++) {
         bool ok = true;
+        if (e->index) tct_index_scope(e, m[i].span);
         switch (m[i].kind) {
         case TCT_MEMBER_AXIS:
             ok = axis_member(in, &m[i]);

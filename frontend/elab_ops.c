@@ -92,35 +92,56 @@ bool tct_op_target_axis(op_call *c, const tct_expr *x, int64_t size, tct_axis *o
 }
 
 static const operation operations[] = {
-    {"where", "c a b", tct_op_where, "where(condition, a, b)"},
-    {"sum", "x axes", tct_op_sum, "sum(x, T) or sum(x, [B, T])"},
-    {"mean", "x axes", tct_op_mean, "mean(x, T) or mean(x, [B, T])"},
-    {"max", "a b", tct_op_max, "max(x, T) along an axis, max(a, b) element by element"},
-    {"min", "a b", tct_op_min, "min(x, T) along an axis, min(a, b) element by element"},
-    {"any", "x axes", tct_op_any, "any(x, T)"},
-    {"all", "x axes", tct_op_all, "all(x, T)"},
-    {"argmax", "x axis", tct_op_argmax, "argmax(x, V)"},
-    {"dot", "a b axes", tct_op_dot, "dot(x, w, C) or dot(x, w, [H, D])"},
-    {"rename", "x axis", tct_op_rename, "rename(x, K -> J)"},
-    {"split", "x axes", tct_op_split, "split(x, C -> [H, D = 64])"},
-    {"merge", "x axes", tct_op_merge, "merge(x, [H, D] -> C)"},
-    {"broadcast", "x axes", tct_op_broadcast, "broadcast(x, [B, T])"},
-    {"zeros", "axes", tct_op_zeros, "zeros([B, T])"},
-    {"ones", "axes", tct_op_ones, "ones([B, T])"},
-    {"flip", "x axis", tct_op_flip, "flip(x, T)"},
-    {"slice", "x axis start stop", tct_op_slice, "slice(x, T -> U, start, stop)"},
-    {"at", "x axis i", tct_op_at, "at(x, T, i)"},
-    {"shift", "x axis n fill?", tct_op_shift, "shift(x, T, n, fill)"},
-    {"pad", "x axis before after fill?", tct_op_pad, "pad(x, T -> U, before, after, fill)"},
-    {"concat", "list axis", tct_op_concat, "concat([a, b], T -> U)"},
-    {"gather", "x axis index", tct_op_gather, "gather(x, V, index)"},
-    {"scatter_add", "base axis index update", tct_op_scatter_add, "scatter_add(base, V, index, update)"},
-    {"put", "base axis index update", tct_op_put, "put(base, V, index, update)"},
-    {"iota", "axis", tct_op_iota, "iota(T)"},
-    {"one_hot", "index axis", tct_op_one_hot, "one_hot(index, V)"},
-    {"size", "axes", tct_op_size, "size(T)"},
-    {"random", "key axes", tct_op_random, "random(key, [B, T])"},
-    {"rank", "x", tct_op_rank, "rank(x)"},
+    {"where", "c a b", tct_op_where, "where(condition, a, b)",
+     "a where the condition is true, b elsewhere, element by element."},
+    {"sum", "x axes", tct_op_sum, "sum(x, T) or sum(x, [B, T])", "The sum over one axis or several."},
+    {"mean", "x axes", tct_op_mean, "mean(x, T) or mean(x, [B, T])", "The mean over one axis or several."},
+    {"max", "a b", tct_op_max, "max(x, T) along an axis, max(a, b) element by element",
+     "The largest along an axis, or the larger of two tensors element by element; NaN if any is."},
+    {"min", "a b", tct_op_min, "min(x, T) along an axis, min(a, b) element by element",
+     "The smallest along an axis, or the smaller of two tensors element by element; NaN if any is."},
+    {"any", "x axes", tct_op_any, "any(x, T)", "True where any along the axes is."},
+    {"all", "x axes", tct_op_all, "all(x, T)", "True where all along the axes are."},
+    {"argmax", "x axis", tct_op_argmax, "argmax(x, V)",
+     "The position of the first maximum along an axis (i32)."},
+    {"dot", "a b axes", tct_op_dot, "dot(x, w, C) or dot(x, w, [H, D])",
+     "The sum over the named axes of a * b. Axes that both have and that aren't named are kept."},
+    {"rename", "x axis", tct_op_rename, "rename(x, K -> J)",
+     "The same tensor with another name for an axis."},
+    {"split", "x axes", tct_op_split, "split(x, C -> [H, D = 64])",
+     "Takes an axis apart, row-major; one size may be left out."},
+    {"merge", "x axes", tct_op_merge, "merge(x, [H, D] -> C)",
+     "Several axes as one, row-major in the order given."},
+    {"broadcast", "x axes", tct_op_broadcast, "broadcast(x, [B, T])",
+     "The same value for every point of axes that the tensor lacks."},
+    {"zeros", "axes", tct_op_zeros, "zeros([B, T])", "A tensor of zeros (f32)."},
+    {"ones", "axes", tct_op_ones, "ones([B, T])", "A tensor of ones (f32)."},
+    {"flip", "x axis", tct_op_flip, "flip(x, T)", "An axis in reverse order."},
+    {"slice", "x axis start stop", tct_op_slice, "slice(x, T -> U, start, stop)",
+     "Positions start to stop - 1 of an axis, as a new one; both static."},
+    {"at", "x axis i", tct_op_at, "at(x, T, i)", "One position of an axis, which goes; static."},
+    {"shift", "x axis n fill?", tct_op_shift, "shift(x, T, n, fill)",
+     "y[t] = x[t - n], with `fill` (0) where that is outside; n static."},
+    {"pad", "x axis before after fill?", tct_op_pad, "pad(x, T -> U, before, after, fill)",
+     "Adds places of value `fill` (0) before and after an axis, as a new one; both static."},
+    {"concat", "list axis", tct_op_concat, "concat([a, b], T -> U)",
+     "Tensors after each other along an axis, as a new one."},
+    {"gather", "x axis index", tct_op_gather, "gather(x, V, index)",
+     "x at index (i32) along an axis; other axes that both have go together. An index outside gives 0."},
+    {"scatter_add", "base axis index update", tct_op_scatter_add, "scatter_add(base, V, index, update)",
+     "base plus, at index (i32) along an axis, update; an index outside is dropped."},
+    {"put", "base axis index update", tct_op_put, "put(base, V, index, update)",
+     "base with update stored at index (i32) along an axis; the last one stays; an index outside is "
+     "dropped."},
+    {"iota", "axis", tct_op_iota, "iota(T)", "0, 1, 2, … along an axis (i32)."},
+    {"one_hot", "index axis", tct_op_one_hot, "one_hot(index, V)",
+     "1 where the position along the axis is the index, 0 elsewhere (f32)."},
+    {"size", "axes", tct_op_size, "size(T)",
+     "The size of an axis, or the product of several: a static number where it is known."},
+    {"random", "key axes", tct_op_random, "random(key, [B, T])",
+     "Uniform in [0, 1), a pure function of the key (i64), of which random in the graph it is, and of the "
+     "position."},
+    {"rank", "x", tct_op_rank, "rank(x)", "How many axes a tensor has; static."},
 };
 
 static const operation *find(const char *name) {
@@ -134,6 +155,28 @@ static bool simple_op(const char *name, tct_ir_op *out) {
     *out = op;
     return op != TCT_IR_N_OPS && tct_ir_ops[op].cls == TCT_CLASS_ELEMENTWISE && tct_ir_ops[op].arity == 1 &&
            op != TCT_IR_CAST;
+}
+
+bool tct_operation_at(size_t k, tct_operation *out) {
+    static const char cast[] = "Converts: to integers by truncation, saturating; to bool by x != 0.";
+    size_t n = sizeof operations / sizeof *operations;
+    if (k < n) {
+        *out = (tct_operation){operations[k].name, operations[k].doc, operations[k].usage};
+        return true;
+    }
+    k -= n;
+    if (k < TCT_N_DTYPES) {
+        *out = (tct_operation){tct_dtype_name((tct_dtype)k), cast, NULL};
+        return true;
+    }
+    k -= TCT_N_DTYPES;
+    for (int op = 0; op < TCT_IR_N_OPS; op++) {
+        tct_ir_op found;
+        if (!simple_op(tct_ir_ops[op].name, &found) || k-- > 0) continue;
+        *out = (tct_operation){tct_ir_ops[op].name, tct_ir_ops[op].doc, NULL};
+        return true;
+    }
+    return false;
 }
 
 bool tct_elab_is_operation(const char *name) {

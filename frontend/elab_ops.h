@@ -22,6 +22,7 @@ typedef struct operation {
     const char *params; // "x axes", a ? behind optional ones
     tct_val *(*build)(op_call *c);
     const char *usage; // an example for messages
+    const char *doc;
 } operation;
 
 // Ends of a call: an error value after a report, the result otherwise.

@@ -138,6 +138,7 @@ tct_symbol *tct_scope_find(tct_elab *e, const char *name, bool is_axis) {
 void tct_scope_bind(tct_elab *e, const char *name, tct_val *val, tct_span span, bool mutable) {
     tct_symbol s = {.name = name, .val = val, .span = span, .mutable = mutable, .builder = e->builder};
     TCT_PUSH(&e->scope->symbols, s);
+    if (e->index) tct_index_declared(e, name, span, val);
 }
 
 static void mark_in_use(tct_scope *f, tct_axis axis) {
@@ -177,6 +178,7 @@ bool tct_scope_bind_axis(tct_elab *e, const char *name, tct_axis axis, tct_span 
     v->axis = axis;
     TCT_PUSH(&f->symbols, (tct_symbol){.name = name, .val = v, .span = span, .is_axis = true});
     mark_in_use(f, axis);
+    if (e->index) tct_index_declared(e, name, span, v);
     return true;
 }
 

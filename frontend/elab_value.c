@@ -57,7 +57,7 @@ tct_val *tct_val_copy(tct_elab *e, const tct_val *v) {
     if (v->kind == V_STRUCT) {
         c->fields = TCT_NEW_ARRAY(&e->arena, tct_field, v->n_fields);
         for (uint32_t i = 0; i < v->n_fields; i++) {
-            c->fields[i].name = v->fields[i].name;
+            c->fields[i] = v->fields[i];
             c->fields[i].val = tct_val_copy(e, v->fields[i].val);
         }
     }
@@ -73,7 +73,12 @@ tct_val **tct_val_field(const tct_val *v, const char *name) {
 void tct_val_add_field(tct_elab *e, tct_val *v, const char *name, tct_val *field) {
     v->fields = tct_arena_realloc(&e->arena, v->fields, v->n_fields * sizeof *v->fields,
                                   (v->n_fields + 1) * sizeof *v->fields);
-    v->fields[v->n_fields++] = (tct_field){name, field};
+    v->fields[v->n_fields++] = (tct_field){.name = name, .val = field};
+}
+
+void tct_val_keep_field(tct_elab *e, tct_val *v, const tct_field *like, tct_val *field) {
+    tct_val_add_field(e, v, like->name, field);
+    v->fields[v->n_fields - 1].span = like->span;
 }
 
 bool tct_val_is_number(const tct_val *v) { return v->kind == V_INT || v->kind == V_FLOAT; }

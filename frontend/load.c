@@ -42,12 +42,23 @@ static tct_ast *parse_text(tct_loader *l, const char *path, const char *text, si
     return ast;
 }
 
+static const char *unsaved(tct_loader *l, const char *path, size_t *len) {
+    return l->u->unsaved ? l->u->unsaved(l->u->unsaved_ctx, identity(l, path), len) : NULL;
+}
+
+static bool exists(tct_loader *l, const char *path) {
+    size_t len;
+    return access(path, F_OK) == 0 || unsaved(l, path, &len);
+}
+
 // The tree of the file, read on first use.
 static tct_ast *load_file(tct_loader *l, const char *path) {
     tct_ast *known = find(l, identity(l, path));
     if (known) return known;
     char *text;
     size_t len;
+    const char *edited = unsaved(l, path, &len);
+    if (edited) return parse_text(l, path, edited, len);
     if (!tct_file_read(l->d, path, &text, &len)) return NULL;
     tct_ast *ast = parse_text(l, path, text, len);
     tct_heap_free(text);
@@ -110,7 +121,7 @@ static void load_uses(tct_loader *l, tct_ast *ast) {
         if (use->kind != TCT_ITEM_USE) continue;
         const char *path = resolve(l, ast, use);
         if (!path) continue;
-        if (access(path, F_OK) == 0) {
+        if (exists(l, path)) {
             use->used = load_file(l, path);
         } else if (use->string) {
             unknown_file(l, use, path);
@@ -127,7 +138,7 @@ static bool load(tct_diag *d, tct_package *u, const char *path, const char *text
     u->std_dir = tct_arena_strdup(&u->arena, std_dir);
     tct_ast *main = text ? parse_text(&l, path, text, len) : load_file(&l, path);
     const char *core = tct_path_join(&u->arena, std_dir, "core.tct");
-    bool library = access(core, F_OK) == 0;
+    bool library = exists(&l, core);
     if (library) {
         load_file(&l, core);
     } else {

@@ -320,6 +320,7 @@ static tct_val *evaluate(tct_elab *e, const tct_expr *x) {
                 return tct_val_error(e);
             }
             tct_val_add_field(e, v, n, f);
+            v->fields[v->n_fields - 1].span = x->args[i].name.span;
         }
         return v;
     }

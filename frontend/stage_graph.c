@@ -238,7 +238,7 @@ static tct_val *collect(tct_elab *e, tct_builder *b, stage_run *run, tct_val *v,
     if (v->kind == V_STRUCT && !v->model && !v->data) {
         tct_val *out = tct_val_new(e, V_STRUCT, span);
         for (uint32_t i = 0; i < v->n_fields; i++)
-            tct_val_add_field(e, out, v->fields[i].name, collect(e, b, run, v->fields[i].val, c, span));
+            tct_val_keep_field(e, out, &v->fields[i], collect(e, b, run, v->fields[i].val, c, span));
         return out;
     }
     if (v->kind != V_TENSOR) return v;

@@ -49,6 +49,7 @@ static bool find_uses(work *w) {
                               x->a->name.text);
             return false;
         }
+        if (e->index) tct_index_expr(e, x->a, s->val);
         w->uses[w->n_uses++] = (use){.o = s->val->data, .call = x};
     }
     return true;

@@ -159,7 +159,8 @@ static tct_val *moved(tct_elab *e, const tct_val *v, uint32_t reg, tct_val **lea
     if (v->kind == V_STRUCT) {
         c->fields = TCT_NEW_ARRAY(&e->arena, tct_field, v->n_fields + 1);
         for (uint32_t i = 0; i < v->n_fields; i++)
-            c->fields[i] = (tct_field){v->fields[i].name, moved(e, v->fields[i].val, reg, leaf_out)};
+            c->fields[i] =
+                (tct_field){.name = v->fields[i].name, .val = moved(e, v->fields[i].val, reg, leaf_out)};
     }
     return c;
 }
@@ -281,7 +282,8 @@ static tct_val *substituted(tct_elab *e, const tct_val *v, tct_val *const *leave
     if (v->kind == V_STRUCT) {
         c->fields = TCT_NEW_ARRAY(&e->arena, tct_field, v->n_fields + 1);
         for (uint32_t i = 0; i < v->n_fields; i++)
-            c->fields[i] = (tct_field){v->fields[i].name, substituted(e, v->fields[i].val, leaves_in)};
+            c->fields[i] =
+                (tct_field){.name = v->fields[i].name, .val = substituted(e, v->fields[i].val, leaves_in)};
     }
     return c;
 }

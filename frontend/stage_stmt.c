@@ -391,7 +391,8 @@ static void jump(tct_elab *e, const tct_stmt *s, bool out) {
 
 static void expression(tct_elab *e, const tct_stmt *s) {
     if (s->value->kind == TCT_EXPR_CALL && !tct_stage_is_tensor(e, s->value)) {
-        tct_stage_call(e, s->value, true);
+        tct_val *v = tct_stage_call(e, s->value, true);
+        if (e->index) tct_index_expr(e, s->value, v);
         return;
     }
     tct_val *v = tct_stage_value(e, s->value);
@@ -404,6 +405,7 @@ static void expression(tct_elab *e, const tct_stmt *s) {
 bool tct_stage_block(tct_elab *e, const tct_block *b) {
     for (uint32_t i = 0; i < b->n_stmts; i++) {
         const tct_stmt *s = b->stmts[i];
+        if (e->index) tct_index_statement(e, b, i, false);
         switch (s->kind) {
         case TCT_STMT_LET:
             let(e, s);
@@ -445,5 +447,6 @@ bool tct_stage_block(tct_elab *e, const tct_block *b) {
             break;
         }
     }
+    if (e->index) tct_index_statement(e, b, b->n_stmts, true);
     return true;
 }

@@ -58,7 +58,7 @@ tct_val *tct_stage_snapshot(tct_elab *e, tct_val *v, const char *name, tct_span 
     if (is_record(v)) {
         tct_val *out = tct_val_new(e, V_STRUCT, v->span);
         for (uint32_t i = 0; i < v->n_fields; i++)
-            tct_val_add_field(e, out, v->fields[i].name, tct_stage_snapshot(e, v->fields[i].val, name, span));
+            tct_val_keep_field(e, out, &v->fields[i], tct_stage_snapshot(e, v->fields[i].val, name, span));
         return out;
     }
     return v;
@@ -69,7 +69,7 @@ tct_val *tct_stage_variable(tct_elab *e, tct_val *v, const char *name, tct_span 
     if (is_record(v)) {
         tct_val *out = tct_val_new(e, V_STRUCT, span);
         for (uint32_t i = 0; i < v->n_fields; i++)
-            tct_val_add_field(e, out, v->fields[i].name, tct_stage_variable(e, v->fields[i].val, name, span));
+            tct_val_keep_field(e, out, &v->fields[i], tct_stage_variable(e, v->fields[i].val, name, span));
         return out;
     }
     if (v->kind == V_LIST || is_static(v)) {
