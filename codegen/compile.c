@@ -1,8 +1,12 @@
 // The compiler: passes, plan, and machine code for kernels that no earlier graph had.
 #include "codegen/compile.h"
 
+#include "base/places.h"
+#include "codegen/debug.h"
 #include "codegen/jit.h"
+#include "codegen/listing.h"
 #include "codegen/plan.h"
+#include "codegen/plan_places.h"
 #include "runtime/foreign.h"
 
 #include <assert.h>
@@ -18,7 +22,10 @@ typedef struct kernel {
     tct_loop *loop; // NULL: a kernel of products
     uint64_t hash;
     const char *text;
-    void *fn; // NULL until it is compiled
+    tct_span span; // of its first use, as are all places in it
+    uint32_t uses;
+    const tct_diag *sources; // for debug information, NULL: none
+    void *fn;                // NULL until it is compiled
     bool compiled;
 } kernel;
 
@@ -43,6 +50,7 @@ struct tct_compiler {
     tct_cache *cache; // owned, may be NULL
     tct_arena arena;
     tct_kernel_set set;
+    const tct_diag *sources; // for debug information, NULL: none
     TCT_VEC(planned) plans;
     tct_compile_stats stats;
 };
@@ -90,7 +98,18 @@ static kernel *find_or_add(tct_kernel_set *set, tct_isa isa, const char *text) {
 static void emit_loop(const void *data, LLVMModuleRef module, const tct_target *target) {
     const kernel *k = data;
     (void)target;
-    tct_loop_emit(k->loop, k->symbol, module);
+    tct_loop_emit(k->loop, k->symbol, module, k->sources);
+}
+
+static void emit_gemm(const void *data, LLVMModuleRef module, const tct_target *target) {
+    const kernel *k = data;
+    tct_unit unit = tct_gemm_unit(k->symbol);
+    unit.emit(unit.data, module, target);
+    if (!k->sources) return;
+    LLVMValueRef fn = LLVMGetNamedFunction(module, k->symbol);
+    tct_debug debug;
+    tct_debug_begin(&debug, k->sources, fn, k->span);
+    tct_debug_end(&debug, fn);
 }
 
 static void free_loop(tct_loop *loop) {
@@ -109,9 +128,10 @@ static bool has_bf16(const tct_loop *loop) {
 
 const char *tct_kernel_set_loop(tct_kernel_set *set, const tct_target *target, tct_loop *loop) {
     tct_buf text = {0};
-    tct_loop_print(loop, &text);
+    tct_loop_print(loop, NULL, &text);
     kernel *k = find_or_add(set, tct_target_kernel_isa(target, has_bf16(loop)), text.data);
     tct_buf_free(&text);
+    k->uses++;
     if (k->symbol) {
         set->hits++;
         free_loop(loop);
@@ -120,6 +140,7 @@ const char *tct_kernel_set_loop(tct_kernel_set *set, const tct_target *target, t
     k->symbol = tct_arena_printf(&set->arena, "%s_%016" PRIx64 "_%s", loop->tile ? "tile" : "loop", k->hash,
                                  tct_isa_name(k->isa));
     k->loop = loop;
+    k->span = loop->span;
     k->unit = (tct_unit){.name = k->symbol,
                          .key = k->text,
                          .emit = emit_loop,
@@ -128,13 +149,17 @@ const char *tct_kernel_set_loop(tct_kernel_set *set, const tct_target *target, t
     return k->symbol;
 }
 
-const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol) {
+const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol, tct_span span) {
     kernel *k = find_or_add(set, tct_gemm_symbol_isa(symbol), symbol);
+    k->uses++;
     if (k->symbol) {
         set->hits++;
     } else {
         k->symbol = k->text;
+        k->span = span;
         k->unit = tct_gemm_unit(k->symbol);
+        k->unit.emit = emit_gemm;
+        k->unit.data = k;
     }
     return k->symbol;
 }
@@ -197,6 +222,8 @@ void tct_compiler_use_cache(tct_compiler *c, tct_cache *cache) {
 
 tct_cache *tct_compiler_cache(const tct_compiler *c) { return c->cache; }
 
+void tct_compiler_debug(tct_compiler *c, const tct_diag *sources) { c->sources = sources; }
+
 // Object code of kernels, each for its own instruction set.
 static bool compile_kernels(tct_diag *d, tct_compiler *c, kernel *const *kernels, size_t n,
                             tct_objects *out) {
@@ -205,12 +232,17 @@ static bool compile_kernels(tct_diag *d, tct_compiler *c, kernel *const *kernels
     bool ok = true;
     for (int isa = 0; isa < TCT_N_ISAS && ok; isa++) {
         units.len = 0;
-        for (size_t k = 0; k < n; k++)
-            if ((int)kernels[k]->isa == isa) TCT_PUSH(&units, kernels[k]->unit);
+        for (size_t k = 0; k < n; k++) {
+            if ((int)kernels[k]->isa != isa) continue;
+            kernels[k]->sources = c->sources;
+            TCT_PUSH(&units, kernels[k]->unit);
+        }
         tct_target target = tct_target_of((tct_isa)isa);
         tct_objects objects = {0};
-        ok = units.len == 0 ||
-             tct_units_compile(d, &target, units.data, units.len, c->threads, c->cache, &objects);
+        ok =
+            units.len == 0 || tct_units_compile(d, &target, units.data, units.len, c->threads,
+                                                c->sources ? NULL : c->cache, // which knows nothing of places
+                                                &objects);
         tct_objects_append(out, &objects);
     }
     c->stats.cached += (uint32_t)out->n_cached;
@@ -325,35 +357,66 @@ tct_compile_stats tct_compiler_stats(const tct_compiler *c) {
 
 // --- Dumps ---
 
-static void dump_kernel(const kernel *k, tct_dump_stage stage, tct_buf *out) {
+// "used 12 times, first by std/core.tct:4, 7-9".
+static void dump_uses(const kernel *k, const tct_diag *sources, tct_buf *out) {
+    TCT_VEC(tct_span) spans = {0};
+    TCT_PUSH(&spans, k->span);
+    for (uint32_t v = 0; k->loop && v < k->loop->n_values; v++) TCT_PUSH(&spans, k->loop->values[v].span);
+    for (uint32_t s = 0; k->loop && s < k->loop->n_stores; s++) TCT_PUSH(&spans, k->loop->stores[s].span);
+    tct_buf places = {0};
+    tct_places_print(sources, spans.data, spans.len, &places);
+    if (k->uses != 1) tct_buf_printf(out, "used %u times%s", k->uses, places.len ? ", first by " : "");
+    if (places.len) tct_buf_puts(out, places.data);
+    tct_buf_free(&places);
+    TCT_VEC_FREE(&spans);
+}
+
+static void dump_kernel(const kernel *k, tct_dump_stage stage, const tct_diag *sources, tct_buf *out) {
+    tct_buf uses = {0};
+    if (sources) dump_uses(k, sources, &uses);
+    if (uses.len) tct_buf_printf(out, "%c %s: %s\n", stage == TCT_DUMP_ASM ? '#' : ';', k->symbol, uses.data);
+    tct_buf_free(&uses);
     if (stage == TCT_DUMP_KERNEL) {
-        tct_buf_printf(out, "%s%s%s\n", k->symbol, k->loop ? ":\n" : "", k->loop ? k->text : "");
+        tct_buf_printf(out, "%s%s\n", k->symbol, k->loop ? ":" : "");
+        if (k->loop) tct_loop_print(k->loop, sources, out);
+        tct_buf_putc(out, '\n');
         return;
     }
     tct_diag d = {0};
     tct_target target = tct_target_of(k->isa);
-    tct_unit_text(&d, &target, &k->unit, stage == TCT_DUMP_LLVM ? TCT_TEXT_LLVM : TCT_TEXT_ASM, out);
+    kernel noted = *k;
+    noted.sources = sources;
+    noted.unit.data = &noted;
+    tct_buf text = {0};
+    tct_unit_text(&d, &target, &noted.unit, stage == TCT_DUMP_LLVM ? TCT_TEXT_LLVM : TCT_TEXT_ASM, &text);
+    if (stage == TCT_DUMP_LLVM)
+        tct_listing_llvm(text.data ? text.data : "", out);
+    else
+        tct_listing_asm(text.data ? text.data : "", sources, out);
+    tct_buf_free(&text);
     tct_diag_free(&d);
 }
 
-static void dump_kernels(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage, bool *seen,
-                         tct_buf *out) {
+static void dump_kernels(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage,
+                         const tct_diag *sources, bool *seen, tct_buf *out) {
     for (uint32_t k = 0; k < plan->n_kernels; k++) {
         for (size_t j = 0; j < c->set.kernels.len; j++) {
             if (c->set.kernels.data[j]->symbol != plan->kernels[k].symbol || seen[j]) continue;
             seen[j] = true;
-            dump_kernel(c->set.kernels.data[j], stage, out);
+            dump_kernel(c->set.kernels.data[j], stage, sources, out);
         }
     }
-    for (uint32_t k = 0; k < plan->n_scans; k++) dump_kernels(c, plan->scans[k].body, stage, seen, out);
+    for (uint32_t k = 0; k < plan->n_scans; k++)
+        dump_kernels(c, plan->scans[k].body, stage, sources, seen, out);
 }
 
-void tct_compiler_dump(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage, tct_buf *out) {
+void tct_compiler_dump(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage,
+                       const tct_diag *sources, tct_buf *out) {
     if (stage == TCT_DUMP_PLAN) {
-        tct_plan_print(plan, out);
+        tct_plan_print_places(plan, tct_compiler_origin(c, plan), sources, out);
         return;
     }
     bool *seen = tct_alloc(c->set.kernels.len + 1);
-    dump_kernels(c, plan, stage, seen, out);
+    dump_kernels(c, plan, stage, sources, seen, out);
     tct_heap_free(seen);
 }

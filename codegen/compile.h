@@ -42,6 +42,10 @@ void tct_compiler_free(tct_compiler *c); // and every plan made with it
 void tct_compiler_use_cache(tct_compiler *c, tct_cache *cache);
 tct_cache *tct_compiler_cache(const tct_compiler *c); // NULL: none
 
+// Machine code made from now on tells debuggers and profilers which lines of `sources` it is for; NULL: it
+// does not any more. The code is the same. `sources` must outlive the compiler.
+void tct_compiler_debug(tct_compiler *c, const tct_diag *sources);
+
 // The plan of g, whose sizes are all known. The plan keeps nothing of g or its module. `o` may be NULL: all
 // zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (an unknown pass, a
 // size that isn't known: E0843, code that LLVM refuses: E0841, a foreign function that isn't there: E0850).
@@ -68,8 +72,10 @@ const char *tct_compiler_kernel(const tct_compiler *c, uint32_t i);
 tct_compile_stats tct_compiler_stats(const tct_compiler *c);
 
 typedef enum tct_dump_stage { TCT_DUMP_KERNEL, TCT_DUMP_LLVM, TCT_DUMP_ASM, TCT_DUMP_PLAN } tct_dump_stage;
-// Appends the texts of a plan compiled with keep_text: its kernels as kernel IR, LLVM IR or assembly, each
-// once, or the plan itself (which needs no keep_text).
-void tct_compiler_dump(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage, tct_buf *out);
+// Appends the texts of a plan: its kernels as kernel IR, LLVM IR or assembly, each once, or the plan itself.
+// `sources` (NULL: without): adds as comments which lines of theirs everything is for; those of a kernel are
+// those of its first use.
+void tct_compiler_dump(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage,
+                       const tct_diag *sources, tct_buf *out);
 
 #endif

@@ -41,6 +41,7 @@ typedef struct tct_loop_value {
     int64_t *coef; // AFFINE
     int64_t i;
     double f;
+    tct_span span; // the source that asked for it first
     // From tct_loop_schedule:
     uint32_t axes; // set of axes along which it varies
     uint8_t stage; // passes that must be over before it can be computed
@@ -53,6 +54,7 @@ typedef struct tct_loop_store {
     uint32_t buf;
     tct_lv offset, value, guard; // guard: TCT_NO_LV, or stores only where true
     bool add;                    // adds to what is there
+    tct_span span;
     // From tct_loop_schedule:
     uint32_t axes;
     uint8_t stage;
@@ -78,6 +80,7 @@ typedef struct tct_loop {
     uint8_t *buf_dtype;
     bool ordered;                // the reduced axes must run in the order given (scatter)
     uint32_t *table, table_size; // values by content
+    tct_span span; // stamped on every value and store made while set; in the end the kernel's own
     // From tct_loop_schedule:
     uint32_t n_kept; // axes[0 .. n_kept) are not reduced
     int lane_axis;   // -1: none
@@ -131,15 +134,17 @@ double tct_loop_flops(const tct_loop *l);
 // Bytes of a buffer of `whole` bytes that are read and written, each once: of a gather, the rows it takes.
 double tct_loop_bytes(const tct_loop *l, uint32_t buf, double whole);
 
-// Everything the code depends on, as text: two kernels with equal texts are the same kernel.
-void tct_loop_print(const tct_loop *l, tct_buf *out);
+// Everything the code depends on, as text: two kernels with equal texts are the same kernel. `sources` (NULL:
+// without): adds the places of values and stores as comments.
+void tct_loop_print(const tct_loop *l, const tct_diag *sources, tct_buf *out);
 
 // Arguments of the kernel function: items, items a task, size of the outermost axis.
 enum { TCT_LOOP_ARG_ITEMS, TCT_LOOP_ARG_CHUNK, TCT_LOOP_ARG_OUTER, TCT_LOOP_N_ARGS };
 
 // Adds a tct_kernel_fn (or, for a tile, a tct_tile_fn) called `symbol` to the module. Vectors have one length
-// on all instruction sets, so sums have one order; LLVM cuts them to what there is.
-void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module);
+// on all instruction sets, so sums have one order; LLVM cuts them to what there is. `sources` (NULL:
+// without): every instruction gets the place of the value that it is for.
+void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module, const tct_diag *sources);
 
 // Elementwise operations on registers (codegen/loop_ops.c). `lanes` 0: scalars. bf16 lives in f32 registers,
 // rounded; bool in i1.

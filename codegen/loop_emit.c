@@ -123,6 +123,7 @@ static void begin_accumulators(tct_loop_emitter *e, int parent, unsigned vectors
         if (x->kind != TCT_LOOP_REDUCE || x->stage != e->pass + 1) continue;
         assert(s->n < MAX_REDUCTIONS);
         accumulator *a = &s->acc[s->n++];
+        tct_span outer = tct_loop_place(e, x->span);
         tct_dtype from = (tct_dtype)l->values[x->in[0]].dtype;
         LLVMTypeRef t = tct_loop_register_type(e->c, from, s->lanes);
         LLVMTypeRef pt = tct_loop_register_type(e->c, TCT_I64, s->lanes);
@@ -133,6 +134,7 @@ static void begin_accumulators(tct_loop_emitter *e, int parent, unsigned vectors
             a->best[u] = variable_from(e, parent, t, none);
             a->place[u] = x->op == TCT_IR_ARGMAX ? variable_from(e, parent, pt, nowhere) : NULL;
         }
+        tct_loop_place(e, outer);
     }
 }
 
@@ -224,6 +226,7 @@ static void end_accumulators(tct_loop_emitter *e, int level, unsigned vectors) {
         LLVMTypeRef t = tct_loop_register_type(e->c, from, s->lanes),
                     pt = tct_loop_register_type(e->c, TCT_I64, s->lanes);
         LLVMValueRef best[TCT_LOOP_MAX_UNROLL], place[TCT_LOOP_MAX_UNROLL] = {0};
+        tct_span outer = tct_loop_place(e, r->span);
         for (unsigned u = 0; u < vectors; u++) {
             best[u] = LLVMBuildLoad2(e->b, t, a->best[u], "");
             if (op == TCT_IR_ARGMAX) place[u] = LLVMBuildLoad2(e->b, pt, a->place[u], "");
@@ -249,6 +252,7 @@ static void end_accumulators(tct_loop_emitter *e, int level, unsigned vectors) {
                 best[u] = tct_loop_emit_op(e->b, TCT_IR_CAST, TCT_F32, TCT_BF16, lanes, &best[u]);
         }
         tct_loop_bind(e, a->value, level, best, results);
+        tct_loop_place(e, outer);
     }
 }
 
@@ -272,7 +276,11 @@ static void emit_stores(tct_loop_emitter *e, int level, bool points) {
 
 static void emit_point(tct_loop_emitter *e, int level) {
     pass_state *s = state_of(e);
-    for (uint32_t k = 0; k < s->n; k++) accumulate(e, &s->acc[k], level);
+    for (uint32_t k = 0; k < s->n; k++) {
+        tct_span outer = tct_loop_place(e, e->l->values[s->acc[k].value].span);
+        accumulate(e, &s->acc[k], level);
+        tct_loop_place(e, outer);
+    }
     emit_stores(e, level, true);
 }
 
@@ -401,8 +409,9 @@ static void load_buffers(tct_loop_emitter *e) {
     }
 }
 
-void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module) {
+void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module, const tct_diag *sources) {
     tct_arena arena = {0};
+    tct_debug debug;
     tct_loop_emitter e = {.l = l, .c = LLVMGetModuleContext(module)};
     e.i64 = LLVMInt64TypeInContext(e.c);
     e.b = LLVMCreateBuilderInContext(e.c);
@@ -412,6 +421,11 @@ void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module) 
     e.state = TCT_NEW(&arena, pass_state);
     e.fn = LLVMAddFunction(module, symbol, function_type(&e));
     tct_llvm_attribute(e.fn, LLVMAttributeFunctionIndex, "nounwind");
+    e.place = l->span;
+    if (sources) {
+        e.debug = &debug;
+        tct_debug_begin(&debug, sources, e.fn, l->span);
+    }
     e.scratch = LLVMGetLastParam(e.fn);
     LLVMBasicBlockRef start = new_block(&e, "start"), entry = new_block(&e, "entry");
     LLVMPositionBuilderAtEnd(e.start, start);
@@ -425,6 +439,7 @@ void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module) 
     tct_loop_at(&e, LEVEL_FUNCTION);
     LLVMBuildRetVoid(e.b);
     LLVMBuildBr(e.start, entry);
+    if (sources) tct_debug_end(&debug, e.fn);
     LLVMDisposeBuilder(e.b);
     LLVMDisposeBuilder(e.start);
     tct_arena_free(&arena);

@@ -2,6 +2,7 @@
 #ifndef TCT_CODEGEN_LOOP_EMIT_H
 #define TCT_CODEGEN_LOOP_EMIT_H
 
+#include "codegen/debug.h"
 #include "codegen/loop.h"
 
 // Nesting: the function, the items, the lanes of a column kernel, and from LEVEL_REDUCED on the reduced axes.
@@ -36,8 +37,12 @@ typedef struct tct_loop_emitter {
     uint32_t pass;
     tct_loop_known *known; // by value
     void *state;           // of the current pass, codegen/loop_emit.c
+    tct_debug *debug;      // NULL: places are not wanted
+    tct_span place;        // of the instructions that are emitted now
 } tct_loop_emitter;
 
+// What is emitted from now on is for `place`. Returns what it was for before.
+tct_span tct_loop_place(tct_loop_emitter *e, tct_span place);
 // The builder at the end of what was emitted at a level.
 void tct_loop_at(tct_loop_emitter *e, int level);
 bool tct_loop_has_lanes(const tct_loop_emitter *e,

@@ -76,6 +76,7 @@ static tct_lv intern(tct_loop *l, tct_loop_value v) {
         if (v.n_in) memcpy(coef, v.coef, v.n_in * sizeof *coef);
         v.coef = coef;
     }
+    v.span = l->span;
     l->values[l->n_values] = v;
     l->table[at] = l->n_values + 1;
     return l->n_values++;
@@ -254,8 +255,8 @@ void tct_loop_store_to(tct_loop *l, uint32_t buf, tct_lv offset, tct_lv value, t
                                       cap * sizeof *l->stores);
         l->cap_stores = cap;
     }
-    l->stores[l->n_stores++] =
-        (tct_loop_store){.buf = buf, .offset = offset, .value = value, .guard = guard, .add = add};
+    l->stores[l->n_stores++] = (tct_loop_store){
+        .buf = buf, .offset = offset, .value = value, .guard = guard, .add = add, .span = l->span};
 }
 
 static void mark(const tct_loop *l, tct_lv v, bool *seen) {

@@ -27,7 +27,17 @@ static void print_affine(const tct_loop_value *v, tct_buf *out) {
     if (v->i || first) tct_buf_printf(out, "%s%lld", first ? "" : " + ", (long long)v->i);
 }
 
-static void print_value(const tct_loop *l, tct_lv n, tct_buf *out) {
+static void print_end(const tct_diag *sources, tct_span span, tct_buf *out) {
+    const tct_source *s = sources ? tct_diag_source(sources, span.file) : NULL;
+    if (s) {
+        uint32_t line, col;
+        tct_diag_line_col(s, span.begin, &line, &col);
+        tct_buf_printf(out, "  ; %s:%u:%u", s->path, line, col);
+    }
+    tct_buf_putc(out, '\n');
+}
+
+static void print_value(const tct_loop *l, tct_lv n, const tct_diag *sources, tct_buf *out) {
     const tct_loop_value *v = &l->values[n];
     tct_buf_printf(out, "    %%%u = ", n);
     if (v->kind != TCT_LOOP_AXIS && v->kind != TCT_LOOP_AFFINE)
@@ -74,10 +84,10 @@ static void print_value(const tct_loop *l, tct_lv n, tct_buf *out) {
         break;
     }
     if (v->kept) tct_buf_printf(out, "  keep from pass %u at %llu", v->first, (unsigned long long)v->offset);
-    tct_buf_putc(out, '\n');
+    print_end(sources, v->span, out);
 }
 
-void tct_loop_print(const tct_loop *l, tct_buf *out) {
+void tct_loop_print(const tct_loop *l, const tct_diag *sources, tct_buf *out) {
     tct_buf_puts(out, l->tile ? "tile" : "loop");
     if (l->n_axes) tct_buf_putc(out, ' ');
     print_axes(l, out);
@@ -85,13 +95,13 @@ void tct_loop_print(const tct_loop *l, tct_buf *out) {
     for (uint32_t k = 0; k < l->n_bufs; k++)
         tct_buf_printf(out, "%s b%u: %s", k ? "," : "", k, tct_dtype_name((tct_dtype)l->buf_dtype[k]));
     tct_buf_puts(out, " {\n");
-    for (uint32_t v = 0; v < l->n_values; v++) print_value(l, v, out);
+    for (uint32_t v = 0; v < l->n_values; v++) print_value(l, v, sources, out);
     for (uint32_t s = 0; s < l->n_stores; s++) {
         const tct_loop_store *store = &l->stores[s];
         tct_buf_printf(out, "    b%u[%%%u] %s %%%u", store->buf, store->offset, store->add ? "+=" : "=",
                        store->value);
         if (store->guard != TCT_NO_LV) tct_buf_printf(out, " if %%%u", store->guard);
-        tct_buf_putc(out, '\n');
+        print_end(sources, store->span, out);
     }
     tct_buf_puts(out, "}\n");
 }

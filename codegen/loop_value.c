@@ -7,12 +7,24 @@ LLVMValueRef tct_loop_number(const tct_loop_emitter *e, int64_t x) {
     return LLVMConstInt(e->i64, (uint64_t)x, 1);
 }
 
+static void set_place(tct_loop_emitter *e) {
+    if (e->debug) LLVMSetCurrentDebugLocation2(e->b, tct_debug_place(e->debug, e->place));
+}
+
+tct_span tct_loop_place(tct_loop_emitter *e, tct_span place) {
+    tct_span before = e->place;
+    e->place = place;
+    set_place(e);
+    return before;
+}
+
 void tct_loop_at(tct_loop_emitter *e, int level) {
     LLVMValueRef end = LLVMGetBasicBlockTerminator(e->block[level]);
     if (end)
         LLVMPositionBuilderBefore(e->b, end);
     else
         LLVMPositionBuilderAtEnd(e->b, e->block[level]);
+    set_place(e); // which LLVM takes from the instruction at the position
 }
 
 bool tct_loop_has_lanes(const tct_loop_emitter *e, uint32_t axes) {
@@ -310,6 +322,7 @@ LLVMValueRef *tct_loop_get(tct_loop_emitter *e, tct_lv n) {
     assert(v->kind != TCT_LOOP_REDUCE);
     bool lanes = tct_loop_has_lanes(e, v->axes);
     LLVMValueRef out[TCT_LOOP_MAX_UNROLL] = {0};
+    tct_span outer = tct_loop_place(e, v->span);
     // A kept value is kept where its lanes are; further out it is computed once anyway.
     bool kept = v->kept && level == LEVEL_REDUCED + (int)(e->l->n_axes - e->l->n_kept) - 1;
     if (kept && e->pass > v->first) {
@@ -329,6 +342,7 @@ LLVMValueRef *tct_loop_get(tct_loop_emitter *e, tct_lv n) {
     }
     if (kept && e->pass == v->first) write_kept(e, v, level, out);
     tct_loop_bind(e, n, level, out, lanes ? e->width : 1);
+    tct_loop_place(e, outer);
     return known->v;
 }
 
@@ -393,12 +407,14 @@ static void store_lanes(tct_loop_emitter *e, const tct_loop_store *s, int level,
 }
 
 void tct_loop_emit_store(tct_loop_emitter *e, const tct_loop_store *s, int level) {
+    tct_span outer = tct_loop_place(e, s->span);
     LLVMValueRef *value = tct_loop_get(e, s->value);
     LLVMValueRef *guard = s->guard == TCT_NO_LV ? NULL : tct_loop_get(e, s->guard);
     if (tct_loop_has_lanes(e, e->l->values[s->offset].axes)) {
         store_lanes(e, s, level, value, guard);
-        return;
+    } else {
+        LLVMValueRef index = tct_loop_get(e, s->offset)[0];
+        store_scalar(e, s, level, index, value[0], guard ? guard[0] : NULL);
     }
-    LLVMValueRef index = tct_loop_get(e, s->offset)[0];
-    store_scalar(e, s, level, index, value[0], guard ? guard[0] : NULL);
+    tct_loop_place(e, outer);
 }

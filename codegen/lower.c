@@ -234,8 +234,7 @@ static tct_lv pull_elementwise(lowering *w, const tct_node *n, const tct_lv *at)
     return op(w, (tct_ir_op)n->op, (tct_dtype)n->dtype, n->n_in, in);
 }
 
-static tct_lv pull_anew(lowering *w, tct_value v, const tct_lv *at) {
-    const tct_node *n = node(w, v);
+static tct_lv pull_node(lowering *w, tct_value v, const tct_node *n, const tct_lv *at) {
     tct_dtype dtype = (tct_dtype)n->dtype;
     switch (n->op) {
     case TCT_IR_INPUT:
@@ -268,6 +267,16 @@ static tct_lv pull_anew(lowering *w, tct_value v, const tct_lv *at) {
         assert(tct_ir_ops[n->op].cls == TCT_CLASS_MOVEMENT);
         return pull_movement(w, n, at);
     }
+}
+
+// A load has the place of who wants the value, everything else that of its node.
+static tct_lv pull_anew(lowering *w, tct_value v, const tct_lv *at) {
+    const tct_node *n = node(w, v);
+    tct_span outer = w->l->span;
+    if (n->op != TCT_IR_INPUT) w->l->span = n->span;
+    tct_lv x = pull_node(w, v, n, at);
+    w->l->span = outer;
+    return x;
 }
 
 static tct_lv pull(lowering *w, tct_value v, const tct_lv *at) {
@@ -369,6 +378,7 @@ static void store_outputs(lowering *w, const tct_lv *(*index_of)(lowering *, con
         const tct_lower_port *port = &w->spec->out[k];
         if (w->spec->gemm && w->body->outputs.data[k].value == w->spec->dot) continue; // it is there already
         tct_lv room[TCT_IR_MAX_AXES];
+        w->l->span = n->span;
         const tct_lv *at = index_of(w, n, room);
         tct_lv offset = tct_loop_affine(w->l, 0, n->n_axes, at, port->stride);
         tct_lv value = pull(w, w->body->outputs.data[k].value, at);
@@ -396,6 +406,7 @@ static void start(lowering *w) {
     w->l = tct_loop_new(w->arena);
     w->memo = TCT_NEW_ARRAY(w->arena, pulled *, w->body->nodes.len);
     w->guard = TCT_NO_LV;
+    w->l->span = output_node(w, 0)->span;
     set_buffer_types(w);
 }
 
@@ -467,6 +478,7 @@ tct_loop *tct_lower(tct_arena *arena, const tct_lower_spec *spec) {
             lower_loops(&w);
         }
     }
+    w.l->span = output_node(&w, 0)->span;
     tct_loop_schedule(w.l);
     return w.l;
 }

@@ -50,10 +50,11 @@ tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands)
 }
 
 uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype,
-                       int64_t n, const char *label) {
+                       int64_t n, tct_span span) {
     tct_pstep *s = tct_new_step(p, TCT_STEP_KERNEL, 2);
     tct_arena *arena = tct_alloc(sizeof *arena);
     tct_loop *l = tct_loop_new(arena);
+    l->span = span;
     l->n_bufs = 2;
     l->buf_dtype = TCT_NEW_ARRAY(arena, uint8_t, 2);
     l->buf_dtype[0] = l->buf_dtype[1] = (uint8_t)dtype;
@@ -64,7 +65,8 @@ uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint3
     tct_loop_store_to(l, 1, at, x, TCT_NO_LV, false);
     tct_loop_schedule(l);
     s->loop = l;
-    s->label = label;
+    s->label = "copy";
+    s->span = span;
     s->bytes = 2.0 * (double)n * (double)tct_dtype_size(dtype);
     s->operands[0] = (tct_operand){from, from_offset, true, false};
     s->operands[1] = (tct_operand){to, 0, false, true};

@@ -14,7 +14,8 @@ typedef struct tct_kernel_set tct_kernel_set;
 // heap.
 const char *tct_kernel_set_loop(tct_kernel_set *set, const tct_target *target, tct_loop *loop);
 // `symbol` as tct_gemm_plan_make gave it; the result lives as long as the set.
-const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol);
+// `span`: of the product that uses it.
+const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol, tct_span span);
 
 // The plan of a fused graph with known sizes (tct_pass_fuse), with kernels by symbol and no addresses yet.
 // Made in `arena`, which must outlive it, as is what it was made from: `origin`. NULL after reporting E0843.

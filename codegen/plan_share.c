@@ -105,15 +105,15 @@ static void copy_output(tct_planner *p, uint32_t k, uint32_t s) {
     if (o->alias < 0) {
         storage(p, to)->place = TCT_PLACE_OUTPUT;
         storage(p, to)->index = k;
-        uint32_t step = tct_copy_step(p, s, 0, to, dtype, elements, "copy");
+        uint32_t step = tct_copy_step(p, s, 0, to, dtype, elements, n->span);
         storage(p, to)->writer = step;
         return;
     }
     // Into an input's memory: from a copy of our own, because the source may be another donated input.
     uint32_t between = tct_new_storage(p, dtype, storage(p, s)->bytes),
              target = input_storage(p, (uint32_t)o->alias);
-    storage(p, between)->writer = tct_copy_step(p, s, 0, between, dtype, elements, "copy");
-    uint32_t step = tct_copy_step(p, between, 0, to, dtype, elements, "copy");
+    storage(p, between)->writer = tct_copy_step(p, s, 0, between, dtype, elements, n->span);
+    uint32_t step = tct_copy_step(p, between, 0, to, dtype, elements, n->span);
     storage(p, to)->writer = step;
     bool ok = take_over(p, step, to, tct_root(p, target));
     assert(ok);
@@ -174,7 +174,7 @@ static void place_scatter(tct_planner *p, uint32_t at) {
     uint32_t copy = tct_new_storage(p, dtype, bytes);
     storage(p, copy)->root = tct_root(p, result);
     uint32_t step = tct_copy_step(p, base.storage, base.offset, copy, dtype,
-                                  (int64_t)(bytes / tct_dtype_size(dtype)), "copy");
+                                  (int64_t)(bytes / tct_dtype_size(dtype)), s->span);
     storage(p, copy)->writer = step;
     tct_add_edge(p, step, at);
 }

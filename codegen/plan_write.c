@@ -72,7 +72,7 @@ static void write_gemm(writer *w, tct_pstep *s, tct_step *out) {
     const tct_gemm_plan *g = s->gemm;
     const char *symbols[TCT_GEMM_MAX_KERNELS + 1];
     uint32_t n = 0;
-    for (; n < g->n_kernels; n++) symbols[n] = tct_kernel_set_gemm(w->p->set, g->symbol[n]);
+    for (; n < g->n_kernels; n++) symbols[n] = tct_kernel_set_gemm(w->p->set, g->symbol[n], s->span);
     if (s->loop) symbols[n++] = tct_kernel_set_loop(w->p->set, w->p->target, s->loop);
     s->loop = NULL;
     out->kernel = add_kernels(w, symbols, n);

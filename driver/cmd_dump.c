@@ -107,7 +107,7 @@ static bool dump_code(tct_diag *d, const dump_arguments *o, tct_graph *g, tct_bu
     tct_compiler *c = tct_compiler_new(d, o->isa, 0);
     tct_compile_options compile = {.keep_text = true};
     const tct_plan *plan = c ? tct_compile_graph(d, c, g, &compile) : NULL;
-    if (plan) tct_compiler_dump(c, plan, stages[o->stage - STAGE_KERNEL], out);
+    if (plan) tct_compiler_dump(c, plan, stages[o->stage - STAGE_KERNEL], d, out);
     if (c) tct_compiler_free(c);
     return plan != NULL;
 }

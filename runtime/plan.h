@@ -136,5 +136,8 @@ void tct_plan_step_name(const tct_plan *plan, uint32_t i, tct_buf *out);
 
 // Appends the plan as text: one line a step with kernel, operands, sizes, tasks, then the memory plan.
 void tct_plan_print(const tct_plan *plan, tct_buf *out);
+// The same, with what `note` appends at the end of each step's line; plans of scans follow, with theirs.
+typedef void (*tct_plan_note)(void *ctx, const tct_plan *plan, uint32_t step, tct_buf *out);
+void tct_plan_print_noted(const tct_plan *plan, tct_plan_note note, void *ctx, tct_buf *out);
 
 #endif

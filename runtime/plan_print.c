@@ -84,15 +84,18 @@ static void print_step(const tct_plan *plan, uint32_t i, tct_buf *out) {
     if (s->scratch) tct_buf_printf(out, " scratch %" PRIu64, s->scratch);
     if (s->flops > 0) tct_buf_printf(out, " flops %.4g", s->flops);
     if (s->bytes > 0) tct_buf_printf(out, " bytes %.4g", s->bytes);
-    tct_buf_putc(out, '\n');
 }
 
-void tct_plan_print(const tct_plan *plan, tct_buf *out) {
+void tct_plan_print_noted(const tct_plan *plan, tct_plan_note note, void *ctx, tct_buf *out) {
     tct_buf_printf(out, "plan %s\n", plan->name);
     for (uint32_t i = 0; i < plan->n_inputs; i++) print_port(&plan->inputs[i], "in", i, out);
     for (uint32_t i = 0; i < plan->n_outputs; i++) print_port(&plan->outputs[i], "out", i, out);
     tct_buf_printf(out, "steps %u\n", plan->n_steps);
-    for (uint32_t i = 0; i < plan->n_steps; i++) print_step(plan, i, out);
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        print_step(plan, i, out);
+        if (note) note(ctx, plan, i, out);
+        tct_buf_putc(out, '\n');
+    }
     tct_buf_printf(out, "memory arena %" PRIu64 " constants %" PRIu64 " scratch %" PRIu64 " a thread\n",
                    plan->arena_bytes, plan->constant_bytes, plan->scratch_bytes);
     for (uint32_t i = 0; i < plan->n_buffers; i++) {
@@ -101,5 +104,7 @@ void tct_plan_print(const tct_plan *plan, tct_buf *out) {
         print_buffer(plan, i, out);
         tct_buf_printf(out, " bytes %" PRIu64 " steps %u to %u\n", b->bytes, b->first_step, b->last_step);
     }
-    for (uint32_t i = 0; i < plan->n_scans; i++) tct_plan_print(plan->scans[i].body, out);
+    for (uint32_t i = 0; i < plan->n_scans; i++) tct_plan_print_noted(plan->scans[i].body, note, ctx, out);
 }
+
+void tct_plan_print(const tct_plan *plan, tct_buf *out) { tct_plan_print_noted(plan, NULL, NULL, out); }

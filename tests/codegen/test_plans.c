@@ -159,7 +159,7 @@ static void test_dumps(void **state) {
                                   [TCT_DUMP_PLAN] = "exp+sum"};
     for (int stage = 0; stage < 4; stage++) {
         tct_buf out = {0};
-        tct_compiler_dump(c, plan, (tct_dump_stage)stage, &out);
+        tct_compiler_dump(c, plan, (tct_dump_stage)stage, NULL, &out);
         assert_non_null(strstr(out.data, expect[stage]));
         tct_buf_free(&out);
     }
