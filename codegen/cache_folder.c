@@ -207,8 +207,8 @@ static bool drop(const char *folder, const file *f) {
     return gone;
 }
 
-// Drops the least recently used entries until `most` bytes are left, and what was abandoned. The bytes that
-// are left.
+// Drops the least recently used entries until `most` bytes are left, and what was abandoned; not what others
+// are writing. The bytes that are left.
 static uint64_t shrink(const char *folder, uint64_t most) {
     contents c;
     if (!list(folder, &c)) return 0;
@@ -272,12 +272,8 @@ bool tct_cache_clear(tct_diag *d, const char *folder) {
     if (stat(folder, &st) != 0 && errno == ENOENT) return true;
     int fd = lock_patiently(d, folder);
     if (fd < 0) return false;
-    contents c;
-    bool ok = list(folder, &c) || failed(d, "read", folder);
-    for (size_t k = 0; k < c.entries.len && ok; k++)
-        ok = drop(folder, &c.entries.data[k]) || failed(d, "remove files of", folder);
-    for (size_t k = 0; k < c.temporary.len && ok; k++) ok = drop(folder, &c.temporary.data[k]);
-    contents_free(&c);
+    errno = 0;
+    bool ok = shrink(folder, 0) == 0 || failed(d, "remove files of", folder);
     counters n = {.limit = read_counters(folder).limit};
     ok = ok && write_counters(d, folder, &n);
     close(fd);

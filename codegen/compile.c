@@ -220,6 +220,11 @@ void tct_compiler_use_cache(tct_compiler *c, tct_cache *cache) {
     c->cache = cache;
 }
 
+bool tct_compiler_use_perf(tct_diag *d, tct_compiler *c) {
+    assert(c->jit && c->set.kernels.len == 0);
+    return tct_jit_use_perf(d, c->jit);
+}
+
 tct_cache *tct_compiler_cache(const tct_compiler *c) { return c->cache; }
 
 void tct_compiler_debug(tct_compiler *c, const tct_diag *sources) { c->sources = sources; }

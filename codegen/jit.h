@@ -43,6 +43,9 @@ typedef struct tct_jit tct_jit;
 // NULL after reporting E0842.
 tct_jit *tct_jit_new(tct_diag *d);
 void tct_jit_free(tct_jit *jit);
+// From now on functions are written to /tmp/perf-PID.map when they are looked up, where `perf report` finds
+// their names. (gdb knows them in any case.) E0702.
+bool tct_jit_use_perf(tct_diag *d, tct_jit *jit);
 // Takes the objects' buffers over and empties `objects`. Symbols that they need and don't define come from
 // the process (libm).
 bool tct_jit_add(tct_diag *d, tct_jit *jit, tct_objects *objects);

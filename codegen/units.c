@@ -29,6 +29,15 @@ typedef struct compilation {
     _Atomic size_t next;
 } compilation;
 
+// Debuggers and profilers find their way through kernels by these tables; the code is the same.
+static void add_unwind_tables(LLVMModuleRef module) {
+    enum { EVERYWHERE = 2 }; // at every instruction, not only at calls
+    unsigned kind = LLVMGetEnumAttributeKindForName("uwtable", strlen("uwtable"));
+    LLVMAttributeRef tables = LLVMCreateEnumAttribute(LLVMGetModuleContext(module), kind, EVERYWHERE);
+    for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f))
+        if (!LLVMIsDeclaration(f)) LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, tables);
+}
+
 static LLVMModuleRef emit_module(LLVMContextRef context, LLVMTargetMachineRef machine,
                                  const tct_target *target, const tct_unit *unit) {
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext(unit->name, context);
@@ -39,6 +48,7 @@ static LLVMModuleRef emit_module(LLVMContextRef context, LLVMTargetMachineRef ma
     LLVMSetTarget(module, triple);
     LLVMDisposeMessage(triple);
     unit->emit(unit->data, module, target);
+    add_unwind_tables(module);
     return module;
 }
 
@@ -216,6 +226,15 @@ void tct_objects_append(tct_objects *objects, tct_objects *more) {
     *more = (tct_objects){0};
 }
 
+// Assembly without the directives of unwind tables, which stand between all instructions.
+static void add_assembly(const char *text, size_t len, tct_buf *out) {
+    for (const char *end = text + len, *next; text < end; text = next) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        next = newline ? newline + 1 : end;
+        if (strncmp(text, "\t.cfi_", 6) != 0) tct_buf_add(out, text, (size_t)(next - text));
+    }
+}
+
 static char *module_text(LLVMModuleRef module, LLVMTargetMachineRef machine, tct_text_stage stage,
                          tct_buf *out) {
     char *error = verify(module);
@@ -225,7 +244,7 @@ static char *module_text(LLVMModuleRef module, LLVMTargetMachineRef machine, tct
         LLVMMemoryBufferRef text;
         error = generate(module, machine, LLVMAssemblyFile, &text);
         if (error) return error;
-        tct_buf_add(out, LLVMGetBufferStart(text), LLVMGetBufferSize(text));
+        add_assembly(LLVMGetBufferStart(text), LLVMGetBufferSize(text), out);
         LLVMDisposeMemoryBuffer(text);
     } else {
         char *text = LLVMPrintModuleToString(module);

@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_CACHE = 2000, KEY_VERBOSE };
+enum { KEY_CACHE = 2000, KEY_PERF, KEY_VERBOSE };
 
 static const struct argp_option options[] = {
     {"cache", KEY_CACHE, "DIR", 0,
      "Keep compiled kernels in this folder, or `off` (default: TERCET_CACHE, or ~/.cache/tercet)", 0},
+    {"perf", KEY_PERF, NULL, 0, "Write the names of kernels to /tmp/perf-PID.map, for `perf report`", 0},
     {"verbose", KEY_VERBOSE, NULL, 0, "Say which kernels were compiled, and what was wrong with the cache",
      0},
     {0},
@@ -24,6 +25,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     switch (key) {
     case KEY_CACHE:
         o->cache = arg;
+        return 0;
+    case KEY_PERF:
+        o->perf = true;
         return 0;
     case KEY_VERBOSE:
         o->verbose = true;
@@ -58,6 +62,10 @@ const char *tct_cache_folder(tct_arena *a, const char *option, const char **why)
 
 tct_compiler *tct_jit_compiler(tct_diag *d, const tct_jit_options *o, const char *isa, int threads) {
     tct_compiler *c = tct_compiler_new(d, isa, threads);
+    if (c && o->perf && !tct_compiler_use_perf(d, c)) {
+        tct_compiler_free(c);
+        return NULL;
+    }
     const char *why, *folder = tct_cache_folder(&d->arena, o->cache, &why);
     tct_buf generator = {0};
     if (c && folder && tct_codegen_identity(&generator, &why))

@@ -463,9 +463,11 @@ static void test_processes(void **state) {
         assert_int_equal(waitpid(children[i], &status, 0), children[i]);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
-    tct_cache_state s = survey(w->folder);
-    assert_true(s.entries > 0);
-    assert_true(s.bytes <= TCT_CACHE_LEAST_LIMIT + TCT_CACHE_LEAST_LIMIT / 2);
+    assert_true(survey(w->folder).entries > 0);
+    tct_cache *c = tct_cache_open(w->folder, generator); // the next clean-up brings it under its limit
+    for (int k = 0; k < KEYS; k++) put(c, k);
+    tct_cache_close(c);
+    assert_true(survey(w->folder).bytes <= TCT_CACHE_LEAST_LIMIT);
     assert_int_equal(count_names(w->folder, "tmp-"), 0);
 }
 
