@@ -54,6 +54,7 @@ static bool no_such_axis(tct_elab *e, const tct_name *name) {
 bool tct_elab_axis(tct_elab *e, const tct_expr *x, tct_axis *out) {
     if (x->kind == TCT_EXPR_NAME) {
         tct_symbol *s = tct_elab_axis_symbol(e, x->name.text);
+        if (e->index) tct_index_scope(e, x->span);
         if (!s) return no_such_axis(e, &x->name);
         if (e->index) tct_index_name_at(e, x->span, s->span, s->val);
         *out = s->val->axis;

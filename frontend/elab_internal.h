@@ -325,7 +325,8 @@ void tct_index_name_at(tct_elab *e, tct_span span, tct_span declared, const tct_
 // The same where it is declared, if `name` stands there.
 void tct_index_declared(tct_elab *e, const char *name, tct_span span, const tct_val *v);
 void tct_index_expr(tct_elab *e, const tct_expr *x, tct_val *v); // of value v, just evaluated
-void tct_index_scope(tct_elab *e, tct_span span);                // the cursor's, if it is in there
+void tct_index_arguments(tct_elab *e, const tct_item *item, const tct_expr *call); // the names of named ones
+void tct_index_scope(tct_elab *e, tct_span span); // the cursor's, if it is in there
 // The same from the end of statement i - 1 of a block to the end of statement i, or with `ends` of the block.
 void tct_index_statement(tct_elab *e, const tct_block *b, uint32_t i, bool ends);
 

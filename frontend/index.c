@@ -281,36 +281,22 @@ static void index_field(tct_elab *e, const tct_expr *x, const tct_val *v) {
     if (a && at_cursor(e->index, x->name.span)) index_fields(e, a);
 }
 
+void tct_index_arguments(tct_elab *e, const tct_item *item, const tct_expr *call) {
+    for (uint32_t i = 0; i < call->n_args; i++)
+        if (call->args[i].name.text)
+            tct_index_name_at(e, call->args[i].name.span, parameter_span(item, call->args[i].name.text),
+                              NULL);
+}
+
 static void index_call(tct_elab *e, const tct_expr *x, tct_val *v) {
     const tct_expr *callee = x->a->kind == TCT_EXPR_INDEX ? x->a->a : x->a;
     if (callee->kind != TCT_EXPR_NAME) return;
     const tct_item *item = tct_elab_item(e, callee->name.text);
     tct_index_name_at(e, callee->span, item ? item->name.span : TCT_NO_SPAN, v);
-    for (uint32_t i = 0; item && i < x->n_args; i++)
-        if (x->args[i].name.text)
-            tct_index_name_at(e, x->args[i].name.span, parameter_span(item, x->args[i].name.text), NULL);
+    if (item) tct_index_arguments(e, item, x);
     // A call that fails may leave its arguments alone.
     for (uint32_t i = 0; v->kind == V_ERROR && !e->index->reached && i < x->n_args; i++)
         if (at_cursor(e->index, x->args[i].value->span)) tct_elab_expr(e, x->args[i].value);
-}
-
-void tct_index_expr(tct_elab *e, const tct_expr *x, tct_val *v) {
-    tct_index *index = e->index;
-    if (x->span.file == index->file) {
-        if (x->kind == TCT_EXPR_NAME) {
-            const tct_symbol *s = tct_scope_find(e, x->name.text, false);
-            if (!s) s = tct_elab_axis_symbol(e, x->name.text);
-            if (s) tct_index_name_at(e, x->span, s->span, v);
-            index->reached |= at_cursor(index, x->span);
-        } else if (x->kind == TCT_EXPR_FIELD) {
-            index_field(e, x, v);
-            index->reached |= at_cursor(index, x->name.span);
-        } else if (x->kind == TCT_EXPR_CALL) {
-            index_call(e, x, v);
-        }
-    }
-    index->last_expr = x;
-    index->last_val = v;
 }
 
 // Scopes
@@ -330,6 +316,26 @@ static void index_scope(tct_elab *e) {
 
 void tct_index_scope(tct_elab *e, tct_span span) {
     if (at_cursor(e->index, span)) index_scope(e);
+}
+
+void tct_index_expr(tct_elab *e, const tct_expr *x, tct_val *v) {
+    tct_index *index = e->index;
+    if (x->span.file == index->file) {
+        if (x->kind == TCT_EXPR_NAME) {
+            const tct_symbol *s = tct_scope_find(e, x->name.text, false);
+            if (!s) s = tct_elab_axis_symbol(e, x->name.text);
+            if (s) tct_index_name_at(e, x->span, s->span, v);
+            tct_index_scope(e, x->span); // with the axes that the expression has brought so far
+            index->reached |= at_cursor(index, x->span);
+        } else if (x->kind == TCT_EXPR_FIELD) {
+            index_field(e, x, v);
+            index->reached |= at_cursor(index, x->name.span);
+        } else if (x->kind == TCT_EXPR_CALL) {
+            index_call(e, x, v);
+        }
+    }
+    index->last_expr = x;
+    index->last_val = v;
 }
 
 void tct_index_statement(tct_elab *e, const tct_block *b, uint32_t i, bool ends) {

@@ -51,6 +51,7 @@ static bool find_uses(work *w) {
         }
         if (e->index) tct_index_expr(e, x->a, s->val);
         w->uses[w->n_uses++] = (use){.o = s->val->data, .call = x};
+        if (e->index) tct_index_arguments(e, w->uses[i].o->item, x);
     }
     return true;
 }
