@@ -158,7 +158,8 @@ void tct_code_plan_number(tct_codec *c, const tct_plan **x) {
         return;
     }
     *x = c->plans[number];
-    if (c->depth[number] > c->deepest) c->deepest = c->depth[number];
+    if (c->nesting[number].depth > c->inner.depth) c->inner.depth = c->nesting[number].depth;
+    c->inner.steps += c->nesting[number].steps;
 }
 
 void tct_code_count(tct_codec *c, uint32_t *n) {

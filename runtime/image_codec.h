@@ -12,6 +12,12 @@
 // Strings and plans that were written, each once.
 typedef struct tct_image_pool tct_image_pool;
 
+// Scans in scans, and the steps of a plan and of all bodies in it, each as often as it is referred to.
+typedef struct tct_nesting {
+    uint32_t depth;
+    uint64_t steps;
+} tct_nesting;
+
 typedef struct tct_codec {
     tct_buf *out; // NULL: reading
     tct_image_pool *pool;
@@ -24,8 +30,8 @@ typedef struct tct_codec {
     bool failed;
     const char *const *strings;
     const tct_plan *const *plans; // that came before
-    const uint8_t *depth;         // of each: scans in scans
-    uint8_t deepest;              // of those that were referred to
+    const tct_nesting *nesting;   // of each
+    tct_nesting inner;            // of those that the present one refers to: the deepest, and all steps
     uint32_t n_strings, n_plans, n_sources;
     const tct_image_source *sources;
 } tct_codec;

@@ -82,23 +82,25 @@ static bool read_strings(tct_codec *c) {
     return true;
 }
 
-enum { MAX_DEPTH = 16 }; // of scans in scans
+// Nobody who walks a plan with its bodies gets lost in it.
+enum { MAX_DEPTH = 16, MAX_STEPS = 1 << 24 };
 
 static bool read_plans(tct_codec *c) {
     uint32_t n;
     tct_code_count(c, &n);
     const tct_plan **plans = tct_codec_room(c, n, sizeof *plans);
-    uint8_t *depth = tct_codec_room(c, n, sizeof *depth);
+    tct_nesting *nesting = tct_codec_room(c, n, sizeof *nesting);
     c->plans = plans;
-    c->depth = depth;
+    c->nesting = nesting;
     for (; c->n_plans < n && !c->failed; c->n_plans++) {
         tct_plan *p = TCT_NEW(c->arena, tct_plan);
-        c->deepest = 0;
+        c->inner = (tct_nesting){0};
         tct_code_plan(c, p);
         if (c->failed) break;
         plans[c->n_plans] = p;
-        depth[c->n_plans] = (uint8_t)(c->deepest + 1);
-        if (c->deepest >= MAX_DEPTH) return tct_codec_fail(c, "scans lie in each other %d deep", MAX_DEPTH);
+        nesting[c->n_plans] = (tct_nesting){c->inner.depth + 1, c->inner.steps + p->n_steps};
+        if (c->inner.depth >= MAX_DEPTH || nesting[c->n_plans].steps > MAX_STEPS)
+            return tct_codec_fail(c, "plan %u (%s) nests too deeply", c->n_plans, p->name);
         const char *wrong = tct_plan_verify(&c->d->arena, p);
         if (wrong) return tct_codec_fail(c, "plan %u (%s): %s", c->n_plans, p->name, wrong);
     }
