@@ -226,15 +226,6 @@ void tct_objects_append(tct_objects *objects, tct_objects *more) {
     *more = (tct_objects){0};
 }
 
-// Assembly without the directives of unwind tables, which stand between all instructions.
-static void add_assembly(const char *text, size_t len, tct_buf *out) {
-    for (const char *end = text + len, *next; text < end; text = next) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        next = newline ? newline + 1 : end;
-        if (strncmp(text, "\t.cfi_", 6) != 0) tct_buf_add(out, text, (size_t)(next - text));
-    }
-}
-
 static char *module_text(LLVMModuleRef module, LLVMTargetMachineRef machine, tct_text_stage stage,
                          tct_buf *out) {
     char *error = verify(module);
@@ -244,7 +235,7 @@ static char *module_text(LLVMModuleRef module, LLVMTargetMachineRef machine, tct
         LLVMMemoryBufferRef text;
         error = generate(module, machine, LLVMAssemblyFile, &text);
         if (error) return error;
-        add_assembly(LLVMGetBufferStart(text), LLVMGetBufferSize(text), out);
+        tct_buf_add(out, LLVMGetBufferStart(text), LLVMGetBufferSize(text));
         LLVMDisposeMemoryBuffer(text);
     } else {
         char *text = LLVMPrintModuleToString(module);

@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_CACHE = 2000, KEY_PERF, KEY_VERBOSE };
+enum { KEY_CACHE = 2000, KEY_DEBUG, KEY_PERF, KEY_VERBOSE };
 
 static const struct argp_option options[] = {
     {"cache", KEY_CACHE, "DIR", 0,
      "Keep compiled kernels in this folder, or `off` (default: TERCET_CACHE, or ~/.cache/tercet)", 0},
+    {"debug", KEY_DEBUG, NULL, 0, "Give kernels lines of the source, for gdb. None comes from the cache", 0},
     {"perf", KEY_PERF, NULL, 0, "Write the names of kernels to /tmp/perf-PID.map, for `perf report`", 0},
     {"verbose", KEY_VERBOSE, NULL, 0, "Say which kernels were compiled, and what was wrong with the cache",
      0},
@@ -25,6 +26,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     switch (key) {
     case KEY_CACHE:
         o->cache = arg;
+        return 0;
+    case KEY_DEBUG:
+        o->debug = true;
         return 0;
     case KEY_PERF:
         o->perf = true;
@@ -66,6 +70,7 @@ tct_compiler *tct_jit_compiler(tct_diag *d, const tct_jit_options *o, const char
         tct_compiler_free(c);
         return NULL;
     }
+    if (c && o->debug) tct_compiler_debug(c, d);
     const char *why, *folder = tct_cache_folder(&d->arena, o->cache, &why);
     tct_buf generator = {0};
     if (c && folder && tct_codegen_identity(&generator, &why))

@@ -9,10 +9,11 @@
 typedef struct tct_jit_options {
     const char *cache; // --cache: a folder or "off"; NULL: as the environment says
     bool perf;         // --perf: names of kernels for perf
+    bool debug;        // --debug: lines of the source for gdb
     bool verbose;      // say on stderr what came from the cache and what didn't
 } tct_jit_options;
 
-// --cache, --perf and --verbose; the input of this child is a tct_jit_options.
+// --cache, --debug, --perf and --verbose; the input of this child is a tct_jit_options.
 extern const struct argp tct_jit_argp;
 
 // The folder of the compile cache: `option` (a folder, or "off"; NULL: not given), else TERCET_CACHE ("off"
@@ -20,7 +21,7 @@ extern const struct argp tct_jit_argp;
 // says for what reason.
 const char *tct_cache_folder(tct_arena *a, const char *option, const char **why);
 
-// tct_compiler_new, with the cache, and names for perf.
+// tct_compiler_new, with the cache, names for perf and lines for gdb. `d` then must outlive the compiler.
 tct_compiler *tct_jit_compiler(tct_diag *d, const tct_jit_options *o, const char *isa, int threads);
 // After compiling: warns when something could not be kept; with `verbose`, says all. Writes to stderr.
 void tct_jit_say(const tct_jit_options *o, const tct_compiler *c);

@@ -283,24 +283,29 @@ static void test_perf(void **state) {
     }
 }
 
+static bool gdb_works(void) {
+    if (system("command -v gdb >/dev/null && gdb -batch -ex run --args true >/dev/null 2>&1") == 0)
+        return true;
+    print_message("SKIPPED: gdb is not here, or may not trace\n");
+    return false;
+}
+
+#define GDB                                                                                                  \
+    "gdb -batch -iex 'set debuginfod enabled off' -ex 'set breakpoint pending on' -ex 'set confirm off' "
+#define ARGS                                                                                                 \
+    "--args $tercet eval f.tct --graph f --axis B=40 --axis C=50 --axis D=60 --out y --threads 1 "           \
+    "</dev/null "
+
 static void test_gdb(void **state) {
     place *p = *state;
-    if (system("command -v gdb >/dev/null && gdb -batch -ex run --args true >/dev/null 2>&1") != 0) {
-        print_message("SKIPPED: gdb is not here, or may not trace\n");
-        return;
-    }
+    if (!gdb_works()) return;
     write_program(p, "y * y");
-    shell(p, 0, EVAL "--cache kept");
+    shell(p, 0, EVAL "--cache kept"); // a kernel from the cache is no worse
     const char *log =
         shell(p, 0,
               "k=$($tercet dump f.tct --graph f --axis B=40 --axis C=50 --axis D=60 --stage asm | sed -n "
-              "'s/\\t.globl\\t"
-              "\\(loop_.*\\)/\\1/p' | head -1); echo kernel $k; gdb -batch -iex 'set debuginfod enabled off' "
-              "-ex 'set "
-              "breakpoint pending on' -ex \"break $k\" -ex run -ex 'stepi 25' -ex bt -ex 'set confirm off' "
-              "-ex kill "
-              "--args $tercet eval f.tct --graph f --axis B=40 --axis C=50 --axis D=60 --out y --cache kept "
-              "--threads 1 </dev/null");
+              "'s/\\t.globl\\t\\(loop_.*\\)/\\1/p' | head -1); echo kernel $k; " GDB
+              "-ex \"break $k\" -ex run -ex 'stepi 25' -ex bt -ex kill " ARGS "--cache kept");
     char symbol[200], frame[300];
     const char *at = strstr(log, "kernel ");
     assert_non_null(at);
@@ -314,11 +319,24 @@ static void test_gdb(void **state) {
     says(next, "in main ");
 }
 
+static void test_gdb_lines(void **state) {
+    place *p = *state;
+    if (!gdb_works()) return;
+    write_program(p, "y * y");
+    shell(p, 0, EVAL "--cache off && cp y expected");
+    const char *log = shell(p, 0,
+                            GDB "-ex 'break f.tct:2' -ex run -ex bt -ex 'delete' -ex continue " ARGS
+                                "--debug --cache kept");
+    says(log, "at f.tct:2");
+    says(log, "let x = random(key, [B, C]) - 0.5");
+    same_results(p);
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(test_second_start), TEST(test_damaged), TEST(test_useless_folder),
-                                       TEST(test_place),        TEST(test_command), TEST(test_at_once),
-                                       TEST(test_step),         TEST(test_objects), TEST(test_perf),
-                                       TEST(test_gdb)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_second_start), TEST(test_damaged), TEST(test_useless_folder), TEST(test_place),
+        TEST(test_command),      TEST(test_at_once), TEST(test_step),           TEST(test_objects),
+        TEST(test_perf),         TEST(test_gdb),     TEST(test_gdb_lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
