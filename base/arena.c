@@ -36,7 +36,7 @@ char *tct_strdup(const char *s) {
     return memcpy(tct_alloc(n), s, n);
 }
 
-void *tct_try_alloc(size_t size, size_t align) {
+void *tct_try_alloc_dirty(size_t size, size_t align) {
     if (size > SIZE_MAX - align) return NULL;
     size_t rounded = (size + align - 1) / align * align;
     // Kernels stride through large tensors: with small pages, each row would cost them an address
@@ -47,7 +47,12 @@ void *tct_try_alloc(size_t size, size_t align) {
     if (posix_memalign(&p, huge && align < HUGE_PAGE ? HUGE_PAGE : align, rounded ? rounded : align) != 0)
         return NULL;
     if (huge) madvise(p, rounded, MADV_HUGEPAGE);
-    memset(p, 0, rounded ? rounded : align);
+    return p;
+}
+
+void *tct_try_alloc(size_t size, size_t align) {
+    void *p = tct_try_alloc_dirty(size, align);
+    if (p && size) memset(p, 0, size);
     return p;
 }
 

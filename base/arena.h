@@ -38,6 +38,8 @@ void *tct_alloc(size_t size);            // zeroed
 void *tct_realloc(void *p, size_t size); // not zeroed past the old size
 char *tct_strdup(const char *s);
 void *tct_try_alloc(size_t size, size_t align); // zeroed; NULL when there is none; release with free()
+// The same with anything in it: large memory that is used bit by bit, or not at all, costs nothing before.
+void *tct_try_alloc_dirty(size_t size, size_t align);
 _Noreturn void tct_out_of_memory(size_t size);
 
 #endif

@@ -8,6 +8,7 @@
 typedef struct encoding {
     tct_diag *d;
     tct_dataset *s;
+    tct_encoder *encoder;
     const tct_record *record;
     double prompt_sum, response_sum;
     size_t n_seqs;
@@ -22,7 +23,7 @@ static const char *place(const encoding *e) {
 }
 
 static bool encode(encoding *e, const char *text, unsigned flags, tct_ids *out) {
-    if (tct_tokenizer_encode(e->d, e->s->tokenizer, text, strlen(text), flags, out)) return true;
+    if (tct_encoder_encode(e->d, e->encoder, text, strlen(text), flags, out)) return true;
     tct_note_at(e->d, TCT_NO_SPAN, "in %s", place(e));
     return false;
 }
@@ -303,21 +304,26 @@ static int32_t largest_k(const tct_records *r) {
     return k;
 }
 
-bool tct_ds_encode(tct_diag *d, tct_dataset *s) {
-    encoding e = {.d = d, .s = s};
-    tct_dataset_stats *stats = &s->stats;
-    if (s->kind == TCT_DATA_TEXT) {
-        if (!encode_text(&e)) return false;
-        stats->learned = s->tokens.len > 1 ? s->tokens.len - 1 - s->slack : 0;
-    } else {
-        if (s->kind == TCT_DATA_PREFERENCES) s->options.k = 2;
-        if (s->kind == TCT_DATA_RANKINGS && s->options.k == 0) s->options.k = largest_k(&s->records);
-        for (size_t i = 0; i < s->records.rows.len; i++) {
-            e.record = &s->records.rows.data[i];
-            if (!encode_record(&e)) return false;
-        }
-        s->n_rows = s->rows.len;
+static bool encode_records(encoding *e) {
+    tct_dataset *s = e->s;
+    if (s->kind == TCT_DATA_TEXT) return encode_text(e);
+    if (s->kind == TCT_DATA_PREFERENCES) s->options.k = 2;
+    if (s->kind == TCT_DATA_RANKINGS && s->options.k == 0) s->options.k = largest_k(&s->records);
+    for (size_t i = 0; i < s->records.rows.len; i++) {
+        e->record = &s->records.rows.data[i];
+        if (!encode_record(e)) return false;
     }
+    s->n_rows = s->rows.len;
+    return true;
+}
+
+bool tct_ds_encode(tct_diag *d, tct_dataset *s) {
+    encoding e = {.d = d, .s = s, .encoder = tct_encoder_new(s->tokenizer)};
+    bool ok = encode_records(&e);
+    tct_encoder_free(e.encoder);
+    if (!ok) return false;
+    tct_dataset_stats *stats = &s->stats;
+    if (s->kind == TCT_DATA_TEXT) stats->learned = s->tokens.len > 1 ? s->tokens.len - 1 - s->slack : 0;
     stats->rows = s->n_rows;
     stats->tokens = s->tokens.len;
     if (e.n_seqs) {

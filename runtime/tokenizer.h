@@ -46,6 +46,14 @@ enum {
 bool tct_tokenizer_encode(tct_diag *d, const tct_tokenizer *t, const char *text, size_t len, unsigned flags,
                           tct_ids *out);
 
+// The same for many texts: what one of them taught is kept for the next. One thread at a time; the tokenizer
+// outlives it.
+typedef struct tct_encoder tct_encoder;
+tct_encoder *tct_encoder_new(const tct_tokenizer *t);
+bool tct_encoder_encode(tct_diag *d, tct_encoder *e, const char *text, size_t len, unsigned flags,
+                        tct_ids *out);
+void tct_encoder_free(tct_encoder *e);
+
 enum {
     TCT_DECODE_PLAIN = 0,
     TCT_DECODE_SKIP_SPECIAL = 1, // leaves special tokens out

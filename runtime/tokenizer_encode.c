@@ -5,15 +5,19 @@
 #include <string.h>
 #include <utf8proc.h>
 
-typedef struct encoder {
-    tct_diag *d;
+struct tct_encoder {
     const tct_tokenizer *t;
     pcre2_match_data *md;
     tct_tok_pieces a, b; // take turns
     tct_tok_scratch scratch;
+    tct_tok_memo memo;
+    // Of the text at hand.
+    tct_diag *d;
     tct_ids *out;
-    bool continues; // the text goes on after earlier text
-} encoder;
+    bool continues; // it goes on after earlier text
+};
+
+typedef struct tct_encoder encoder;
 
 // The longest added token that `text` begins with; NULL: none. The list is sorted, so the tokens that agree
 // with the first k bytes are a range of it, which each byte narrows.
@@ -105,10 +109,12 @@ static bool encode_words(encoder *e, const char *text, size_t len, bool first) {
     for (size_t i = 0; i < in->list.len; i++) {
         const tct_tok_piece *p = &in->list.data[i];
         const char *word = in->text.data + p->begin;
-        size_t bad;
-        if (!tct_tok_bpe(e->t, &e->scratch, word, p->end - p->begin, e->out, &bad))
+        size_t bad, n = p->end - p->begin, before = e->out->len;
+        if (tct_tok_memo_get(&e->memo, word, n, e->out)) continue;
+        if (!tct_tok_bpe(e->t, &e->scratch, word, n, e->out, &bad))
             return tct_error(e->d, "E0707", TCT_NO_SPAN, "%s has no token for '%.*s'", e->t->label,
                              (int)tct_utf8_len((unsigned char)word[bad]), word + bad);
+        tct_tok_memo_put(&e->memo, word, n, e->out->data + before, e->out->len - before);
     }
     return true;
 }
@@ -145,24 +151,47 @@ static bool encode_stretch(encoder *e, const char *text, size_t len, bool first)
     return ok;
 }
 
-bool tct_tokenizer_encode(tct_diag *d, const tct_tokenizer *t, const char *text, size_t len, unsigned flags,
-                          tct_ids *out) {
+tct_encoder *tct_encoder_new(const tct_tokenizer *t) {
+    tct_encoder *e = tct_alloc(sizeof *e);
+    e->t = t;
+    e->md = pcre2_match_data_create(1, NULL);
+    if (!e->md) tct_out_of_memory(64);
+    return e;
+}
+
+void tct_encoder_free(tct_encoder *e) {
+    if (!e) return;
+    pcre2_match_data_free(e->md);
+    tct_buf_free(&e->a.text);
+    tct_buf_free(&e->b.text);
+    TCT_VEC_FREE(&e->a.list);
+    TCT_VEC_FREE(&e->b.list);
+    TCT_VEC_FREE(&e->scratch.symbols);
+    TCT_VEC_FREE(&e->scratch.heap);
+    tct_tok_memo_free(&e->memo);
+    tct_heap_free(e);
+}
+
+bool tct_encoder_encode(tct_diag *d, tct_encoder *e, const char *text, size_t len, unsigned flags,
+                        tct_ids *out) {
+    const tct_tokenizer *t = e->t;
     size_t valid = tct_utf8_check(text, len);
     if (valid < len) return tct_error(d, "E0707", TCT_NO_SPAN, "the text is not UTF-8 at byte %zu", valid);
     if (len > INT32_MAX / 8)
         return tct_error(d, "E0707", TCT_NO_SPAN, "a text of %zu bytes is too long to tokenise", len);
-    encoder e = {.d = d, .t = t, .out = out, .continues = (flags & TCT_ENCODE_CONTINUE) != 0};
-    e.md = pcre2_match_data_create(1, NULL);
-    if (!e.md) tct_out_of_memory(64);
+    e->d = d;
+    e->out = out;
+    e->continues = (flags & TCT_ENCODE_CONTINUE) != 0;
     for (size_t i = 0; flags & TCT_ENCODE_PREFIX && i < t->prefix.len; i++) TCT_PUSH(out, t->prefix.data[i]);
-    bool ok = cut_added(&e, &t->raw_added, text, len, true, encode_stretch);
+    bool ok = cut_added(e, &t->raw_added, text, len, true, encode_stretch);
     for (size_t i = 0; flags & TCT_ENCODE_SUFFIX && i < t->suffix.len; i++) TCT_PUSH(out, t->suffix.data[i]);
-    pcre2_match_data_free(e.md);
-    tct_buf_free(&e.a.text);
-    tct_buf_free(&e.b.text);
-    TCT_VEC_FREE(&e.a.list);
-    TCT_VEC_FREE(&e.b.list);
-    TCT_VEC_FREE(&e.scratch.symbols);
-    TCT_VEC_FREE(&e.scratch.heap);
+    return ok;
+}
+
+bool tct_tokenizer_encode(tct_diag *d, const tct_tokenizer *t, const char *text, size_t len, unsigned flags,
+                          tct_ids *out) {
+    tct_encoder *e = tct_encoder_new(t);
+    bool ok = tct_encoder_encode(d, e, text, len, flags, out);
+    tct_encoder_free(e);
     return ok;
 }

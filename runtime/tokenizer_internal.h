@@ -157,6 +157,27 @@ typedef struct tct_tok_scratch {
 bool tct_tok_bpe(const tct_tokenizer *t, tct_tok_scratch *s, const char *word, size_t len, tct_ids *out,
                  size_t *bad);
 
+// ---- tokenizer_memo.c: the ids of words that were encoded before; a bounded number of them.
+struct tct_tok_known {
+    uint64_t hash;
+    size_t text, ids; // where in the memo's
+    uint32_t len, n_ids;
+};
+
+typedef struct tct_tok_memo {
+    TCT_VEC(struct tct_tok_known) words;
+    tct_buf text;
+    tct_ids ids;
+    uint32_t *slots; // word + 1, 0: free
+    size_t n_slots;
+} tct_tok_memo;
+
+// Appends the ids of a word if it is known.
+bool tct_tok_memo_get(const tct_tok_memo *m, const char *word, size_t len, tct_ids *out);
+// Remembers a word that isn't known, if there is room.
+void tct_tok_memo_put(tct_tok_memo *m, const char *word, size_t len, const int32_t *ids, size_t n_ids);
+void tct_tok_memo_free(tct_tok_memo *m);
+
 // ---- tokenizer_bytes.c: GPT-2's visible characters for bytes.
 uint32_t tct_tok_byte_char(unsigned char byte);
 int tct_tok_char_byte(uint32_t code); // -1: not one of them

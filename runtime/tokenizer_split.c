@@ -110,16 +110,21 @@ static void join_ranges(tct_tok_split how, ranges *r) {
     r->len = n;
 }
 
+static void add_visible(tct_buf *b, const char *text, size_t len) {
+    enum { MOST = 2 }; // bytes of a visible character
+    b->data = tct_vec_reserve(b->data, &b->cap, b->len + MOST * len + 1, 1);
+    for (size_t i = 0; i < len; i++)
+        b->len += tct_utf8_encode(tct_tok_byte_char((unsigned char)text[i]), b->data + b->len);
+    b->data[b->len] = 0;
+}
+
 // Appends one piece, its bytes as visible characters when asked.
 static void emit(tct_tok_pieces *out, const char *text, size_t len, const tct_tok_piece *from, size_t offset,
                  bool bytes) {
     if (len == 0) return;
     tct_tok_piece p = {out->text.len, 0, from->first && offset == 0, from->continues && offset == 0};
     if (bytes) {
-        for (size_t i = 0; i < len; i++) {
-            char c[4];
-            tct_buf_add(&out->text, c, tct_utf8_encode(tct_tok_byte_char((unsigned char)text[i]), c));
-        }
+        add_visible(&out->text, text, len);
     } else {
         tct_buf_add(&out->text, text, len);
     }

@@ -32,7 +32,7 @@ bool tct_vm_room_open(tct_vm *vm) {
         .scalars = tct_alloc(((size_t)n_in + n_out + 1) * sizeof(uint64_t)),
     };
     vm->generators = tct_alloc((p->n_generators + 1) * sizeof *vm->generators);
-    vm->arena = tct_try_alloc(bytes, TCT_TENSOR_ALIGN);
+    vm->arena = tct_try_alloc_dirty(bytes, TCT_TENSOR_ALIGN);
     if (vm->arena) return true;
     tct_error(vm->d, "E0801", TCT_NO_SPAN, "no memory for the plans' arena of %.1f MB", (double)bytes / 1e6);
     tct_help(vm->d, "a smaller batch or length takes less");
