@@ -21,13 +21,21 @@ bool tct_file_read(tct_diag *d, const char *path, char **out, size_t *out_len) {
         close(fd);
         return tct_error(d, "E0701", TCT_NO_SPAN, "%s is a folder, a file was expected", path);
     }
+    enum { MAX_DEVICE = 64 << 20 }; // bytes: /dev/zero doesn't end
+    bool endless = false;
     tct_buf b = {0};
     char chunk[65536];
     ssize_t n;
-    while ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))
+    while (!endless && ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))) {
         if (n > 0) tct_buf_add(&b, chunk, (size_t)n);
+        endless = S_ISCHR(st.st_mode) && b.len > MAX_DEVICE;
+    }
     int failed = n < 0 ? errno : 0;
     close(fd);
+    if (endless) {
+        tct_buf_free(&b);
+        return tct_error(d, "E0701", TCT_NO_SPAN, "%s is a device that doesn't end, a file was expected", path);
+    }
     if (failed) {
         tct_buf_free(&b);
         return tct_error(d, "E0701", TCT_NO_SPAN, "cannot read %s: %s", path, strerror(failed));

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_FILE = 64 << 20 }; // bytes; spans count them in 32 bits
@@ -49,6 +50,14 @@ static const char *unsaved(tct_loader *l, const char *path, size_t *len) {
 static bool exists(tct_loader *l, const char *path) {
     size_t len;
     return access(path, F_OK) == 0 || unsaved(l, path, &len);
+}
+
+// What isn't a file, such as a pipe, might never end or never begin.
+static bool is_file(tct_loader *l, const tct_item *use, const char *path) {
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) return true;
+    return tct_error(l->d, "E0701", use->name.span, "%s is %s, a file was expected", path,
+                     S_ISDIR(st.st_mode) ? "a folder" : "a device or a pipe");
 }
 
 // The tree of the file, read on first use.
@@ -122,7 +131,7 @@ static void load_uses(tct_loader *l, tct_ast *ast) {
         const char *path = resolve(l, ast, use);
         if (!path) continue;
         if (exists(l, path)) {
-            use->used = load_file(l, path);
+            if (is_file(l, use, path)) use->used = load_file(l, path);
         } else if (use->string) {
             unknown_file(l, use, path);
         } else {

@@ -88,6 +88,7 @@ static void test_check(void **state) {
     gives("check --set lr std/core.tct", TCT_EXIT_USAGE, "KEY=VALUE");
     gives("check tests", TCT_EXIT_ERROR, "E0701");
     gives("check /dev/null", TCT_EXIT_OK, "ok");
+    gives("check /dev/zero", TCT_EXIT_ERROR, "doesn't end");
 }
 
 static void test_fmt(void **state) {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -149,6 +150,44 @@ static void test_text_that_is_no_file(void **state) {
     close_place(p);
 }
 
+// A pipe that nobody writes to would be waited for without an end.
+static void test_what_is_used_is_a_file(void **state) {
+    (void)state;
+    tct_place *p = open_place();
+    put(p, "main.tct", "use \"pipe\"\nuse \"std\"\nuse \"/dev/zero\"\n");
+    assert_int_equal(mkfifo(in(p, "pipe"), 0600), 0);
+    assert_false(load(p, "main.tct"));
+    assert_int_equal(p->d.messages.len, 3);
+    for (size_t k = 0; k < 3; k++) {
+        assert_string_equal(p->d.messages.data[k].code, "E0701");
+        assert_true(p->d.messages.data[k].span.file != 0);
+    }
+    close_place(p);
+}
+
+static const char *unsaved(void *ctx, const char *path, size_t *len) {
+    (void)ctx;
+    const char *slash = strrchr(path, '/');
+    const char *text = strcmp(slash, "/x.tct") == 0     ? "graph edited(x: f32) -> f32 { return x }\n"
+                       : strcmp(slash, "/new.tct") == 0 ? "graph fresh(x: f32) -> f32 { return x }\n"
+                                                        : NULL;
+    if (text) *len = strlen(text);
+    return text;
+}
+
+static void test_texts_that_are_not_saved(void **state) {
+    (void)state;
+    tct_place *p = open_place();
+    put(p, "x.tct", "graph saved(x: f32) -> f32 { return x }\n");
+    put(p, "main.tct", "use \"x.tct\"\nuse \"new.tct\"\n");
+    p->package.unsaved = unsaved;
+    assert_true(load(p, "main.tct"));
+    assert_int_equal(p->package.files.len, 4);
+    assert_string_equal(p->package.files.data[1]->items[0]->name.text, "edited");
+    assert_string_equal(p->package.files.data[2]->items[0]->name.text, "fresh");
+    close_place(p);
+}
+
 static void test_modules_are_listed(void **state) {
     (void)state;
     tct_place *p = open_place();
@@ -171,6 +210,8 @@ int main(void) {
         cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_core_itself),
         cmocka_unit_test(test_text_that_is_no_file),
+        cmocka_unit_test(test_what_is_used_is_a_file),
+        cmocka_unit_test(test_texts_that_are_not_saved),
         cmocka_unit_test(test_modules_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

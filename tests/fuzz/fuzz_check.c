@@ -1,8 +1,10 @@
-// libFuzzer target of the elaborator: any program is safe to check, its pipelines too. Run it in the root of
-// the repository, which holds the library; tests/fuzz/check holds programs to begin with.
+// libFuzzer target of the elaborator: any program is safe to check, its pipelines too, and to index for an
+// editor even where it doesn't parse. Run it in the root of the repository, which holds the library.
+#include "frontend/index.h"
 #include "frontend/stage.h"
 #include "passes/passes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,8 +31,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const tct_stage_hooks hooks = {NULL, differentiate, tokenizer, folder_value};
     tct_diag d = {.max_errors = 20};
     tct_package package = {0};
-    if (tct_package_load_text(&d, &package, "fuzz.tct", (const char *)data, size, "std"))
-        tct_check(&d, &package, NULL, 0, false, &hooks);
+    tct_index index = {0};
+    bool loaded = tct_package_load_text(&d, &package, "fuzz.tct", (const char *)data, size, "std");
+    uint32_t cursor = size ? ((uint32_t)data[0] + 256u * data[size - 1]) % (uint32_t)(size + 1) : 0;
+    tct_index_begin(&index, &d, package.files.data[package.files.len - 1]->file, cursor);
+    package.index = &index;
+    size_t errors = d.n_errors;
+    bool sound = tct_check(&d, &package, NULL, 0, false, &hooks);
+    if (loaded ? sound != (d.n_errors == 0) : d.n_errors != errors) abort();
+    tct_index_at(&index, cursor);
+    tct_index_free(&index);
     tct_buf out = {0};
     tct_diag_render(&d, &out, false);
     tct_buf_free(&out);
