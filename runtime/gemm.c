@@ -60,6 +60,11 @@ uint64_t tct_gemm_scratch(const tct_gemm_args *g) {
     return packed_a_bytes(g) + 2 * packed_b_bytes(g) + tile_bytes(g);
 }
 
+uint64_t tct_gemm_shared(const tct_gemm_args *g) {
+    if (!g->shared_a) return 0;
+    return (uint64_t)(rounded(least(g->ms, g->m), g->mr) * least(g->ks, g->k) * g->element_bytes);
+}
+
 int64_t tct_gemm_tasks(const tct_gemm_args *g) {
     return g->batch * blocks(g->m, g->mc) * blocks(g->n, g->nc);
 }
@@ -316,9 +321,7 @@ void tct_gemm_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel 
     job j = {.g = g, .kernels = kernels, .bufs = bufs, .tile_args = tile_args, .pool = pool};
     if (tct_gemm_tasks(g) == 0) return;
     j.tile = (tct_tile_fn)kernel(&j, TCT_GEMM_TILE);
-    if (g->shared_a)
-        j.shared_a = tct_pool_shared(
-            pool, (uint64_t)(rounded(least(g->ms, g->m), g->mr) * least(g->ks, g->k) * g->element_bytes));
+    if (g->shared_a) j.shared_a = tct_pool_shared(pool, tct_gemm_shared(g));
     for (j.m0 = 0; j.m0 < g->m; j.m0 = j.m1) {
         j.m1 = least(j.m0 + g->ms, g->m);
         j.k1 = 0;

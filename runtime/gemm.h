@@ -75,6 +75,8 @@ typedef void (*tct_gemm_pack_fn)(void *out, int64_t out_stride, const void *in, 
 
 // Bytes of scratch that one thread needs, 64-aligned. An epilogue's own scratch lies after it.
 uint64_t tct_gemm_scratch(const tct_gemm_args *g);
+// Bytes that all threads share.
+uint64_t tct_gemm_shared(const tct_gemm_args *g);
 // Boxes that the product is cut into, from its shape alone.
 int64_t tct_gemm_tasks(const tct_gemm_args *g);
 

@@ -39,6 +39,7 @@ struct tct_pool {
     uint64_t scratch_bytes;
     void *shared;
     uint64_t shared_bytes;
+    bool lent; // scratch and shared are the caller's
     tct_pool_work *work; // NULL: nobody watches
     // The run; written by the caller while the gate is shut and nobody inside.
     tct_task_fn task;
@@ -152,8 +153,8 @@ void tct_pool_free(tct_pool *p) {
     atomic_store(&p->stop, true);
     ring(p);
     for (int i = 0; i + 1 < p->threads; i++) pthread_join(p->workers[i].thread, NULL);
-    for (int i = 0; i < p->threads; i++) free(p->scratch[i]);
-    free(p->shared);
+    for (int i = 0; i < p->threads && !p->lent; i++) free(p->scratch[i]);
+    if (!p->lent) free(p->shared);
     free(p->scratch);
     free(p->workers);
     free(p);
@@ -191,6 +192,7 @@ void tct_pool_watch(tct_pool *p, tct_pool_work *work) { p->work = work; }
 
 void tct_pool_reserve_scratch(tct_pool *p, uint64_t bytes) {
     if (bytes <= p->scratch_bytes) return;
+    assert(!p->lent);
     for (int i = 0; i < p->threads; i++) {
         free(p->scratch[i]);
         p->scratch[i] = tct_try_alloc(bytes, 64);
@@ -199,10 +201,20 @@ void tct_pool_reserve_scratch(tct_pool *p, uint64_t bytes) {
     p->scratch_bytes = bytes;
 }
 
+void tct_pool_lend(tct_pool *p, void *memory, uint64_t scratch_bytes, uint64_t shared_bytes) {
+    assert(!p->scratch_bytes && !p->shared_bytes && scratch_bytes % 64 == 0);
+    p->lent = true;
+    p->scratch_bytes = scratch_bytes;
+    p->shared_bytes = shared_bytes;
+    for (int i = 0; i < p->threads; i++) p->scratch[i] = (char *)memory + (uint64_t)i * scratch_bytes;
+    p->shared = (char *)memory + (uint64_t)p->threads * scratch_bytes;
+}
+
 void *tct_pool_scratch(tct_pool *p, int thread) { return p->scratch[thread]; }
 
 void *tct_pool_shared(tct_pool *p, uint64_t bytes) {
     if (bytes > p->shared_bytes) {
+        assert(!p->lent);
         free(p->shared);
         p->shared = tct_try_alloc(bytes, 64);
         if (!p->shared) tct_out_of_memory(bytes);

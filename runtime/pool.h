@@ -35,4 +35,9 @@ void *tct_pool_scratch(tct_pool *pool, int thread);
 // between runs. The next call may move it.
 void *tct_pool_shared(tct_pool *pool, uint64_t bytes);
 
+// Gives a pool that has run nothing yet memory of the caller's, 64-byte aligned, which must outlive it:
+// scratch_bytes (a multiple of 64) for each thread, then shared_bytes. It then asks the system for none; runs
+// must not need more.
+void tct_pool_lend(tct_pool *pool, void *memory, uint64_t scratch_bytes, uint64_t shared_bytes);
+
 #endif
