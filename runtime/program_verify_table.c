@@ -63,5 +63,44 @@ static bool verify_model(tct_verifier *v, const tct_model_desc *m) {
             !dims_fit(p))
             return tct_wrong(v, "parameter %s of %s has an impossible shape", p->name, m->type);
     }
+    return tct_verify_decided(v, &m->sizes);
+}
+
+static bool verify_optimizer(tct_verifier *v, const tct_optimizer_desc *o) {
+    for (uint32_t i = 0; i < o->n_models; i++)
+        if (!tct_verify_kind(v, o->models[i], TCT_KIND_MODEL)) return false;
+    for (uint32_t i = 0; i < o->n_params; i++) {
+        if (o->param_model[i] >= o->n_models)
+            return tct_wrong(v, "%s has no model %u", o->type, o->param_model[i]);
+        const tct_reg_type *model = &v->p->regs[o->models[o->param_model[i]]];
+        if (o->param_index[i] >= v->p->models[model->table].n_params)
+            return tct_wrong(v, "%s trains a parameter %u that is not there", o->type, o->param_index[i]);
+    }
+    uint64_t states = (uint64_t)o->n_params * o->n_states;
+    return states <= UINT32_MAX || tct_wrong(v, "%s has too many states", o->type);
+}
+
+// Names of stages become names of files.
+static bool is_name(const char *s) {
+    return *s && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(s);
+}
+
+bool tct_verify_tables(tct_verifier *v) {
+    const tct_program *p = v->p;
+    for (uint32_t i = 0; i < p->n_regs; i++)
+        if (!verify_register(v, i)) return false;
+    for (uint32_t i = 0; i < p->n_consts; i++)
+        if (!verify_const(v, i)) return false;
+    for (uint32_t i = 0; i < p->n_models; i++)
+        if (!verify_model(v, &p->models[i])) return false;
+    for (uint32_t i = 0; i < p->n_tokenizers; i++)
+        if (!tct_verify_decided(v, &p->tokenizers[i].path)) return false;
+    for (uint32_t i = 0; i < p->n_optimizers; i++)
+        if (!verify_optimizer(v, &p->optimizers[i])) return false;
+    for (uint32_t i = 0; i < p->n_stages; i++) {
+        if (!is_name(p->stages[i].name)) return tct_wrong(v, "stage %u has no name", i);
+        if (p->stages[i].begin > p->stages[i].end || p->stages[i].end > p->n_instrs)
+            return tct_wrong(v, "stage %s lies outside of the program", p->stages[i].name);
+    }
     return true;
 }
