@@ -37,9 +37,11 @@ typedef struct tct_pstep {
     const char *label;
     tct_span span;
     double flops, bytes;
-    tct_loop *loop;        // loop kernels, and the epilogue of a product; in an arena of its own on the heap
-    uint32_t scatter_base; // scatter: the operand that is its base, counted from 1; 0: no scatter
-    tct_gemm_plan *gemm;   // products
+    tct_loop *loop; // loop kernels, and the epilogue of a product; in an arena of its own on the heap
+    // Scatters, and products that add to what is there: the operand that the result starts as, counted from
+    // 1; 0: none.
+    uint32_t scatter_base;
+    tct_gemm_plan *gemm; // products
     tct_plan_scan *scan;
     const tct_plan_origin *scan_origin;
     tct_plan_foreign *foreign;
@@ -72,6 +74,9 @@ typedef struct tct_planner {
     TCT_VEC(const tct_plan_origin *) scan_origins; // by scan of the plan
     uint64_t arena_bytes;
 } tct_planner;
+
+// The operand that is the result of a step with a base.
+static inline uint32_t tct_scatter_result(const tct_pstep *s) { return s->gemm ? 0 : s->n_operands - 1; }
 
 static inline uint32_t tct_root(const tct_planner *p, uint32_t s) {
     while (p->storages.data[s].root != s) s = p->storages.data[s].root;

@@ -1,5 +1,5 @@
 // Results that take over memory whatever the order of steps will be: the caller's outputs, inputs that the
-// caller donates to an output, and the base of a scatter.
+// caller donates to an output, and what a scatter or a product adds to.
 #include "codegen/plan_build.h"
 
 #include <assert.h>
@@ -57,9 +57,10 @@ static bool reads(const tct_planner *p, const tct_pstep *s, uint32_t root) {
 // Whether the step of a scatter may work in its base: it must not read anything else there.
 static bool is_free_base(const tct_planner *p, const tct_pstep *s) {
     uint32_t base = s->scatter_base - 1, root = tct_root(p, s->operands[base].storage);
-    if (tct_loop_loads(s->loop, base)) return false;
-    for (uint32_t k = 0; k + 1 < s->n_operands; k++)
-        if (k != base && tct_root(p, s->operands[k].storage) == root) return false;
+    if (s->loop && tct_loop_loads(s->loop, base)) return false;
+    for (uint32_t k = 0; k < s->n_operands; k++)
+        if (k != base && k != tct_scatter_result(s) && tct_root(p, s->operands[k].storage) == root)
+            return false;
     return true;
 }
 
@@ -157,7 +158,7 @@ static void place_outputs(tct_planner *p) {
 static void place_scatter(tct_planner *p, uint32_t at) {
     const tct_pstep *s = &p->steps.data[at];
     tct_operand base = s->operands[s->scatter_base - 1];
-    uint32_t result = s->operands[s->n_operands - 1].storage, root = tct_root(p, base.storage);
+    uint32_t result = s->operands[tct_scatter_result(s)].storage, root = tct_root(p, base.storage);
     if (tct_root(p, result) == root) return;
     bool free_base = is_free_base(p, s) && storage(p, root)->place == TCT_PLACE_ARENA &&
                      storage(p, tct_root(p, result))->place != TCT_PLACE_INPUT;

@@ -202,6 +202,47 @@ static tct_value find_dot(const tct_graph *body) {
     return TCT_NO_VALUE;
 }
 
+// The operand that node v, a product plus a value, adds to where that value lies: one that the caller gives
+// up for the result. UINT32_MAX: there is none.
+static uint32_t added_to(const tct_planner *p, tct_value v, tct_value dot) {
+    const tct_node *n = node(p, v);
+    const tct_graph *body = n->attr.body;
+    const tct_node *add = tct_node_of(body, body->outputs.data[0].value), *d = tct_node_of(body, dot);
+    if (body->outputs.len != 1 || add->op != TCT_IR_ADD || add->dtype == TCT_BF16) return UINT32_MAX;
+    const tct_node *x = tct_node_of(body, add->in[add->in[0] == dot]);
+    if ((add->in[0] == dot) == (add->in[1] == dot) || x->op != TCT_IR_INPUT || x->n_axes != d->n_axes ||
+        (d->n_axes && (memcmp(x->axes, d->axes, d->n_axes * sizeof *d->axes) != 0 ||
+                       memcmp(add->axes, d->axes, d->n_axes * sizeof *d->axes) != 0)))
+        return UINT32_MAX;
+    for (size_t k = 0; k < p->g->outputs.len; k++) {
+        const tct_output *o = &p->g->outputs.data[k];
+        const tct_node *get = node(p, o->value);
+        if (get->op == TCT_IR_GET && get->in[0] == v && o->alias >= 0 &&
+            p->g->inputs.data[o->alias] == n->in[x->attr.i])
+            return (uint32_t)x->attr.i;
+    }
+    return UINT32_MAX;
+}
+
+static void plan_added_product(tct_planner *p, tct_value v, product *q, uint32_t base) {
+    const tct_node *n = node(p, v);
+    int64_t c_stride[TCT_IR_MAX_AXES];
+    tct_lower_row_major(p->g->module, q->dot, c_stride);
+    q->problem.accumulate = true;
+    describe_product(p, q, c_stride);
+    tct_pstep *s = tct_new_step(p, TCT_STEP_GEMM, 4);
+    start_product(p, s, q);
+    uint32_t c = result_storage(p, q->dot);
+    set_writer(p, c, (uint32_t)(p->steps.len - 1));
+    s->operands[0] = (tct_operand){c, 0, true, true};
+    s->operands[3] = reading(p, n->in[base]);
+    s->scatter_base = 4;
+    s->label = "dot+=";
+    s->span = n->span;
+    p->bundle[v] = TCT_NEW_ARRAY(&p->temporary, uint32_t, 1);
+    p->bundle[v][0] = c;
+}
+
 // Operands: the product itself, its two factors, then the body's inputs and outputs, each once more.
 static void plan_gemm(tct_planner *p, tct_value v) {
     const tct_node *n = node(p, v);
@@ -212,6 +253,11 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     product q = {.dot = d};
     q.a = n->in[tct_node_of(body, d->in[0])->attr.i];
     q.b = n->in[tct_node_of(body, d->in[1])->attr.i];
+    uint32_t base = added_to(p, v, dot);
+    if (base != UINT32_MAX) {
+        plan_added_product(p, v, &q, base);
+        return;
+    }
     q.problem.epilogue = true;
     tct_lower_port *in = TCT_NEW_ARRAY(&p->temporary, tct_lower_port, n_in);
     tct_lower_port *out = TCT_NEW_ARRAY(&p->temporary, tct_lower_port, n_out);
@@ -262,6 +308,7 @@ static void plan_gemm(tct_planner *p, tct_value v) {
 static bool plan_scan(tct_planner *p, tct_value v) {
     const tct_node *n = node(p, v);
     tct_graph *body = tct_pass_fuse(n->attr.body);
+    for (int64_t k = 0; k < n->attr.i; k++) body->outputs.data[k].alias = (int32_t)k;
     const tct_plan_origin *origin = NULL;
     tct_plan *sub = tct_plan_make(p->d, p->arena, body, p->target, p->set, &origin);
     if (!sub) return false;

@@ -111,8 +111,12 @@ static void close_ports(const tct_plan *plan, ports *o) {
 
 static double product_flops(const tct_plan *plan) {
     double sum = 0;
-    for (uint32_t i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].kind == TCT_STEP_GEMM) sum += plan->steps[i].flops;
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        const tct_step *s = &plan->steps[i];
+        if (s->kind == TCT_STEP_GEMM) sum += s->flops;
+        if (s->kind == TCT_STEP_SCAN)
+            sum += product_flops(plan->scans[s->kernel].body) * (double)plan->scans[s->kernel].trips;
+    }
     return sum;
 }
 

@@ -48,36 +48,22 @@ static void run_kernel_tasks(void *ctx, int64_t begin, int64_t end, int thread) 
 
 static uint64_t aligned(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
-uint64_t tct_plan_scan_workspace(const tct_plan_scan *scan) {
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < scan->n_carries; i++) bytes += 2 * aligned(scan->body->inputs[i].bytes);
-    return bytes + aligned(scan->body->arena_bytes);
-}
+uint64_t tct_plan_scan_workspace(const tct_plan_scan *scan) { return aligned(scan->body->arena_bytes); }
 
+// Carried values lie where the last of them belongs from the start; the body takes each over from the step
+// before.
 static bool run_scan(const run *r, const tct_plan_scan *scan, void *const *operands) {
     const tct_plan *body = scan->body;
     uint32_t n = scan->n_in + scan->n_out;
-    if (scan->trips == 0) {
-        for (uint32_t i = 0; i < scan->n_carries; i++)
-            memcpy(operands[scan->n_in + i], operands[i], body->inputs[i].bytes);
-        return true;
-    }
+    for (uint32_t i = 0; i < scan->n_carries; i++)
+        if (body->inputs[i].bytes) memcpy(operands[scan->n_in + i], operands[i], body->inputs[i].bytes);
     void **ports = tct_alloc((n + 1) * sizeof *ports);
-    unsigned char *carries = operands[n];
-    unsigned char *arena = carries + tct_plan_scan_workspace(scan) - aligned(body->arena_bytes);
     bool ok = true;
     for (int64_t t = 0; ok && t < scan->trips; t++) {
         int64_t at = scan->reverse ? scan->trips - 1 - t : t;
         for (uint32_t i = 0; i < n; i++) ports[i] = (unsigned char *)operands[i] + scan->stride[i] * at;
-        unsigned char *pair = carries;
-        for (uint32_t i = 0; i < scan->n_carries; i++) {
-            uint64_t bytes = aligned(body->inputs[i].bytes);
-            ports[i] = t == 0 ? operands[i] : (void *)(pair + (t - 1) % 2 * (int64_t)bytes);
-            ports[scan->n_in + i] =
-                t == scan->trips - 1 ? operands[scan->n_in + i] : (void *)(pair + t % 2 * (int64_t)bytes);
-            pair += 2 * bytes;
-        }
-        ok = tct_plan_run(r->d, body, r->pool, ports, ports + scan->n_in, arena, r->trace);
+        for (uint32_t i = 0; i < scan->n_carries; i++) ports[i] = operands[scan->n_in + i];
+        ok = tct_plan_run(r->d, body, r->pool, ports, ports + scan->n_in, operands[n], NULL);
     }
     tct_heap_free(ports);
     return ok;

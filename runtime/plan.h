@@ -67,16 +67,16 @@ struct tct_plan;
 // A scan runs `body` once for each of `trips` steps. Operand i of the step feeds body input i, for i < n_in,
 // and takes body output i - n_in after that. In step t, operand i stands at its base + stride[i] * (reverse ?
 // trips-1-t : t) bytes, so a body's ports are aligned to their elements only. A carry is one body input and
-// one body output. The step's last operand, number n_in + n_out, is workspace of tct_plan_scan_workspace
-// bytes: the carries in flight and the body's arena.
+// one body output, which takes over that input's memory (its port says so). The step's last operand, number
+// n_in + n_out, is workspace of tct_plan_scan_workspace bytes: the body's arena.
 typedef struct tct_plan_scan {
     const struct tct_plan *body;
     int64_t trips;
     bool reverse;
     uint32_t n_in, n_out;
-    uint32_t
-        n_carries; // inputs 0..n_carries-1 start from operands 0..n_carries-1; outputs 0..n_carries-1 are the
-                   // next values; after the last step they are in the step's operands n_in..n_in+n_carries-1
+    // Inputs 0..n_carries-1 start as operands 0..n_carries-1; outputs 0..n_carries-1 are the next values.
+    // They lie in the step's operands n_in..n_in+n_carries-1 from the first step on.
+    uint32_t n_carries;
     const int64_t *stride; // n_in + n_out
 } tct_plan_scan;
 

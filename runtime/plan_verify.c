@@ -84,18 +84,19 @@ static const char *check_scan(tct_arena *a, const tct_plan *p, const tct_step *s
         scan->n_carries > scan->n_in || scan->n_carries > scan->n_out ||
         s->n_operands != (uint64_t)scan->n_in + scan->n_out + 1)
         return "its scan and the body do not fit each other";
-    uint64_t workspace = 0;
     for (uint32_t i = 0; i < scan->n_in + scan->n_out; i++) {
         bool in = i < scan->n_in, carry = in ? i < scan->n_carries : i - scan->n_in < scan->n_carries;
         uint64_t bytes = in ? body->inputs[i].bytes : body->outputs[i - scan->n_in].bytes;
-        if (carry && bytes != body->inputs[in ? i : i - scan->n_in].bytes)
+        uint32_t port = in ? i : i - scan->n_in;
+        if (carry && bytes != body->inputs[port].bytes)
             return tct_arena_printf(a, "operand %u of its scan changes its size on the way", i);
+        if (carry && !in && body->outputs[port].alias != (int32_t)port)
+            return tct_arena_printf(a, "operand %u of its scan does not stay where it is", i);
         if (carry ? bytes > operand_bytes(p, s, i) : !strides_fit(scan, i, bytes, operand_bytes(p, s, i)))
             return tct_arena_printf(a, "operand %u of its scan is too small", i);
-        if (__builtin_add_overflow(workspace, 2 * bytes + 128, &workspace))
-            return "its scan carries more than fits 64 bits";
     }
-    if (tct_plan_scan_workspace(scan) > operand_bytes(p, s, scan->n_in + scan->n_out))
+    uint64_t workspace = operand_bytes(p, s, scan->n_in + scan->n_out);
+    if (body->arena_bytes > workspace || tct_plan_scan_workspace(scan) > workspace)
         return "its scan has too little workspace";
     return NULL;
 }

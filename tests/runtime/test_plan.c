@@ -120,6 +120,7 @@ static void check_scan(int64_t trips, bool reverse) {
         {.place = TCT_PLACE_CONST, .bytes = 4},
     };
     static const float zero[1] = {0};
+    outputs[0].alias = 0;
     uint32_t body_operands[] = {0, 1, 2, 2, 4, 3};
     int64_t body_args[] = {2, 1};
     tct_plan_kernel kernels[] = {{"combine", (void *)combine}};

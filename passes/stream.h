@@ -1,0 +1,15 @@
+// What the pass `stream` may be told by tests. Internal to passes/.
+#ifndef TCT_PASSES_STREAM_H
+#define TCT_PASSES_STREAM_H
+
+#include "ir/ir.h"
+
+typedef struct tct_stream_limits {
+    double bytes; // a product's result that is larger is taken in parts; parts are at most so large
+    double rows;  // of the product in each part, at least: fewer, and its other operand is read too often
+} tct_stream_limits;
+
+// As tct_pass_stream, with other limits.
+tct_graph *tct_stream(tct_graph *g, const tct_stream_limits *limits);
+
+#endif

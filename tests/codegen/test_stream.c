@@ -1,0 +1,168 @@
+// Streamed graphs: the same numbers as the graph that they were made of, interpreted and compiled.
+#include "passes/passes.h"
+#include "passes/stream.h"
+#include "tests/codegen/compare.h"
+
+static const tct_node *find(const tct_graph *g, tct_ir_op op) {
+    for (size_t v = 0; v < g->nodes.len; v++)
+        if (g->nodes.data[v].op == op) return &g->nodes.data[v];
+    return NULL;
+}
+
+static tct_graph *parse(tct_diag *d, tct_ir_module *m, const char *text) {
+    tct_graph *g = tct_ir_parse(d, m, "test.tir", text, strlen(text));
+    tct_buf why = {0};
+    tct_diag_render(d, &why, false);
+    if (!g) fail_msg("%s\n%s", text, why.data);
+    tct_buf_free(&why);
+    return g;
+}
+
+// Interpreted, `after` gives what `before` gives.
+static void same_numbers(const tct_graph *before, const tct_graph *after, uint64_t seed, double tolerance) {
+    tct_diag d = {0};
+    tct_arena arena = {0};
+    tct_ir_tensor *in = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->inputs.len + 1);
+    tct_ir_tensor *a = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
+    tct_ir_tensor *b = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
+    tct_random_inputs(before, &arena, seed, false, in);
+    if (!tct_ir_verify(&d, after, "stream") || !tct_ir_interp(&d, &arena, before, in, a, NULL) ||
+        !tct_ir_interp(&d, &arena, after, in, b, NULL))
+        compare_fail("a graph is broken", after, NULL, &d);
+    for (size_t k = 0; k < before->outputs.len; k++) {
+        char why[200];
+        if (tct_tensors_close(before->module, &a[k], &b[k], tolerance, tolerance, why)) continue;
+        fprintf(stderr, "seed %llu, output %s: %s\n", (unsigned long long)seed, before->outputs.data[k].name,
+                why);
+        compare_fail("other numbers", after, NULL, &d);
+    }
+    tct_arena_free(&arena);
+    tct_diag_free(&d);
+}
+
+// The negative log-likelihood of targets, in which logits are needed by a maximum, a sum and a gather.
+#define LOSS(B, T) SIZED(B, T, 33, 5)
+#define SIZED(B, T, V, C)                                                                                    \
+    "axis B = " #B " axis T = " #T " axis V = " #V " axis C = " #C " graph loss {\n"                         \
+    "%x: f32[B, T, C] = input #0 \"x\"\n%w: f32[V, C] = input #1 \"w\"\n"                                    \
+    "%y: i32[B, T] = input #2 \"y\"\n%l: f32[B, T, V] = dot %x, %w {C}\n"                                    \
+    "%m: f32[B, T] = reduce_max %l {V}\n%s: f32[B, T, V] = sub %l, %m\n%e: f32[B, T, V] = exp %s\n"          \
+    "%z: f32[B, T] = sum %e {V}\n%g: f32[B, T] = log %z\n%t: f32[B, T] = gather %s, %y {V}\n"                \
+    "%p: f32[B, T] = sub %g, %t\n%n: f32 = sum %p {B, T}\n"
+
+static tct_graph *with_gradient(tct_diag *d, tct_graph *g) {
+    static const uint32_t wrt[] = {0, 1};
+    g = tct_passes_run(d, g, "early", NULL);
+    g = g ? tct_grad(d, g, 0, wrt, 2) : NULL;
+    g = g ? tct_passes_run(d, g, "default", NULL) : NULL;
+    assert_non_null(g);
+    return g;
+}
+
+// `parts` parts are expected, of at least `rows` rows each; 0: the graph stays.
+static void check_loss(tct_compiler *c, const char *text, double rows, int64_t parts) {
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_graph *g = with_gradient(&d, parse(&d, m, text));
+    tct_graph *streamed = tct_stream(g, &(tct_stream_limits){.bytes = 4 * 33, .rows = rows});
+    const tct_node *scan = find(streamed, TCT_IR_SCAN);
+    if (!parts) {
+        assert_ptr_equal(streamed, g);
+        assert_null(scan);
+    } else {
+        assert_non_null(scan);
+        assert_int_equal(tct_axis_of(m, scan->attr.axes[0])->size, parts);
+        assert_int_equal(scan->attr.i, 1); // the gradient of w is carried
+        assert_null(find(streamed, TCT_IR_DOT));
+        for (size_t v = 0; v < streamed->nodes.len; v++) // no logits
+            assert_true(tct_node_elements(m->graphs.data[0], &streamed->nodes.data[v]) <
+                        tct_node_elements(g, find(g, TCT_IR_EXP)));
+        same_numbers(g, streamed, 1, 1e-5);
+        compare_graph(c, streamed, 1, &(compare_options){.relative = 1e-5, .absolute = 1e-5});
+    }
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+}
+
+static void losses(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    assert_non_null(c);
+#define END "return loss = %n\n}"
+    check_loss(c, LOSS(6, 4) END, 1, 6);
+    check_loss(c, LOSS(6, 4) END, 8, 3); // two of six make eight rows
+    check_loss(c, LOSS(7, 4) END, 8, 0); // seven can't be halved
+    check_loss(c, LOSS(7, 4) END, 4, 7);
+    check_loss(c, LOSS(1, 6) END, 1, 6); // the outermost axis has nothing to cut
+    // Logits that somebody wants, or that have something to do with each other, stay whole.
+    check_loss(c, LOSS(6, 4) "return loss = %n, logits = %l\n}", 1, 0);
+    check_loss(c, LOSS(6, 4) "%a: f32[T, V] = reduce_max %l {B}\nreturn loss = %n, most = %a\n}", 1, 0);
+#undef END
+    tct_compiler_free(c);
+    tct_diag_free(&d);
+}
+
+// What a product adds to lies where its result lies: no copy of a large sum in every part.
+static void adds_in_place(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    tct_graph *g = with_gradient(&d, parse(&d, m, SIZED(4, 40, 300, 64) "return loss = %n\n}"));
+    g = tct_stream(g, &(tct_stream_limits){.bytes = 4 * 300 * 64, .rows = 1});
+    const tct_plan *plan = tct_compile_graph(&d, c, g, NULL);
+    assert_int_equal(plan->n_scans, 1);
+    const tct_plan *body = plan->scans[0].body;
+    bool adds = false;
+    for (uint32_t k = 0; k < body->n_steps; k++) {
+        const tct_step *s = &body->steps[k];
+        assert_string_not_equal(s->label, "copy");
+        if (strcmp(s->label, "dot+=") != 0) continue;
+        const tct_plan_buffer *out = &body->buffers[body->operands[s->operand]];
+        assert_int_equal(out->place, TCT_PLACE_INPUT); // which the result takes over
+        assert_int_equal(out->index, 0);
+        adds = true;
+    }
+    assert_true(adds);
+    tct_compiler_free(c);
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+}
+
+static void random_graphs(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    int streamed = 0;
+    for (uint64_t seed = 1; seed <= 600; seed++) {
+        tct_ir_module *m = tct_ir_module_new();
+        tct_random_graph_options o = {.seed = seed,
+                                      .n_nodes = 25,
+                                      .classes = 1u << TCT_CLASS_ELEMENTWISE | 1u << TCT_CLASS_REDUCTION |
+                                                 1u << TCT_CLASS_CONTRACTION | 1u << TCT_CLASS_MOVEMENT,
+                                      .dtypes = 1u << TCT_F32 | 1u << TCT_I32 | 1u << TCT_BOOL,
+                                      .permute = seed % 2,
+                                      .tame = true,
+                                      .continuous = true};
+        tct_graph *g = tct_random_graph(m, &o), *after = tct_stream(g, &(tct_stream_limits){.rows = 1});
+        if (after != g) {
+            streamed++;
+            same_numbers(g, after, seed, 1e-4);
+            compare_graph(c, after, seed, &(compare_options){.relative = 1e-3, .absolute = 1e-3});
+        }
+        tct_ir_module_free(m);
+    }
+    assert_true(streamed >= 20);
+    tct_compiler_free(c);
+    tct_diag_free(&d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(losses),
+        cmocka_unit_test(adds_in_place),
+        cmocka_unit_test(random_graphs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
