@@ -63,7 +63,7 @@ static bool run_scan(const run *r, const tct_plan_scan *scan, void *const *opera
         int64_t at = scan->reverse ? scan->trips - 1 - t : t;
         for (uint32_t i = 0; i < n; i++) ports[i] = (unsigned char *)operands[i] + scan->stride[i] * at;
         for (uint32_t i = 0; i < scan->n_carries; i++) ports[i] = operands[scan->n_in + i];
-        ok = tct_plan_run(r->d, body, r->pool, ports, ports + scan->n_in, operands[n], NULL);
+        ok = tct_plan_run(r->d, body, r->pool, ports, ports + scan->n_in, operands[n], r->trace);
     }
     tct_heap_free(ports);
     return ok;

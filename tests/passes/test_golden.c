@@ -10,10 +10,14 @@
 static const char *const FOLDER = TERCET_SOURCE_DIR "/tests/passes/golden/";
 static const char *const MARK = "; gives:\n";
 
-// The outputs that both have are the same numbers (nothing to compare when `sizes` are unknown).
+// The outputs that both have are the same numbers. Nothing is compared where sizes are unknown or too large
+// for the interpreter.
 static void same_numbers(const tct_graph *before, const tct_graph *after, const char *path) {
+    enum { LARGE = 1 << 20 };
     for (size_t a = 0; a < before->module->axes.len; a++)
         if (before->module->axes.data[a].size == 0) return;
+    for (size_t v = 0; v < before->nodes.len; v++)
+        if (tct_node_elements(before, &before->nodes.data[v]) > LARGE) return;
     tct_arena arena = {0};
     tct_ir_tensor *in = make_inputs(before, &arena, true);
     tct_ir_tensor *a = interpret(before, &arena, in), *b = interpret(after, &arena, in);
