@@ -14,6 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+extern const unsigned char tct_embed_trainer_layout[]; // driver/trainer.ld
+extern const size_t tct_embed_trainer_layout_len;
+
 static const char runtime_name[] = "trainer-runtime.o";
 
 // `name` in the folders of PATH, NULL where there is none.
@@ -123,24 +126,25 @@ static void remove_folder(const char *folder, const arguments *files) {
 }
 
 // A file that nobody needs after a crash: no temporary name, no waiting for the disk.
-static bool write_object(tct_diag *d, const char *path, LLVMMemoryBufferRef object) {
-    size_t n = LLVMGetBufferSize(object);
+static bool write_part(tct_diag *d, const char *path, const void *data, size_t n) {
     FILE *f = fopen(path, "wb");
-    bool ok = f && fwrite(LLVMGetBufferStart(object), 1, n, f) == n;
+    bool ok = f && fwrite(data, 1, n, f) == n;
     if (f && fclose(f) != 0) ok = false;
     return ok || tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: %s", path, strerror(errno));
 }
 
 static bool write_objects(tct_diag *d, const tct_objects *objects, const char *folder, arguments *files) {
     for (size_t i = 0; i < objects->n; i++) {
-        const char *file = tct_arena_printf(&d->arena, "%s/%zu.o", folder, i);
+        const char *file = tct_arena_printf(&d->arena, "%s/tercet-kernel-%zu.o", folder, i);
         TCT_PUSH(files, file);
-        if (!write_object(d, file, objects->data[i])) return false;
+        LLVMMemoryBufferRef o = objects->data[i];
+        if (!write_part(d, file, LLVMGetBufferStart(o), LLVMGetBufferSize(o))) return false;
     }
     return true;
 }
 
-static bool link_files(tct_diag *d, const char *linker, const arguments *files, const char *out) {
+static bool link_files(tct_diag *d, const char *linker, const arguments *files, const char *layout,
+                       const char *out) {
     const char *runtime = runtime_file(d), *libm = runtime ? library_file(d, "libm.so.6") : NULL;
     const char *libc = libm ? library_file(d, "libc.so.6") : NULL;
     if (!libc) return false;
@@ -149,6 +153,7 @@ static bool link_files(tct_diag *d, const char *linker, const arguments *files, 
                                   out,
                                   "-pie",
                                   "--dynamic-linker=/lib64/ld-linux-x86-64.so.2",
+                                  "--eh-frame-hdr",
                                   "--gc-sections",
                                   "--build-id=none",
                                   "--hash-style=gnu",
@@ -161,6 +166,8 @@ static bool link_files(tct_diag *d, const char *linker, const arguments *files, 
                                   "noexecstack",
                                   "--as-needed",
                                   "--allow-shlib-undefined",
+                                  "-T",
+                                  layout,
                                   runtime};
     arguments args = {0};
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) TCT_PUSH(&args, before[i]);
@@ -184,10 +191,14 @@ bool tct_link_trainer(tct_diag *d, const char *linker, const tct_objects *object
     if (!folder) return false;
     arguments files = {0};
     const char *linked = tct_path_join(&d->arena, folder, "linked");
-    bool ok = write_objects(d, objects, folder, &files) && link_files(d, linker, &files, linked);
+    const char *layout = tct_path_join(&d->arena, folder, "layout.ld");
+    bool ok = write_objects(d, objects, folder, &files) &&
+              write_part(d, layout, tct_embed_trainer_layout, tct_embed_trainer_layout_len) &&
+              link_files(d, linker, &files, layout, linked);
     if (ok && rename(linked, out) != 0)
         ok = tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: %s", out, strerror(errno));
     TCT_PUSH(&files, linked);
+    TCT_PUSH(&files, layout);
     remove_folder(folder, &files);
     TCT_VEC_FREE(&files);
     return ok;
