@@ -402,6 +402,11 @@ static void dump_kernel(const kernel *k, tct_dump_stage stage, const tct_diag *s
     tct_diag_free(&d);
 }
 
+void tct_compiler_kernel_text(const tct_compiler *c, const char *symbol, tct_dump_stage stage,
+                              const tct_diag *sources, tct_buf *out) {
+    dump_kernel(kernel_by_symbol(&c->set, symbol), stage, sources, out);
+}
+
 static void dump_kernels(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage,
                          const tct_diag *sources, bool *seen, tct_buf *out) {
     for (uint32_t k = 0; k < plan->n_kernels; k++) {

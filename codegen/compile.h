@@ -79,5 +79,8 @@ typedef enum tct_dump_stage { TCT_DUMP_KERNEL, TCT_DUMP_LLVM, TCT_DUMP_ASM, TCT_
 // those of its first use.
 void tct_compiler_dump(const tct_compiler *c, const tct_plan *plan, tct_dump_stage stage,
                        const tct_diag *sources, tct_buf *out);
+// The same of one kernel, by the symbol that plans have.
+void tct_compiler_kernel_text(const tct_compiler *c, const char *symbol, tct_dump_stage stage,
+                              const tct_diag *sources, tct_buf *out);
 
 #endif

@@ -1,11 +1,14 @@
 // tercet dump: what a graph is at any stage between text and machine code.
 #include "driver/compile_program.h"
+#include "driver/dot.h"
 #include "driver/driver.h"
 #include "driver/graph_options.h"
+#include "driver/page.h"
 #include "passes/passes.h"
 #include "runtime/vm.h"
 
 #include <string.h>
+#include <unistd.h>
 
 typedef enum dump_stage {
     STAGE_AST,
@@ -24,9 +27,14 @@ typedef enum dump_stage {
 static const char *const stage_names[N_STAGES] = {"ast",    "ir",   "grad", "opt",  "why",
                                                   "kernel", "llvm", "asm",  "plan", "program"};
 
+typedef enum dump_format { FORMAT_TEXT, FORMAT_HTML, FORMAT_DOT, N_FORMATS } dump_format;
+
+static const char *const format_names[N_FORMATS] = {"text", "html", "dot"};
+
 typedef struct dump_arguments {
     tct_graph_options graph;
     const char *stage_name, *pipeline, *isa;
+    dump_format format;
     dump_stage stage;
     bool grad;
 } dump_arguments;
@@ -43,9 +51,25 @@ static const struct argp_option options[] = {
     {"grad", KEY_GRAD, NULL, 0, "Differentiate first, for opt and what comes after it", 0},
     {"pipeline", KEY_PIPELINE, "NAME", 0, "Which pipeline, where the file has several", 0},
     {"isa", KEY_ISA, "SET", 0, "Compile for base, avx2 or avx512 (default: the best of this machine)", 0},
-    {"format", KEY_FORMAT, "text", 0, "The form of the output: text", 0},
+    {"format", KEY_FORMAT, "text|html|dot", 0,
+     "text; html: one page with all stages beside each other, of a graph or, without --graph, of all graphs "
+     "of a "
+     "pipeline; dot: a graph for Graphviz, at the stage ir, grad or opt (the default)",
+     0},
     {0},
 };
+
+static void check_format(dump_arguments *o, struct argp_state *state) {
+    if (o->format == FORMAT_HTML) {
+        if (o->stage_name) argp_error(state, "--format html shows every stage; leave --stage out");
+        if (isatty(STDOUT_FILENO))
+            argp_error(state, "--format html writes a page of megabytes; send it to a file: > page.html");
+    } else if (o->format == FORMAT_DOT) {
+        if (!o->stage_name) o->stage_name = stage_names[o->stage = STAGE_OPT];
+        if (o->stage != STAGE_IR && o->stage != STAGE_GRAD && o->stage != STAGE_OPT)
+            argp_error(state, "--format dot draws the stages ir, grad and opt, not %s", o->stage_name);
+    }
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state) {
     dump_arguments *o = state->input;
@@ -68,13 +92,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         o->isa = arg;
         return 0;
     case KEY_FORMAT:
-        if (strcmp(arg, "text") != 0) argp_error(state, "--format is text, not `%s`", arg);
+        for (o->format = 0; o->format < N_FORMATS && strcmp(format_names[o->format], arg) != 0;) o->format++;
+        if (o->format == N_FORMATS) argp_error(state, "--format is text, html or dot, not `%s`", arg);
         return 0;
     case ARGP_KEY_INIT:
         o->graph.no_graph = true;
         state->child_inputs[0] = &o->graph;
         return 0;
     case ARGP_KEY_END:
+        check_format(o, state);
+        if (o->format == FORMAT_HTML) return 0;
         if (!o->stage_name) argp_error(state, "--stage STAGE is missing");
         if (!o->graph.graph && o->stage != STAGE_AST && o->stage != STAGE_PROGRAM)
             argp_error(state, "--graph NAME is missing");
@@ -125,8 +152,47 @@ static bool dump_graph(tct_diag *d, const dump_arguments *o, tct_graph_file *f, 
         if (g) tct_fusion_report(g, d, out);
         return g != NULL;
     }
-    if (g) tct_ir_print(g, out, d);
+    if (g && o->format == FORMAT_DOT)
+        tct_dot_print(g, d, out);
+    else if (g)
+        tct_ir_print(g, out, d);
     return g != NULL;
+}
+
+static bool dump_page(tct_diag *d, const dump_arguments *o, tct_buf *out) {
+    tct_graph_request r = tct_graph_options_request(&o->graph);
+    tct_graph_file f = {0};
+    tct_graph *g = tct_graph_open(d, &r, &f) ? tct_graph_build(d, &f, NULL, 0) : NULL;
+    bool ok = false;
+    if (g && tct_graph_sizes_known(d, &f, g)) {
+        tct_page_graph one = {r.graph, g, NULL};
+        tct_page_request page = {r.graph, &f.package, o->isa, o->grad, &one, 1};
+        ok = tct_page_write(d, &page, out);
+    }
+    tct_graph_close(&f);
+    return ok;
+}
+
+static bool dump_pipeline_page(tct_diag *d, const dump_arguments *o, tct_buf *out) {
+    tct_package package = {0};
+    bool ok = tct_package_load(d, &package, o->graph.file, tct_std_dir(&d->arena));
+    if (ok) {
+        tct_ir_module *module = tct_ir_module_new();
+        tct_elab *e = tct_elab_new(d, &package, o->graph.sets.data, o->graph.sets.len);
+        tct_draft *draft = d->n_errors ? NULL : tct_elab_program(e, module, o->pipeline, &tct_driver_hooks);
+        if (draft) {
+            tct_page_request page = {
+                draft->program.name, &package, o->isa, o->grad, tct_page_program_graphs(d, draft),
+                draft->n_graphs};
+            ok = tct_page_write(d, &page, out);
+        } else {
+            ok = false;
+        }
+        tct_elab_free(e);
+        tct_ir_module_free(module);
+    }
+    tct_package_free(&package);
+    return ok;
 }
 
 static bool dump_program(tct_diag *d, const dump_arguments *o, tct_buf *out) {
@@ -147,6 +213,7 @@ static bool dump_program(tct_diag *d, const dump_arguments *o, tct_buf *out) {
 
 static bool dump(tct_diag *d, const dump_arguments *o, tct_buf *out) {
     tct_graph_request r = tct_graph_options_request(&o->graph);
+    if (o->format == FORMAT_HTML) return r.graph ? dump_page(d, o, out) : dump_pipeline_page(d, o, out);
     if (o->stage == STAGE_AST) return dump_ast(d, &r, out);
     if (o->stage == STAGE_PROGRAM) return dump_program(d, o, out);
     tct_graph_file f = {0};

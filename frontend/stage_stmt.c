@@ -22,7 +22,8 @@ static void let(tct_elab *e, const tct_stmt *s) {
     if (v->kind != V_ERROR)
         v = s->mutable ? tct_stage_variable(e, v, s->tuple ? NULL : name, s->span)
                        : tct_stage_snapshot(e, v, s->tuple ? NULL : name, s->span);
-    if (v->kind == V_REG && !s->tuple) { // the variable's name, for messages and dumps
+    bool has_reg = v->kind == V_REG || v->kind == V_OPAQUE || (v->kind == V_STRUCT && v->has_reg);
+    if (has_reg && !s->tuple) { // the variable's name, for messages and dumps
         tct_reg_type *t = &e->stage->regs.data[v->reg];
         if (!t->name) t->name = name;
     }

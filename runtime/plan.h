@@ -139,5 +139,6 @@ void tct_plan_print(const tct_plan *plan, tct_buf *out);
 // The same, with what `note` appends at the end of each step's line; plans of scans follow, with theirs.
 typedef void (*tct_plan_note)(void *ctx, const tct_plan *plan, uint32_t step, tct_buf *out);
 void tct_plan_print_noted(const tct_plan *plan, tct_plan_note note, void *ctx, tct_buf *out);
+void tct_plan_print_step(const tct_plan *plan, uint32_t step, tct_buf *out); // its line, without an end
 
 #endif

@@ -55,7 +55,7 @@ static void print_gemm(const tct_plan *plan, const tct_step *s, tct_buf *out) {
                            plan->kernels[s->kernel + g->slot[i]].symbol);
 }
 
-static void print_step(const tct_plan *plan, uint32_t i, tct_buf *out) {
+void tct_plan_print_step(const tct_plan *plan, uint32_t i, tct_buf *out) {
     const tct_step *s = &plan->steps[i];
     tct_buf_printf(out, "%4u %s %s", i, kind_names[s->kind], s->label ? s->label : "");
     switch ((tct_step_kind)s->kind) {
@@ -92,7 +92,7 @@ void tct_plan_print_noted(const tct_plan *plan, tct_plan_note note, void *ctx, t
     for (uint32_t i = 0; i < plan->n_outputs; i++) print_port(&plan->outputs[i], "out", i, out);
     tct_buf_printf(out, "steps %u\n", plan->n_steps);
     for (uint32_t i = 0; i < plan->n_steps; i++) {
-        print_step(plan, i, out);
+        tct_plan_print_step(plan, i, out);
         if (note) note(ctx, plan, i, out);
         tct_buf_putc(out, '\n');
     }

@@ -1,5 +1,11 @@
-# cmake -DNAME=n -DINPUT=file -DOUTPUT=file.c -P embed.cmake: the file as the C array tct_embed_n.
-file(READ ${INPUT} hex HEX)
+# cmake -DNAME=n -DINPUT=file|file -DOUTPUT=file.c -P embed.cmake: the files, one behind the other, as the C array
+# tct_embed_n.
+string(REPLACE "|" ";" inputs "${INPUT}")
+set(hex "")
+foreach(input ${inputs})
+  file(READ ${input} part HEX)
+  string(APPEND hex "${part}")
+endforeach()
 string(LENGTH "${hex}" digits)
 math(EXPR bytes "${digits} / 2")
 string(REGEX REPLACE "(..)" "0x\\1," hex "${hex}")

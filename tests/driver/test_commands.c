@@ -415,7 +415,9 @@ static void test_dump(void **state) {
     dump(p, "nothing", "--stage ir", 1, "E0201");
     dump(p, "", "--stage ir", 2, "--graph NAME is missing");
     dump(p, "f", "--stage cuda", 2, "cuda");
-    dump(p, "f", "--stage ir --format dot", 2, "--format");
+    dump(p, "f", "--stage ir --format svg", 2, "--format");
+    dump(p, "f", "--stage ir --format html", 2, "leave --stage out");
+    dump(p, "f", "--stage plan --format dot", 2, "draws the stages ir, grad and opt");
     dump(p, "f", "", 2, "--stage STAGE is missing");
 }
 

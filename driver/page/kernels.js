@@ -1,0 +1,153 @@
+// The kernels pane: which there are, and the text of one of them.
+
+class KernelsPane {
+  constructor(page) {
+    this.page = page;
+    this.form = "loop";
+    this.quiet = true; // assembly without directives
+    this.current = 0;
+    this.order = [];
+    this.names = new List(document.getElementById("kernel-list"), "Kernels", {
+      count: () => this.order.length,
+      columns: () => 30,
+      row: i => this.nameRow(this.order[i]),
+      kind: i => (page.related.kernels.has(this.order[i]) ? "hit" : "") + (this.order[i] === this.current ? " open" : ""),
+      pick: i => page.select({ kind: "kernel", kernel: this.order[i] }, "kernels"),
+      marks: () => [...page.related.kernels].map(k => [this.order.indexOf(k), "--mark"]).filter(m => m[0] >= 0),
+    });
+    this.lines = [];
+    this.text = new List(document.getElementById("kernel-text"), "Kernel", {
+      count: () => this.lines.length,
+      columns: () => 20 + this.lines.reduce((most, l) => Math.max(most, l.text.length), 0),
+      row: i => this.textRow(i),
+      kind: i => this.lineKind(i),
+      pick: i => this.pick(i),
+      marks: () => this.lines.map((_, i) => [i, this.lineKind(i) === "soft" ? "--soft-mark" : "--mark"]).filter(([i]) => this.lineKind(i)),
+    });
+    this.tabs = document.getElementById("forms");
+    this.tabs.addEventListener("click", e => {
+      const b = e.target.closest("button");
+      if (b && b.dataset.form) this.setForm(b.dataset.form);
+      else if (b) this.setQuiet(!this.quiet);
+    });
+  }
+  setForm(form) {
+    this.form = form;
+    this.open(this.current);
+    this.show();
+  }
+  setQuiet(on) {
+    this.quiet = on;
+    document.getElementById("quiet").setAttribute("aria-pressed", !on);
+    this.open(this.current);
+  }
+  // The kernels of the graph, the dearest first.
+  build() {
+    const g = this.page.graph;
+    this.cost = new Map();
+    for (const [k, ids] of g.kernelSteps) {
+      const steps = ids.map(id => g.steps[id]);
+      this.cost.set(k, { times: ids.length, flops: steps.reduce((sum, s) => sum + s.flops * s.plan.trips, 0),
+                         bytes: steps.reduce((sum, s) => sum + s.bytes * s.plan.trips, 0), label: steps[0].label,
+                         class: steps[0].class });
+    }
+    // A product's kernels share its cost; what is a loop shows its own.
+    this.order = [...this.cost.keys()].sort((a, b) => this.cost.get(b).bytes - this.cost.get(a).bytes || a - b);
+    this.most = Math.max(1, ...[...this.cost.values()].map(c => c.bytes));
+    this.names.reset();
+    this.open(this.order[0] ?? -1);
+  }
+  nameRow(k) {
+    const c = this.cost.get(k), symbol = data.kernels[k].symbol, loop = /^(loop|tile)_/.test(symbol);
+    const short = loop ? symbol.replace(/_([0-9a-f]{6})[0-9a-f]*/, "_$1") : symbol;
+    return `<span class="dot c-${c.class}"></span><span class="bar" title="${bytesText(c.bytes)} moved"><span style="width:` +
+           `${(100 * c.bytes / this.most).toFixed(1)}%"></span></span><span class="times">${c.times}×</span> ` +
+           (loop ? `${escape(c.label)} <i class="comment">${escape(short)}</i>` : escape(short));
+  }
+  open(k) {
+    this.current = k;
+    const title = document.getElementById("kernel-name");
+    if (k < 0) {
+      this.lines = [];
+      title.textContent = "none";
+      this.text.reset();
+      return;
+    }
+    const kernel = data.kernels[k];
+    title.textContent = title.title = kernel.symbol;
+    // A product's inner kernels are made without loops of our own.
+    const loops = kernel.loop.text.trim() !== kernel.symbol, form = this.form === "loop" && !loops ? "asm" : this.form;
+    for (const b of this.tabs.querySelectorAll("[data-form]")) {
+      b.setAttribute("aria-selected", b.dataset.form === form);
+      b.disabled = b.dataset.form === "loop" && !loops;
+    }
+    document.getElementById("quiet").hidden = form !== "asm";
+    this.shown = form;
+    this.lines = linesOf(kernel[form], form, this.quiet);
+    this.text.reset();
+    this.names.draw();
+  }
+  textRow(i) {
+    const { key } = this.lines[i], again = i > 0 && i !== this.text.first && this.lines[i - 1].key === key;
+    const at = key < 0 || again ? "" : lineOfKey(key);
+    return `<span class="gutter kernel"><span class="where">${at && escape(data.sources[at.source].name + ":" + at.line)}</span></span>${colourKernel(this.lines[i].text, this.shown)}`;
+  }
+  lineKind(i) {
+    const r = this.page.related, { key } = this.lines[i];
+    if (key < 0 || !r.kernels.has(this.current)) return "";
+    // All of a selected kernel is its own; marks would tell nothing.
+    if (this.page.selection && (this.page.selection.kind === "kernel" || this.page.selection.kind === "step")) return "";
+    return r.line === key ? "hit main" : r.lines.has(key) ? "hit" : r.softLines.has(key) ? "soft" : "";
+  }
+  pick(i) {
+    const { key } = this.lines[i];
+    if (key >= 0) this.page.select({ kind: "line", ...lineOfKey(key) }, "kernel-text");
+  }
+  show(origin) {
+    const kernels = this.page.related.kernels;
+    if (kernels.size && !kernels.has(this.current)) { // one with source lines in it, if there is one
+      const first = k => this.page.graph.kernelSteps.get(k)[0];
+      const some = [...kernels].filter(k => this.cost.has(k)).sort((a, b) => first(a) - first(b));
+      this.open(some.find(k => data.kernels[k].loop.at[1] >= 0) ?? some[0] ?? this.current);
+    }
+    if (origin === "kernels" && this.page.selection.kind === "kernel") this.open(this.page.selection.kernel);
+    else this.names.reveal(this.order.indexOf(this.current), true);
+    this.names.draw();
+    if (origin !== "kernel-text") {
+      const first = this.lines.findIndex((_, i) => this.lineKind(i));
+      if (first >= 0) this.text.reveal(first, true);
+    }
+    this.text.draw();
+  }
+}
+
+// The lines of a kernel's text with the source lines that they are for (-1: none). Of assembly, with `quiet`, only
+// code and its labels.
+function linesOf({ text, at }, form, quiet) {
+  const lines = text.split("\n").map(line => ({ text: line.replace(/^\t/, "    ").replace(/\t/g, " "), key: -1 }));
+  for (let k = 0, line = 0; k < at.length; k += 3)
+    for (const end = line + at[k]; line < end; line++) if (at[k + 1] >= 0) lines[line].key = lineKey(at[k + 1], at[k + 2]);
+  while (lines.length && !lines[lines.length - 1].text) lines.pop();
+  return form === "asm" && quiet ? lines.filter(l => /^(?!\.LCPI)\S+:|^\s+[a-z]/.test(l.text)) : lines;
+}
+
+const kernelWords = {
+  loop: /(%\d+|[bi]\d+\b)|\b(loop|tile|for|reduce|by|lanes|passes|buffers|keep|from|pass|at|if)\b|\b(f32|f64|bf16|i32|i64|bool)\b|(-?\b0x[\d.a-fp+-]+|\b\d+\b)/g,
+  llvm: /([%@][\w.$"-]+)|\b(define|declare|load|store|br|phi|call|ret|getelementptr|icmp|fcmp|select|add|sub|mul|sdiv|udiv|srem|fadd|fsub|fmul|fdiv|fneg|shl|lshr|ashr|and|or|xor|zext|sext|trunc|fpext|fptrunc|sitofp|fptosi|bitcast|insertelement|extractelement|shufflevector|switch|label|contract|reassoc|tail|fast)\b|(<\d+ x \w+>|\b(?:float|double|bfloat|ptr|void|i\d+|half)\b)|(-?\b0x[\dA-Fa-f]+|-?\b\d[\d.e+-]*\b)/g,
+  asm: /(%?\b[xyz]mm\d+\b|%?\bk[0-7]\b)|(^\s+[a-z][\w.]*)|(%?\b[re]?(?:ax|bx|cx|dx|si|di|sp|bp)\b|%?\br\d+[dwb]?\b)|(\$?-?\b0x[\da-f]+\b|\$-?\d+|\b\d+\b)/g,
+};
+const kernelKinds = { loop: ["value", "keyword", "type", "number"], llvm: ["value", "keyword", "type", "number"],
+                      asm: ["vector", "keyword", "register", "number"] };
+
+function colourKernel(line, form) {
+  const comment = form === "loop" ? -1 : line.indexOf(form === "asm" ? "#" : ";");
+  const code = comment < 0 ? line : line.slice(0, comment);
+  let out = "", at = 0;
+  for (const m of code.matchAll(kernelWords[form])) {
+    const kind = kernelKinds[form][m.slice(1).findIndex(x => x !== undefined)];
+    out += escape(code.slice(at, m.index)) + `<i class="${kind}">${escape(m[0])}</i>`;
+    at = m.index + m[0].length;
+  }
+  out += escape(code.slice(at));
+  return comment < 0 ? out : out + `<i class="comment">${escape(line.slice(comment))}</i>`;
+}
