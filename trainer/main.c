@@ -1,7 +1,7 @@
 // A trainer: the program that `tercet build` linked into this executable, run by its command line.
+#include "runtime/linked.h"
 #include "runtime/run_options.h"
 #include "runtime/vm.h"
-#include "trainer/load.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -38,11 +38,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     }
 }
 
+static const char name[] = "this trainer";
+
 static bool run(tct_diag *d, arguments *o) {
     tct_image image;
-    if (!tct_trainer_read(d, &image)) return false;
+    if (!tct_linked_read(d, name, &image)) return false;
     tct_program *p = &image.program;
-    if (!tct_run_options_check(d, p, &o->run.run) || !tct_trainer_choose(d, &image, o->limit)) return false;
+    if (!tct_run_options_check(d, p, &o->run.run) || !tct_linked_choose(d, name, &image, o->limit))
+        return false;
     if (!o->run.run.out) o->run.run.out = tct_arena_printf(&d->arena, "runs/%s", p->name);
     return tct_program_run(d, p, &o->run.run);
 }

@@ -1,16 +1,14 @@
 // Reading the image, choosing an instruction set, and finding functions by name.
-#include "trainer/load.h"
+#include "runtime/linked.h"
 
 #include "runtime/foreign.h"
-#include "runtime/linked.h"
 #include "runtime/signature.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool tct_trainer_read(tct_diag *d, tct_image *out) {
-    if (!tct_image_read(d, &d->arena, "this trainer", tct_linked_image, tct_linked_image_bytes, out))
-        return false;
+bool tct_linked_read(tct_diag *d, const char *what, tct_image *out) {
+    if (!tct_image_read(d, &d->arena, what, tct_linked_image, tct_linked_image_bytes, out)) return false;
     for (uint32_t i = 0; i < out->n_sources; i++)
         tct_diag_add_source(d, out->sources[i].path, out->sources[i].text, out->sources[i].len);
     return true;
@@ -25,7 +23,7 @@ static void *linked(tct_diag *d, const char *symbol) {
     const tct_linked_function *found =
         bsearch(symbol, tct_linked_functions, tct_linked_n_functions, sizeof *tct_linked_functions, compare);
     if (found) return found->address;
-    tct_error(d, "E0715", TCT_NO_SPAN, "this trainer lacks the function %s that its image names", symbol);
+    tct_error(d, "E0715", TCT_NO_SPAN, "the function %s is missing that the image names", symbol);
     tct_help(d, "build it again");
     return NULL;
 }
@@ -63,28 +61,28 @@ static bool resolve_externs(tct_diag *d, const tct_program *p) {
     return true;
 }
 
-static bool refuse(tct_diag *d, const tct_image *image, tct_isa host, tct_isa limit) {
+static bool refuse(tct_diag *d, const char *what, const tct_image *image, tct_isa host, tct_isa limit) {
     const char *sets = "";
     for (uint32_t i = 0; i < image->n_variants; i++)
         sets =
             tct_arena_printf(&d->arena, "%s%s%s", sets, i ? ", " : "", tct_isa_name(image->variants[i].isa));
     if (limit < host)
-        tct_error(d, "E0845", TCT_NO_SPAN, "this trainer has no code for %s: it was built for %s",
+        tct_error(d, "E0845", TCT_NO_SPAN, "%s has no code for %s: it was built for %s", what,
                   tct_isa_name(limit), sets);
     else
         tct_error(d, "E0845", TCT_NO_SPAN,
-                  "this processor has %s, and the trainer was built for %s: it cannot run here",
-                  host == TCT_ISA_BASE ? "no AVX2" : tct_isa_name(host), sets);
+                  "this processor has %s, and %s was built for %s: it cannot run here",
+                  host == TCT_ISA_BASE ? "no AVX2" : tct_isa_name(host), what, sets);
     tct_help(d, "`tercet build --isa %s` builds one that can", tct_isa_name(limit < host ? limit : host));
     return false;
 }
 
-bool tct_trainer_choose(tct_diag *d, tct_image *image, tct_isa limit) {
+bool tct_linked_choose(tct_diag *d, const char *what, tct_image *image, tct_isa limit) {
     tct_isa host = tct_isa_host(), best = limit < host ? limit : host;
     const tct_image_variant *chosen = NULL;
     for (uint32_t i = 0; i < image->n_variants; i++)
         if (image->variants[i].isa <= best) chosen = &image->variants[i];
-    if (!chosen) return refuse(d, image, host, limit);
+    if (!chosen) return refuse(d, what, image, host, limit);
     image->program.plans = chosen->plans;
     for (uint32_t i = 0; i < image->program.n_plans; i++)
         if (!resolve_plan(d, chosen->plans[i])) return false;
