@@ -65,8 +65,6 @@ typedef struct tct_planner {
     TCT_VEC(tct_storage) storages;
     TCT_VEC(tct_pstep) steps;
     TCT_VEC(tct_edge) edges;
-    uint32_t *walk, walks; // marks of tct_plan_leads, by step
-    uint32_t walk_size;
     tct_located *value; // by node
     bool *located;
     uint32_t **bundle;                             // by node: storages of its results
@@ -95,9 +93,5 @@ void tct_plan_order(tct_planner *p);      // codegen/plan_order.c: order, life t
 void tct_plan_places(tct_planner *p);     // codegen/plan_memory.c: offsets in the arena
 tct_plan *tct_plan_write(tct_planner *p); // codegen/plan_write.c
 const tct_plan_origin *tct_plan_origin_write(tct_planner *p); // after it
-
-void tct_add_edge(tct_planner *p, uint32_t before, uint32_t after);
-// Whether step `to` must run after step `from`.
-bool tct_plan_leads(tct_planner *p, uint32_t from, uint32_t to);
 
 #endif

@@ -6,15 +6,80 @@ typedef struct follower {
     uint32_t step, next;
 } follower;
 
+enum { HAS_RUN = UINT32_MAX };
+
+typedef TCT_VEC(uint32_t) heap; // of steps, the lowest number first
+
 typedef struct ordering {
     tct_planner *p;
-    uint32_t *waits;     // by step: for how many
+    uint32_t *waits;     // by step: for how many; HAS_RUN
     uint32_t *followers; // by step: the first of them in `list`
     TCT_VEC(follower) list;
-    uint32_t *uses; // by root storage: operands of steps that didn't run yet
-    bool *taken;    // by root storage
-    TCT_VEC(uint32_t) ready;
+    uint32_t *uses;       // root storages that steps use, each once
+    uint32_t *first_use;  // by step, and one more
+    uint32_t *users;      // steps, by what they use
+    uint32_t *first_user; // by root storage, and one more
+    uint32_t *left;       // by root storage: users that didn't run yet
+    bool *taken;          // by root storage
+    bool *good;           // by step: it is ready and frees at least what it takes, so it always will
+    // Steps that are ready: the good ones, and all of them, among which are still some that have run.
+    heap best, ready;
 } ordering;
+
+// --- Heaps ---
+
+static void push(heap *h, uint32_t step) {
+    TCT_PUSH(h, step);
+    size_t k = h->len - 1;
+    for (; k > 0 && h->data[(k - 1) / 2] > step; k = (k - 1) / 2) h->data[k] = h->data[(k - 1) / 2];
+    h->data[k] = step;
+}
+
+static uint32_t pop(heap *h) {
+    uint32_t top = h->data[0], last = h->data[--h->len];
+    size_t k = 0;
+    for (size_t child; (child = 2 * k + 1) < h->len; k = child) {
+        if (child + 1 < h->len && h->data[child + 1] < h->data[child]) child++;
+        if (h->data[child] >= last) break;
+        h->data[k] = h->data[child];
+    }
+    h->data[k] = last;
+    return top;
+}
+
+// --- Who uses which memory ---
+
+static void collect_uses(ordering *o) {
+    tct_planner *p = o->p;
+    size_t n = p->steps.len, n_storages = p->storages.len, all = 0;
+    for (size_t s = 0; s < n; s++) all += p->steps.data[s].n_operands;
+    uint32_t *seen = TCT_NEW_ARRAY(&p->temporary, uint32_t, n_storages); // use + 1 of the step at hand
+    o->uses = TCT_NEW_ARRAY(&p->temporary, uint32_t, all);
+    o->first_use = TCT_NEW_ARRAY(&p->temporary, uint32_t, n + 1);
+    o->left = TCT_NEW_ARRAY(&p->temporary, uint32_t, n_storages);
+    uint32_t found = 0;
+    for (size_t s = 0; s < n; s++) {
+        const tct_pstep *step = &p->steps.data[s];
+        o->first_use[s] = found;
+        for (uint32_t k = 0; k < step->n_operands; k++) {
+            uint32_t root = tct_root(p, step->operands[k].storage);
+            if (seen[root] > o->first_use[s]) continue;
+            o->uses[found++] = root;
+            seen[root] = found;
+            o->left[root]++;
+        }
+    }
+    o->first_use[n] = found;
+    o->users = TCT_NEW_ARRAY(&p->temporary, uint32_t, found);
+    o->first_user = TCT_NEW_ARRAY(&p->temporary, uint32_t, n_storages + 1);
+    uint32_t *fill = TCT_NEW_ARRAY(&p->temporary, uint32_t, n_storages);
+    for (size_t r = 0, at = 0; r < n_storages; at += o->left[r++]) o->first_user[r] = fill[r] = (uint32_t)at;
+    o->first_user[n_storages] = found;
+    for (uint32_t s = 0; s < n; s++)
+        for (uint32_t u = o->first_use[s]; u < o->first_use[s + 1]; u++) o->users[fill[o->uses[u]]++] = s;
+}
+
+// --- Who may run ---
 
 static void add_follower(ordering *o, uint32_t step, uint32_t before) {
     if (before == step || before == UINT32_MAX) return;
@@ -24,90 +89,85 @@ static void add_follower(ordering *o, uint32_t step, uint32_t before) {
     o->waits[step]++;
 }
 
+// Bytes of the arena that the step frees less those that it takes. It only grows while other steps run.
+static int64_t gain(const ordering *o, uint32_t step) {
+    int64_t bytes = 0;
+    for (uint32_t u = o->first_use[step]; u < o->first_use[step + 1]; u++) {
+        uint32_t root = o->uses[u];
+        const tct_storage *at = &o->p->storages.data[root];
+        if (at->place != TCT_PLACE_ARENA) continue;
+        if (!o->taken[root]) bytes -= (int64_t)at->bytes;
+        if (o->left[root] == 1) bytes += (int64_t)at->bytes;
+    }
+    return bytes;
+}
+
+static void look_again(ordering *o, uint32_t step) {
+    if (o->waits[step] || o->good[step] || gain(o, step) < 0) return;
+    o->good[step] = true;
+    push(&o->best, step);
+}
+
+static void make_ready(ordering *o, uint32_t step) {
+    push(&o->ready, step);
+    look_again(o, step);
+}
+
 static void start(ordering *o) {
     tct_planner *p = o->p;
     size_t n = p->steps.len;
     o->waits = TCT_NEW_ARRAY(&p->temporary, uint32_t, n);
     o->followers = TCT_NEW_ARRAY(&p->temporary, uint32_t, n);
-    o->uses = TCT_NEW_ARRAY(&p->temporary, uint32_t, p->storages.len);
+    o->good = TCT_NEW_ARRAY(&p->temporary, bool, n);
     o->taken = TCT_NEW_ARRAY(&p->temporary, bool, p->storages.len);
+    collect_uses(o);
     for (size_t s = 0; s < n; s++) o->followers[s] = UINT32_MAX;
     for (uint32_t s = 0; s < n; s++) {
         const tct_pstep *step = &p->steps.data[s];
-        for (uint32_t k = 0; k < step->n_operands; k++) {
-            o->uses[tct_root(p, step->operands[k].storage)]++;
+        for (uint32_t k = 0; k < step->n_operands; k++)
             if (step->operands[k].read)
                 add_follower(o, s, p->storages.data[step->operands[k].storage].writer);
-        }
         for (uint32_t e = step->first_edge; e != UINT32_MAX; e = p->edges.data[e].next)
             add_follower(o, s, p->edges.data[e].before);
     }
     for (uint32_t s = 0; s < n; s++)
-        if (!o->waits[s]) TCT_PUSH(&o->ready, s);
+        if (!o->waits[s]) make_ready(o, s);
 }
-
-// Operands of s in the memory `root`; `first`: k is the first of them.
-static uint32_t operands_in(const tct_planner *p, const tct_pstep *s, uint32_t root, uint32_t k,
-                            bool *first) {
-    uint32_t n = 0;
-    *first = true;
-    for (uint32_t j = 0; j < s->n_operands; j++) {
-        if (tct_root(p, s->operands[j].storage) != root) continue;
-        n++;
-        if (j < k) *first = false;
+static uint32_t choose(ordering *o) {
+    if (o->best.len) return pop(&o->best);
+    while (o->ready.len) {
+        uint32_t step = pop(&o->ready);
+        if (o->waits[step] != HAS_RUN) return step;
     }
-    return n;
-}
-
-// Bytes of the arena that the step frees less those that it takes.
-static int64_t gain(const ordering *o, uint32_t step) {
-    const tct_planner *p = o->p;
-    const tct_pstep *s = &p->steps.data[step];
-    int64_t bytes = 0;
-    for (uint32_t k = 0; k < s->n_operands; k++) {
-        uint32_t root = tct_root(p, s->operands[k].storage);
-        const tct_storage *at = &p->storages.data[root];
-        bool first;
-        uint32_t here = operands_in(p, s, root, k, &first);
-        if (at->place != TCT_PLACE_ARENA || !first) continue;
-        if (!o->taken[root]) bytes -= (int64_t)at->bytes;
-        if (o->uses[root] == here) bytes += (int64_t)at->bytes;
-    }
-    return bytes;
-}
-
-static size_t choose(const ordering *o) {
-    size_t first = 0, best = SIZE_MAX;
-    for (size_t k = 0; k < o->ready.len; k++) {
-        if (o->ready.data[k] < o->ready.data[first]) first = k;
-        if (best != SIZE_MAX && o->ready.data[k] > o->ready.data[best]) continue;
-        if (gain(o, o->ready.data[k]) >= 0) best = k;
-    }
-    return best == SIZE_MAX ? first : best;
+    return UINT32_MAX;
 }
 
 static void run(ordering *o, uint32_t step, uint32_t position) {
     tct_planner *p = o->p;
-    tct_pstep *s = &p->steps.data[step];
-    s->position = position;
+    p->steps.data[step].position = position;
     p->order[position] = step;
-    for (uint32_t k = 0; k < s->n_operands; k++) {
-        uint32_t root = tct_root(p, s->operands[k].storage);
+    o->waits[step] = HAS_RUN;
+    for (uint32_t u = o->first_use[step]; u < o->first_use[step + 1]; u++) {
+        uint32_t root = o->uses[u];
         tct_storage *at = &p->storages.data[root];
-        if (!o->taken[root]) at->first = position;
+        bool fresh = !o->taken[root];
+        if (fresh) at->first = position;
         at->last = position;
         o->taken[root] = true;
-        o->uses[root]--;
+        o->left[root]--;
+        if (!fresh && o->left[root] != 1) continue; // else the gain of others has grown
+        for (uint32_t k = o->first_user[root]; k < o->first_user[root + 1]; k++) look_again(o, o->users[k]);
     }
     for (uint32_t f = o->followers[step]; f != UINT32_MAX; f = o->list.data[f].next)
-        if (--o->waits[o->list.data[f].step] == 0) TCT_PUSH(&o->ready, o->list.data[f].step);
+        if (--o->waits[o->list.data[f].step] == 0) make_ready(o, o->list.data[f].step);
 }
 
 // --- Overwriting ---
 
 static bool used_once(const tct_planner *p, const tct_pstep *s, uint32_t root) {
-    bool first;
-    return operands_in(p, s, root, 0, &first) == 1;
+    uint32_t n = 0;
+    for (uint32_t j = 0; j < s->n_operands; j++) n += tct_root(p, s->operands[j].storage) == root;
+    return n == 1;
 }
 
 // The product of a kernel with an epilogue may lie where one of the results goes.
@@ -151,13 +211,9 @@ void tct_plan_order(tct_planner *p) {
     uint32_t n = (uint32_t)p->steps.len, position = 0;
     p->order = TCT_NEW_ARRAY(&p->temporary, uint32_t, n);
     start(&o);
-    while (o.ready.len) {
-        size_t k = choose(&o);
-        uint32_t step = o.ready.data[k];
-        o.ready.data[k] = o.ready.data[--o.ready.len];
-        run(&o, step, position++);
-    }
+    for (uint32_t step; (step = choose(&o)) != UINT32_MAX;) run(&o, step, position++);
     TCT_VEC_FREE(&o.ready);
+    TCT_VEC_FREE(&o.best);
     TCT_VEC_FREE(&o.list);
     for (uint32_t at = 0; at < position; at++) {
         tct_pstep *s = &p->steps.data[p->order[at]];

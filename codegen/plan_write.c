@@ -6,6 +6,10 @@
 typedef struct writer {
     tct_planner *p;
     TCT_VEC(tct_plan_buffer) buffers;
+    // Buffers that lie in a storage, as lists: by root storage the first, by buffer the next; UINT32_MAX: no
+    // more.
+    uint32_t *first_buffer;
+    TCT_VEC(uint32_t) next_buffer;
     TCT_VEC(uint32_t) operands;
     TCT_VEC(int64_t) args;
     TCT_VEC(tct_plan_kernel) kernels;
@@ -14,7 +18,8 @@ typedef struct writer {
 } writer;
 
 static uint32_t buffer_of(writer *w, const tct_operand *o) {
-    const tct_storage *s = &w->p->storages.data[tct_root(w->p, o->storage)];
+    uint32_t root = tct_root(w->p, o->storage);
+    const tct_storage *s = &w->p->storages.data[root];
     const tct_storage *own = &w->p->storages.data[o->storage];
     tct_plan_buffer b = {.place = s->place,
                          .dtype = own->dtype,
@@ -23,14 +28,11 @@ static uint32_t buffer_of(writer *w, const tct_operand *o) {
                          .bytes = s->bytes - (uint64_t)o->offset,
                          .first_step = s->first,
                          .last_step = s->last};
-    for (size_t k = 0; k < w->buffers.len; k++) {
-        const tct_plan_buffer *x = &w->buffers.data[k];
-        if (x->place == b.place && x->dtype == b.dtype && x->index == b.index && x->offset == b.offset &&
-            x->bytes == b.bytes && x->first_step == b.first_step && x->last_step == b.last_step)
-            return (uint32_t)k;
-    }
+    for (uint32_t k = w->first_buffer[root]; k != UINT32_MAX; k = w->next_buffer.data[k])
+        if (w->buffers.data[k].dtype == b.dtype && w->buffers.data[k].offset == b.offset) return k;
     TCT_PUSH(&w->buffers, b);
-    return (uint32_t)(w->buffers.len - 1);
+    TCT_PUSH(&w->next_buffer, w->first_buffer[root]);
+    return w->first_buffer[root] = (uint32_t)(w->buffers.len - 1);
 }
 
 static uint32_t add_kernel(writer *w, const char *symbol) {
@@ -159,7 +161,8 @@ static void *keep(tct_arena *arena, const void *data, size_t bytes) {
 }
 
 tct_plan *tct_plan_write(tct_planner *p) {
-    writer w = {.p = p};
+    writer w = {.p = p, .first_buffer = TCT_NEW_ARRAY(&p->temporary, uint32_t, p->storages.len)};
+    for (size_t k = 0; k < p->storages.len; k++) w.first_buffer[k] = UINT32_MAX;
     tct_plan *plan = TCT_NEW(p->arena, tct_plan);
     size_t n = p->steps.len;
     tct_step *steps = TCT_NEW_ARRAY(p->arena, tct_step, n);
@@ -185,6 +188,7 @@ tct_plan *tct_plan_write(tct_planner *p) {
     plan->foreigns = KEEP(p, w.foreigns);
     plan->arena_bytes = p->arena_bytes;
     TCT_VEC_FREE(&w.buffers);
+    TCT_VEC_FREE(&w.next_buffer);
     TCT_VEC_FREE(&w.operands);
     TCT_VEC_FREE(&w.args);
     TCT_VEC_FREE(&w.kernels);
