@@ -68,7 +68,7 @@ const tct_stage_hooks tct_driver_hooks = {NULL, differentiate, tokenizer_info, f
 // A checkpoint belongs to one program: what it does, on which graphs.
 static uint64_t program_hash(const tct_draft *draft) {
     tct_buf text = {0};
-    tct_program_print(&draft->program, &text);
+    tct_program_print_code(&draft->program, &text);
     for (uint32_t i = 0; i < draft->n_graphs; i++) tct_ir_print(draft->graphs[i], &text, NULL);
     uint64_t hash = XXH3_64bits(text.data, text.len);
     tct_buf_free(&text);

@@ -148,7 +148,7 @@ static void check_optimizer(tct_elab *e, const tct_item *item) {
             rest.stmts[rest.n_stmts++] = s;
             continue;
         }
-        tct_elab_static(e, s->value, V_FLOAT);
+        tct_elab_static(e, s->value, V_FLOAT, "is the first value of an optimizer's state");
         tct_value v =
             tct_ir_input(b.graph, tct_arena_strdup(&e->module->arena, s->names[0].text), TCT_F32, &axis, 1);
         tct_scope_bind(e, s->names[0].text, tct_val_tensor(e, v, s->span), s->names[0].span, true);

@@ -59,7 +59,7 @@ static int64_t element(tct_elab *e, const tct_expr *x, const tct_val *list) {
         tct_elab_help(e, "append adds one; [a, b] makes a new list");
         return -1;
     }
-    tct_val *i = tct_elab_static(e, x->args[0].value, V_INT);
+    tct_val *i = tct_elab_static(e, x->args[0].value, V_INT, "chooses an element of a list");
     if (!i) return -1;
     if (list->kind == V_LIST && list->n_items && (!i->known || (i->i >= 0 && i->i < list->n_items)))
         return i->known ? i->i : 0;
@@ -119,15 +119,18 @@ static tct_val *as_declared(tct_elab *e, const tct_type *t, tct_val *v) {
     tct_dtype want, have;
     const char *name = t->name.text;
     if (v->kind == V_ERROR) return v;
-    bool number = strcmp(name, "float") == 0 && tct_val_is_number(v);
+    if (strcmp(name, "float") == 0 && tct_val_is_config(v) && tct_val_static_kind(e, v) == V_INT)
+        return tct_stage_as_float(e, v, t->span);
+    const tct_val_kind kind = tct_val_static_kind(e, v);
+    bool number = strcmp(name, "float") == 0 && (kind == V_INT || kind == V_FLOAT);
     if (number && v->kind == V_INT) {
         tct_val *f = tct_val_float(e, (double)v->i, v->span);
         f->known = v->known;
         return f;
     }
-    bool fits = number || (strcmp(name, "int") == 0 && v->kind == V_INT) ||
-                (strcmp(name, "bool") == 0 && !t->has_axes && v->kind == V_BOOL) ||
-                ((strcmp(name, "string") == 0 || strcmp(name, "path") == 0) && v->kind == V_STRING) ||
+    bool fits = number || (strcmp(name, "int") == 0 && kind == V_INT) ||
+                (strcmp(name, "bool") == 0 && !t->has_axes && kind == V_BOOL) ||
+                ((strcmp(name, "string") == 0 || strcmp(name, "path") == 0) && kind == V_STRING) ||
                 (v->kind == V_STRUCT && v->model && strcmp(v->model->name.text, name) == 0) ||
                 (v->kind == V_LIST && strcmp(name, "list") == 0);
     if (!fits && tct_elab_dtype_name(name, &want)) {
@@ -171,7 +174,9 @@ static bool for_loop(tct_elab *e, const tct_stmt *s) {
             return tct_elab_error(e, "E0339", r->span,
                                   "range(n), range(first, end) or range(first, end, step)");
         for (uint32_t i = 0; i < r->n_args; i++)
-            if (!(bound[i] = tct_elab_static(e, r->args[i].value, V_INT))) return false;
+            if (!(bound[i] = tct_elab_static(e, r->args[i].value, V_INT,
+                                             "decides how often the loop of a graph is written out")))
+                return false;
         int64_t first = r->n_args > 1 ? bound[0]->i : 0, end = r->n_args > 1 ? bound[1]->i : bound[0]->i;
         int64_t step = r->n_args > 2 ? bound[2]->i : 1;
         bool known = true;
@@ -218,7 +223,7 @@ static bool for_loop(tct_elab *e, const tct_stmt *s) {
 }
 
 static bool if_statement(tct_elab *e, const tct_stmt *s) {
-    tct_val *c = tct_elab_static(e, s->value, V_BOOL);
+    tct_val *c = tct_elab_static(e, s->value, V_BOOL, "chooses a side in a graph");
     if (!c) return false;
     if (c->i || !c->known) return body_once(e, s->body);
     return !s->otherwise || body_once(e, s->otherwise);
@@ -230,7 +235,8 @@ static bool assign(tct_elab *e, const tct_stmt *s) {
 }
 
 static bool axis_statement(tct_elab *e, const tct_stmt *s) {
-    tct_val *size = s->value ? tct_elab_static(e, s->value, V_INT) : NULL;
+    tct_val *size =
+        s->value ? tct_elab_static(e, s->value, V_INT, tct_elab_sizes_axis(e, s->names[0].text)) : NULL;
     if (!s->value)
         tct_elab_error(e, "E0331", s->span, "axis %s needs a size: axis %s = 4", s->names[0].text,
                        s->names[0].text);
@@ -298,9 +304,10 @@ static bool statement(tct_elab *e, const tct_stmt *s) {
         e->returned->span = s->value ? s->value->span : s->span;
         return false;
     case TCT_STMT_ASSERT: {
-        tct_val *c = tct_elab_static(e, s->value, V_BOOL);
+        tct_val *c = tct_elab_static(e, s->value, V_BOOL, "is asserted in a graph");
         if (c && c->known && !c->i) {
-            tct_val *m = s->message ? tct_elab_static(e, s->message, V_STRING) : NULL;
+            tct_val *m =
+                s->message ? tct_elab_static(e, s->message, V_STRING, "is in the message of a graph") : NULL;
             tct_elab_error(e, "E0346", s->value->span, "assertion doesn't hold%s%s", m ? ": " : "",
                            m ? m->s : "");
         }
@@ -375,7 +382,8 @@ typedef struct carry {
 static bool widen(tct_elab *e, carry *c, const tct_node *next, tct_span span) {
     bool changed = false;
     if (c->dtype != next->dtype) {
-        if (!tct_val_is_number(c->init)) return false; // reported when the body is checked
+        tct_val_kind kind = tct_val_static_kind(e, c->init);
+        if (kind != V_INT && kind != V_FLOAT) return false; // reported when the body is checked
         c->dtype = (tct_dtype)next->dtype;
         c->start =
             tct_elab_broadcast(e, tct_elab_operand(e, c->init, c->dtype, span), c->axes, c->n_axes, span);
@@ -457,8 +465,9 @@ tct_val *tct_elab_scan(tct_elab *e, const tct_expr *x) {
     for (uint32_t i = 0; i < x->n_args; i++) {
         c[i].name = x->args[i].name;
         c[i].init = tct_elab_expr(e, x->args[i].value);
-        c[i].start = tct_elab_operand(e, c[i].init, c[i].init->kind == V_BOOL ? TCT_BOOL : TCT_F32,
-                                      x->args[i].value->span);
+        c[i].start =
+            tct_elab_operand(e, c[i].init, tct_val_static_kind(e, c[i].init) == V_BOOL ? TCT_BOOL : TCT_F32,
+                             x->args[i].value->span);
         if (c[i].start == TCT_NO_VALUE) return tct_val_error(e);
         const tct_node *s = tct_elab_node(e, c[i].start);
         c[i].dtype = (tct_dtype)s->dtype;

@@ -150,7 +150,7 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
         if (!s && !tct_scope_bind_axis(e, a->name.text, n.axes[found], called ? place : a->name.span))
             return tct_val_error(e);
         if (a->size) {
-            tct_val *size = tct_elab_static(e, a->size, V_INT);
+            tct_val *size = tct_elab_static(e, a->size, V_INT, tct_elab_sizes_axis(e, a->name.text));
             int64_t have = tct_axis_of(e->module, n.axes[found])->size;
             if (size && size->known && have && have != size->i) {
                 tct_elab_error(e, "E0336", place, "axis %s is %lld here, and %s demands %lld", a->name.text,
@@ -179,7 +179,12 @@ static tct_val *bind_tensor(expansion *x, const tct_param *p, tct_dtype dtype, t
 
 static tct_val *bind_static(expansion *x, const tct_param *p, tct_val_kind want, tct_val *v, tct_span place) {
     tct_elab *e = x->e;
-    if (v->kind == want) return v;
+    if (tct_val_is_config(v)) { // static where it is used so, and a number of the program elsewhere
+        tct_val_kind kind = tct_val_static_kind(e, v);
+        if (want == V_FLOAT && kind == V_INT) return tct_stage_as_float(e, v, place);
+        if (kind == want) return v;
+    }
+    if (v->kind == want || v->kind == V_ERROR) return v;
     if (want == V_FLOAT && v->kind == V_INT) {
         tct_val *f = tct_val_float(e, (double)v->i, place);
         f->known = v->known;
@@ -263,7 +268,10 @@ static tct_val *check_result(expansion *x, const tct_result *r, tct_val *v, tct_
     tct_dtype dtype;
     if (v->kind == V_ERROR) return v;
     if (!is_tensor_type(r->type, &dtype)) {
-        if (static_kind(r->type->name.text) == v->kind) return v;
+        tct_val_kind kind = static_kind(r->type->name.text);
+        if (kind == V_FLOAT && tct_val_is_config(v) && tct_val_static_kind(e, v) == V_INT)
+            return tct_stage_as_float(e, v, place);
+        if (kind == tct_val_static_kind(e, v)) return v;
         if (static_kind(r->type->name.text) == V_FLOAT && v->kind == V_INT) {
             tct_val *f = tct_val_float(e, (double)v->i, v->span);
             f->known = v->known;

@@ -167,6 +167,8 @@ static bool same_name_two_sizes(tct_elab *e, tct_value a, tct_value b, tct_span 
 tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span) {
     if (a->kind == V_ERROR || b->kind == V_ERROR) return tct_val_error(e);
     if (is_static(a) && is_static(b)) return static_binary(e, op, a, b, span);
+    bool config = tct_val_is_config(a) || tct_val_is_config(b);
+    if (config && tct_val_can_fold(a) && tct_val_can_fold(b)) return tct_stage_operator(e, op, a, b, span);
     bool fits = (is_tensor(a) || is_static(a)) && (is_tensor(b) || is_static(b)) && a->kind != V_STRING &&
                 b->kind != V_STRING;
     if (!fits || !e->builder) {
@@ -218,6 +220,7 @@ tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, t
 static tct_val *unary(tct_elab *e, const tct_expr *x) {
     tct_val *a = tct_elab_expr(e, x->a);
     if (a->kind == V_ERROR) return a;
+    if (tct_val_is_config(a)) return tct_stage_operator(e, x->op, a, NULL, x->span);
     bool negate = x->op == TCT_OP_NEG;
     tct_val *v = NULL;
     if (negate && a->kind == V_INT && a->i != INT64_MIN) v = tct_val_int(e, -a->i, x->span);
@@ -246,7 +249,7 @@ static tct_val *binary(tct_elab *e, const tct_expr *x) {
         if (a->known && (a->i != 0) == (x->op == TCT_OP_OR)) return a;
         tct_val *right = tct_elab_expr(e, x->b);
         tct_dtype dtype;
-        bool fits = right->kind == V_BOOL || right->kind == V_ERROR ||
+        bool fits = tct_val_static_kind(e, right) == V_BOOL || right->kind == V_ERROR ||
                     (tct_elab_dtype(e, right, &dtype) && dtype == TCT_BOOL);
         if (fits) return right;
         tct_elab_error(e, "E0341", x->span, "%s doesn't work on %s and %s", operator_text[x->op],
@@ -306,7 +309,7 @@ static tct_val *index_value(tct_elab *e, const tct_expr *x) {
             tct_elab_help(e, "at(x, T, 0) is one position of a tensor, slice(x, T -> U, 0, 8) several");
         return tct_val_error(e);
     }
-    tct_val *i = tct_elab_static(e, x->args[0].value, V_INT);
+    tct_val *i = tct_elab_static(e, x->args[0].value, V_INT, "chooses an element of a list");
     if (!i) return tct_val_error(e);
     if (!i->known) return a->n_items ? a->items[0] : tct_val_error(e);
     if (i->i < 0 || i->i >= a->n_items) {
@@ -416,7 +419,7 @@ static tct_val *evaluate(tct_elab *e, const tct_expr *x) {
         tct_elab_help(e, "rename(x, K -> J)");
         return tct_val_error(e);
     case TCT_EXPR_IF: {
-        tct_val *c = tct_elab_static(e, x->a, V_BOOL);
+        tct_val *c = tct_elab_static(e, x->a, V_BOOL, "chooses a side in a graph");
         if (!c) return tct_val_error(e);
         return tct_elab_block_value(e, c->i || !c->known ? x->then : x->otherwise);
     }
@@ -439,8 +442,17 @@ static const char *kind_text(tct_val_kind k) {
     return k == V_INT ? "an int" : k == V_FLOAT ? "a float" : k == V_BOOL ? "a bool" : "a string";
 }
 
-tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want) {
+const char *tct_elab_sizes_axis(tct_elab *e, const char *axis) {
+    return tct_arena_printf(&e->arena, "decides the size of axis %s", axis);
+}
+
+tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want, const char *use) {
+    tct_code_mark mark = tct_stage_code_mark(e);
     tct_val *v = tct_elab_expr(e, x);
+    if (tct_val_is_config(v)) {
+        tct_stage_code_forget(e, mark);
+        v = want == V_BOOL ? tct_elab_decide(e, v, x->span, use) : tct_elab_fix(e, v, x->span, use);
+    }
     if (v->kind == V_ERROR) return NULL;
     if (v->kind == want) return v;
     if (want == V_FLOAT && v->kind == V_INT) {

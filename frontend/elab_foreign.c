@@ -14,7 +14,7 @@ static bool result_axis(tct_elab *e, const tct_type_axis *a, tct_axis *out) {
     if (!a->size)
         return tct_elab_error(e, "E0331", a->name.span, "no argument has the axis %s, and it has no size",
                               a->name.text);
-    tct_val *v = tct_elab_static(e, a->size, V_INT);
+    tct_val *v = tct_elab_static(e, a->size, V_INT, tct_elab_sizes_axis(e, a->name.text));
     if (!v) return false;
     *out = tct_scope_new_axis(e, a->name.text, v->known ? v->i : 0, a->name.span);
     return true;

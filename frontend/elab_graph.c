@@ -75,7 +75,7 @@ static bool sized_axis(tct_elab *e, const char *name, const tct_expr *declared, 
         if (!v || v->i < 1) return tct_elab_error(e, "E0302", span, "axis %s can't have size %s", name, text);
         size = v->i;
     } else if (declared) {
-        tct_val *v = tct_elab_static(e, declared, V_INT);
+        tct_val *v = tct_elab_static(e, declared, V_INT, tct_elab_sizes_axis(e, name));
         if (!v) return false;
         if (v->known && v->i < 1)
             return tct_elab_error(e, "E0302", declared->span, "an axis has at least one position, found %lld",

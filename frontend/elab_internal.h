@@ -27,6 +27,11 @@ typedef enum tct_val_kind {
 struct tct_builder;
 struct tct_val;
 
+// Config values that a value follows from: numbers of tct_elab.config, ascending. NULL: none.
+typedef struct tct_config_set {
+    uint32_t n, cell[];
+} tct_config_set;
+
 typedef struct tct_field {
     const char *name;
     struct tct_val *val;
@@ -38,6 +43,21 @@ typedef struct tct_axis_binding {
     tct_axis axis;
     tct_span span; // what bound it
 } tct_axis_binding;
+
+// How a register was computed from config values.
+typedef struct tct_config_node {
+    enum {
+        TCT_HOW_CELL,
+        TCT_HOW_OPERATOR, // of one part or two
+        TCT_HOW_FUNCTION,
+        TCT_HOW_FLOAT, // of an int
+        TCT_HOW_CHOICE // condition, then, otherwise
+    } kind;
+    uint32_t n, cell;
+    tct_operator op;
+    const char *name;
+    struct tct_val *part[3];
+} tct_config_node;
 
 // A compile-time value. In the elaborator's arena; not changed once made, but for the fields of structures
 // that are variables.
@@ -65,6 +85,12 @@ typedef struct tct_val {
     const tct_axis *param_axes;
     uint32_t n_param_axes;
     const void *data; // of stage values: see stage_internal.h
+    // Static values and REG: the config values that it follows from. A register that follows from nothing
+    // else can still become static, tct_elab_fix; `fold` is its value then, NULL where that can't be
+    // computed.
+    const tct_config_set *from;
+    struct tct_val *fold;
+    const struct tct_config_node *how; // such a register: how it was computed
     tct_span span;
 } tct_val;
 
@@ -112,8 +138,14 @@ typedef struct tct_config_cell {
     const tct_config_entry *entry;
     const tct_ast *file;
     tct_val *val;
+    const tct_config_set *value_from, *range_from; // what its default and its bounds read
     bool from_command_line, evaluating, is_ranged;
     double bounds[2]; // is_ranged: from, to
+    // In the pipeline that is being elaborated: why it can't be another value when the program starts, NULL
+    // as long as it can, and the register that it is in then.
+    const char *fixed;
+    tct_span fixed_at;
+    uint32_t reg;
 } tct_config_cell;
 
 struct tct_stage_state;
@@ -128,7 +160,8 @@ struct tct_elab {
     struct tct_item_slot *items; // by name (elab_items.c)
     size_t n_item_slots;         // a power of two
     TCT_VEC(tct_config_cell) config;
-    const tct_setting *settings; // of the graph being built
+    const tct_config_set **config_reads; // where config values that are read are noted; NULL: nowhere
+    const tct_setting *settings;         // of the graph being built
     size_t n_settings;
     bool *setting_used;
     TCT_VEC(tct_graph_model) graph_models; // of the graph built last
@@ -137,18 +170,20 @@ struct tct_elab {
     uint32_t work;                         // expansions and turns of loops in this graph
     uint32_t repeated;                     // errors that were dropped as repetitions
     bool too_deep;                         // reported
+    uint32_t n_fixed;                      // config values fixed in this pipeline
     bool in_scan;                          // directly, not in a graph that the scan calls
     uint32_t n_random;                     // stream numbers given out in this graph
     tct_val *returned;                     // set by return; ends the block
     tct_val **yielded;                     // set by yield
     uint32_t n_yielded;
     const tct_name *yield_names;
-    bool muted;                    // the message reported last was a repetition
-    tct_span needs_size;           // an unknown size was used as a number here
-    struct tct_stage_state *stage; // NULL outside of stage code
-    const tct_ast *file;           // of the item being expanded
-    bool sound;                    // the declarations have no errors
-    struct tct_index *index;       // what editors want to know; NULL: nobody asks
+    bool muted;                       // the message reported last was a repetition
+    tct_span needs_size;              // an unknown size was used as a number here
+    struct tct_stage_state *stage;    // NULL outside of stage code
+    struct tct_stage_state *pipeline; // the pipeline being elaborated, also while it expands graphs
+    const tct_ast *file;              // of the item being expanded
+    bool sound;                       // the declarations have no errors
+    struct tct_index *index;          // what editors want to know; NULL: nobody asks
 };
 
 // Errors, once for each place and code; inside expanded items a note says where the call is.
@@ -230,7 +265,9 @@ void tct_elab_at(tct_elab *e, tct_span span); // stamps the place on nodes made 
 // Expressions (elab_expr.c)
 tct_val *tct_elab_expr(tct_elab *e, const tct_expr *x);
 // A static value of the wanted kind (INT, FLOAT (an int converts), BOOL, STRING); NULL after reporting E0337.
-tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want);
+// `use`: what it does, for tct_elab_fix.
+tct_val *tct_elab_static(tct_elab *e, const tct_expr *x, tct_val_kind want, const char *use);
+const char *tct_elab_sizes_axis(tct_elab *e, const char *axis); // "decides the size of axis T"
 tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span);
 // The built-in operation `name` on a call's arguments; NULL when there is none of that name (elab_ops.c).
 tct_val *tct_elab_operation(tct_elab *e, const char *name, const tct_expr *call);
@@ -312,12 +349,37 @@ tct_value tct_elab_reordered(tct_graph *g, tct_value v, const tct_axis *order);
 bool tct_elab_declarations(tct_elab *e);
 
 // Config (config.c)
+typedef struct tct_mark { // messages there were
+    size_t messages, errors;
+    uint32_t repeated, work;
+    bool too_deep;
+} tct_mark;
+tct_mark tct_elab_mark(const tct_elab *e);
+void tct_elab_forget(tct_elab *e, tct_mark mark); // what was reported since
 void tct_elab_config(tct_elab *e, const tct_setting *sets, size_t n);
+// A config value: static, or where a program is elaborated that can read it when it runs, a register.
 tct_val *tct_elab_config_value(tct_elab *e, const char *dotted, tct_span span);
+const tct_config_set *tct_config_union(tct_elab *e, const tct_config_set *a, const tct_config_set *b);
+// Whether v is static or can become so; the second: without the first, a register that follows from config.
+bool tct_val_can_fold(const tct_val *v);
+bool tct_val_is_config(const tct_val *v);
+// The kind of a register of config once it is static; v's own otherwise.
+tct_val_kind tct_val_static_kind(const tct_elab *e, const tct_val *v);
+// v as a static value. The config values that it follows from are fixed from now on; `use` says what it does,
+// "decides the size of axis T", at `place`. V_ERROR, without a report, where its value can't be computed: the
+// program is elaborated again then.
+tct_val *tct_elab_fix(tct_elab *e, tct_val *v, tct_span place, const char *use);
+void tct_elab_fix_cells(tct_elab *e, const tct_config_set *cells, tct_span place, const char *use);
+// The same of a condition that chooses what is compiled. What it was computed from may change as long as it
+// doesn't, which the program checks when it starts.
+tct_val *tct_elab_decide(tct_elab *e, tct_val *c, tct_span place, const char *use);
+// The place, or the call that led to it, in the program's own files rather than the library's.
+tct_span tct_elab_own_place(tct_elab *e, tct_span place);
 // A literal given as text, as a value of type `type` ("int", "float", "bool", "string", "path"); NULL when it
 // is none.
 tct_val *tct_elab_literal(tct_elab *e, const char *type, const char *text, tct_span span);
-tct_literal tct_val_literal(const tct_val *v); // of a known static value
+tct_literal tct_val_literal(const tct_val *v);         // of a known static value
+const char *tct_config_type(const tct_config_cell *c); // as written; "" without
 
 // For editors (index.c); called only where e->index isn't NULL.
 // A name that is written at `span` and declared at `declared`; v, its value, may be NULL.
@@ -337,5 +399,20 @@ tct_val *tct_stage_scalar(tct_elab *e, const tct_expr *x);
 // A register or parameter as an input of the stage's graph.
 // (a number as a scalar of `dtype`).
 tct_value tct_stage_import(tct_elab *e, tct_builder *b, const tct_val *v, tct_dtype dtype, tct_span span);
+// How much code there is; and drops what came since, which computed nothing that is still needed.
+typedef struct tct_code_mark {
+    size_t regs, instrs;
+} tct_code_mark;
+tct_code_mark tct_stage_code_mark(const tct_elab *e);
+void tct_stage_code_forget(tct_elab *e, tct_code_mark mark);
+// Whether what is elaborated now can read registers; the register of config value `cell`.
+bool tct_stage_at_run_time(const tct_elab *e);
+tct_val *tct_stage_config(tct_elab *e, uint32_t cell, tct_span span);
+// Operators and functions of numbers on values one of which is a register of config, also within a graph.
+tct_val *tct_stage_operator(tct_elab *e, tct_operator op, tct_val *a, tct_val *b,
+                            tct_span span); // b NULL: unary
+tct_val *tct_stage_number_function(tct_elab *e, const char *name, tct_val *const *v, tct_span span);
+// An int of config as a float.
+tct_val *tct_stage_as_float(tct_elab *e, tct_val *v, tct_span span);
 
 #endif

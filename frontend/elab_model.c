@@ -32,6 +32,9 @@ static tct_val *hyper_value(tct_elab *e, const tct_item *item, const tct_param *
                                         : tct_val_string(e, "", span);
         v->known = false;
     }
+    v = tct_elab_fix(
+        e, v, v->span,
+        tct_arena_printf(&e->arena, "is the hyper-parameter %s of %s", p->name.text, item->name.text));
     if (v->kind == V_ERROR) return v;
     bool fits = (strcmp(type, "int") == 0 && v->kind == V_INT) ||
                 (strcmp(type, "bool") == 0 && v->kind == V_BOOL) ||
@@ -62,7 +65,7 @@ static bool axis_member(instance *in, const tct_member *m) {
     int64_t size = 0;
     tct_axis axis;
     if (m->value) {
-        tct_val *v = tct_elab_static(e, m->value, V_INT);
+        tct_val *v = tct_elab_static(e, m->value, V_INT, tct_elab_sizes_axis(e, m->name.text));
         if (!v) return false;
         if (v->known && v->i < 1)
             return tct_elab_error(e, "E0302", m->value->span, "an axis has at least one position, found %lld",
@@ -99,7 +102,7 @@ static bool param_member(instance *in, const tct_member *m) {
     for (uint32_t i = 0; i < m->type->n_axes; i++) {
         const tct_type_axis *a = &m->type->axes[i];
         if (a->size) { // an axis of this parameter's own
-            tct_val *v = tct_elab_static(e, a->size, V_INT);
+            tct_val *v = tct_elab_static(e, a->size, V_INT, tct_elab_sizes_axis(e, a->name.text));
             if (!v) return false;
             if (v->known && v->i < 1)
                 return tct_elab_error(e, "E0302", a->size->span,
@@ -166,7 +169,7 @@ static bool part_member(instance *in, const tct_member *m) {
         tct_val_add_field(e, in->out, m->name.text, v);
         return v->kind != V_ERROR;
     }
-    tct_val *count = tct_elab_static(e, m->count, V_INT);
+    tct_val *count = tct_elab_static(e, m->count, V_INT, "decides how many parts a model has");
     if (!count) return false;
     int64_t n = count->known ? count->i : REPRESENTATIVE_COUNT;
     if (n < 0 || n > 100000)
@@ -209,7 +212,7 @@ static bool members(instance *in, const tct_member *m, uint32_t n) {
             ok = part_member(in, &m[i]);
             break;
         case TCT_MEMBER_IF: {
-            tct_val *c = tct_elab_static(e, m[i].value, V_BOOL);
+            tct_val *c = tct_elab_static(e, m[i].value, V_BOOL, "decides which parts a model has");
             if (!c) return false;
             ok = c->i || !c->known ? members(in, m[i].members, m[i].n_members)
                                    : members(in, m[i].otherwise, m[i].n_otherwise);

@@ -26,16 +26,18 @@ tct_val *tct_op_val(op_call *c, uint32_t k) {
 // nested expressions keep their own.
 tct_value tct_op_tensor_of(op_call *c, uint32_t k, tct_dtype dtype) {
     tct_val *v = tct_op_val(c, k);
-    tct_value value = tct_elab_operand(c->e, v, v->kind == V_BOOL ? TCT_BOOL : dtype, c->arg[k]->span);
+    bool boolean = tct_val_static_kind(c->e, v) == V_BOOL;
+    tct_value value = tct_elab_operand(c->e, v, boolean ? TCT_BOOL : dtype, c->arg[k]->span);
     tct_elab_at(c->e, c->x->span);
     return value;
 }
 
 tct_value tct_op_tensor(op_call *c, uint32_t k) {
     tct_val *v = tct_op_val(c, k);
-    tct_dtype dtype = v->kind == V_BOOL                                     ? TCT_BOOL
-                      : v->kind == V_INT && c->arg[k]->kind != TCT_EXPR_INT ? TCT_I32
-                                                                            : TCT_F32;
+    tct_val_kind kind = tct_val_static_kind(c->e, v);
+    tct_dtype dtype = kind == V_BOOL                                     ? TCT_BOOL
+                      : kind == V_INT && c->arg[k]->kind != TCT_EXPR_INT ? TCT_I32
+                                                                         : TCT_F32;
     tct_value value = tct_elab_operand(c->e, v, dtype, c->arg[k]->span);
     tct_elab_at(c->e, c->x->span);
     return value;
@@ -240,6 +242,7 @@ static tct_val *static_math(op_call *c, const char *name) {
     for (uint32_t i = 0; i < n; i++)
         if (c->x->args[i].name.text || tct_elab_is_axis(c->e, c->x->args[i].value)) return NULL;
     tct_val *v[2] = {NULL, NULL};
+    bool config = false;
     for (uint32_t i = 0; i < n; i++) {
         const tct_expr *x = c->x->args[i].value;
         // Only what is static without evaluating tensors: literals, names of static values, config,
@@ -247,8 +250,11 @@ static tct_val *static_math(op_call *c, const char *name) {
         if (x->kind == TCT_EXPR_CALL && x->a->kind == TCT_EXPR_NAME && tct_elab_item(c->e, x->a->name.text))
             return NULL;
         v[i] = c->val[i] = tct_elab_expr(c->e, x);
-        if (!tct_val_is_number(v[i])) return v[i]->kind == V_ERROR ? v[i] : NULL;
+        config |= tct_val_is_config(v[i]);
+        tct_val_kind kind = tct_val_static_kind(c->e, v[i]);
+        if (kind != V_INT && kind != V_FLOAT) return v[i]->kind == V_ERROR ? v[i] : NULL;
     }
+    if (config) return tct_stage_number_function(c->e, name, v, c->x->span);
     return tct_elab_number_function(c->e, name, v, c->x->span);
 }
 

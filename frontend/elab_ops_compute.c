@@ -17,7 +17,7 @@ tct_val *tct_op_elementwise(op_call *c, tct_ir_op op, uint32_t n) {
     tct_value in[3];
     for (uint32_t i = 0; i < n; i++) {
         bool condition = op == TCT_IR_WHERE && i == 0;
-        tct_dtype want = condition || (!have && v[i]->kind == V_BOOL) ? TCT_BOOL : dtype;
+        tct_dtype want = condition || (!have && tct_val_static_kind(e, v[i]) == V_BOOL) ? TCT_BOOL : dtype;
         in[i] = tct_elab_operand(e, v[i], want, c->arg[i]->span);
         if (in[i] == TCT_NO_VALUE) return tct_op_fail(c);
     }
@@ -140,9 +140,9 @@ tct_val *tct_op_rank(op_call *c) {
 tct_val *tct_op_cast_to(op_call *c, tct_dtype to) {
     tct_val *v = tct_op_val(c, 0);
     // A static number in a conversion is meant to be that number.
-    bool number = tct_val_is_number(v);
-    tct_value x = tct_elab_operand(c->e, v, number ? (v->kind == V_FLOAT ? TCT_F64 : TCT_I64) : TCT_BOOL,
-                                   c->arg[0]->span);
+    tct_val_kind kind = tct_val_static_kind(c->e, v);
+    tct_dtype from = kind == V_FLOAT ? TCT_F64 : kind == V_INT ? TCT_I64 : TCT_BOOL;
+    tct_value x = tct_elab_operand(c->e, v, from, c->arg[0]->span);
     if (x == TCT_NO_VALUE) return tct_op_fail(c);
     tct_elab_at(c->e, c->x->span);
     return tct_op_done(c, tct_ir_cast(tct_op_graph(c), x, to));

@@ -37,7 +37,7 @@ tct_val *tct_op_split(op_call *c) {
         const tct_arg *a = &r->args[i];
         size[i] = 0;
         if (a->name.text) {
-            tct_val *s = tct_elab_static(e, a->value, V_INT);
+            tct_val *s = tct_elab_static(e, a->value, V_INT, "decides the size of an axis");
             if (!s) return tct_op_fail(c);
             if (s->known && s->i < 1) {
                 tct_elab_error(e, "E0302", a->value->span, "an axis has at least one position, found %lld",
@@ -128,7 +128,8 @@ tct_val *tct_op_slice(op_call *c) {
     if (x == TCT_NO_VALUE || !tct_op_arrow(c, 1, &l, &r) || !tct_elab_axis(e, l, &from) ||
         !tct_op_has(c, x, from, l->span))
         return tct_op_fail(c);
-    tct_val *start = tct_elab_static(e, c->arg[2], V_INT), *stop = tct_elab_static(e, c->arg[3], V_INT);
+    tct_val *start = tct_elab_static(e, c->arg[2], V_INT, "decides what is sliced"),
+            *stop = tct_elab_static(e, c->arg[3], V_INT, "decides what is sliced");
     if (!start || !stop) return tct_op_fail(c);
     int64_t size = tct_op_size_of(c, from);
     bool known = start->known && stop->known;
@@ -154,7 +155,7 @@ tct_val *tct_op_at(op_call *c) {
     if (x == TCT_NO_VALUE || !tct_elab_axis(e, c->arg[1], &attr.axes[0]) ||
         !tct_op_has(c, x, attr.axes[0], c->arg[1]->span))
         return tct_op_fail(c);
-    tct_val *i = tct_elab_static(e, c->arg[2], V_INT);
+    tct_val *i = tct_elab_static(e, c->arg[2], V_INT, "chooses a position of an axis");
     if (!i) return tct_op_fail(c);
     int64_t size = tct_op_size_of(c, attr.axes[0]);
     if (i->known && size && (i->i < 0 || i->i >= size)) {
@@ -179,7 +180,8 @@ static tct_value padded(op_call *c, tct_value x, tct_axis from, tct_axis to, int
 static bool fill_value(op_call *c, uint32_t k, double *out) {
     *out = 0;
     if (!c->arg[k]) return true;
-    tct_val *v = tct_op_val(c, k);
+    tct_val *v =
+        tct_elab_fix(c->e, tct_op_val(c, k), c->arg[k]->span, "fills the places that an operation adds");
     if (v->kind == V_ERROR) return false;
     if (v->kind != V_INT && v->kind != V_FLOAT && v->kind != V_BOOL)
         return tct_elab_error(c->e, "E0337", c->arg[k]->span,
@@ -203,7 +205,7 @@ tct_val *tct_op_shift(op_call *c) {
     double fill;
     if (x == TCT_NO_VALUE || !tct_elab_axis(e, c->arg[1], &axis) || !tct_op_has(c, x, axis, c->arg[1]->span))
         return tct_op_fail(c);
-    tct_val *by = tct_elab_static(e, c->arg[2], V_INT);
+    tct_val *by = tct_elab_static(e, c->arg[2], V_INT, "decides how far is shifted");
     if (!by || !fill_value(c, 3, &fill)) return tct_op_fail(c);
     int64_t size = tct_op_size_of(c, axis), n = by->i;
     if (n == 0) return tct_op_done(c, x);
@@ -234,7 +236,8 @@ tct_val *tct_op_pad(op_call *c) {
     if (x == TCT_NO_VALUE || !tct_op_arrow(c, 1, &l, &r) || !tct_elab_axis(e, l, &from) ||
         !tct_op_has(c, x, from, l->span))
         return tct_op_fail(c);
-    tct_val *before = tct_elab_static(e, c->arg[2], V_INT), *after = tct_elab_static(e, c->arg[3], V_INT);
+    tct_val *before = tct_elab_static(e, c->arg[2], V_INT, "decides the size of an axis"),
+            *after = tct_elab_static(e, c->arg[3], V_INT, "decides the size of an axis");
     if (!before || !after || !fill_value(c, 4, &fill)) return tct_op_fail(c);
     if (before->i < 0 || after->i < 0) {
         tct_elab_error(e, "E0302", c->x->span, "pad adds positions: %lld before and %lld after are too few",

@@ -73,6 +73,21 @@ static void note_calls(tct_elab *e) {
     if (noted > MAX_NOTES) tct_elab_note(e, TCT_NO_SPAN, "and %d more calls around it", noted - MAX_NOTES);
 }
 
+static bool of_library(const tct_elab *e, uint32_t file) {
+    for (size_t f = 0; f < e->package->files.len; f++)
+        if (e->package->files.data[f]->file == file) return tct_elab_of_library(e, e->package->files.data[f]);
+    return false;
+}
+
+tct_span tct_elab_own_place(tct_elab *e, tct_span place) {
+    for (tct_scope *s = tct_scope_function(e); s && of_library(e, place.file); s = s->caller) {
+        while (s && !s->function) s = s->parent;
+        if (!s || !s->item || !s->call.file) break;
+        place = s->call;
+    }
+    return place;
+}
+
 // Notes and help belong to the message reported last, unless that was dropped as a repetition.
 void tct_elab_note(tct_elab *e, tct_span span, const char *fmt, ...) {
     va_list ap;

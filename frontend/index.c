@@ -94,6 +94,7 @@ static void list_text(tct_elab *e, tct_buf *out, const tct_val *v, int depth) {
 
 static void value_text(tct_elab *e, tct_buf *out, const tct_val *v, int depth) {
     enum { MAX_STRING = 40 };
+    if (v->fold) v = v->fold; // config, with the value that it has here
     switch (v->kind) {
     case V_INT:
         tct_buf_puts(out, "int");

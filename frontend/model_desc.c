@@ -17,15 +17,15 @@ static bool initialiser(tct_elab *e, const tct_member *m, tct_model_param *p) {
                                   x->a->name.text[0] == 'n' ? "mean and standard deviation"
                                                             : "the lowest and the highest",
                                   x->n_args);
-        tct_val *a = tct_elab_static(e, x->args[0].value, V_FLOAT),
-                *b = tct_elab_static(e, x->args[1].value, V_FLOAT);
+        tct_val *a = tct_elab_static(e, x->args[0].value, V_FLOAT, "is in the first values of a parameter"),
+                *b = tct_elab_static(e, x->args[1].value, V_FLOAT, "is in the first values of a parameter");
         if (!a || !b) return false;
         p->init = strcmp(x->a->name.text, "normal") == 0 ? TCT_INIT_NORMAL : TCT_INIT_UNIFORM;
         p->init_a = a->f;
         p->init_b = b->f;
         return true;
     }
-    tct_val *v = tct_elab_static(e, x, V_FLOAT);
+    tct_val *v = tct_elab_static(e, x, V_FLOAT, "is in the first values of a parameter");
     if (v) p->init_a = v->f;
     return v != NULL;
 }

@@ -212,17 +212,21 @@ static bool argument(tct_elab *e, const char *name, const signature *s, uint32_t
     return push(a, reg);
 }
 
-static tct_val *static_int_of(tct_elab *e, const signature *s, arguments *a, const char *param) {
+// The argument for `param`, which decides shapes; noted in call->sizes.
+static tct_val *static_int_of(tct_elab *e, const signature *s, arguments *a, const char *param,
+                              const char *use, const tct_config_set **sizes) {
     for (uint32_t k = 0; k < s->n; k++) {
         if (strcmp(s->params[k].name.text, param) != 0) continue;
-        if (a->val[k]->kind == V_INT && a->val[k]->i >= 1 && a->val[k]->i <= INT32_MAX) return a->val[k];
+        tct_val *v = tct_elab_fix(e, a->val[k], a->span[k], use);
+        *sizes = tct_config_union(e, *sizes, v->from);
+        if (v->kind == V_ERROR || (v->kind == V_INT && v->i >= 1 && v->i <= INT32_MAX)) return v;
         tct_elab_error(e, "E0509", a->span[k],
                        "`%s` decides shapes: it must be a positive int known at compile time, found %s",
-                       param, tct_val_describe(e, a->val[k]));
+                       param, tct_val_describe(e, v));
         tct_elab_help(e, "a number, a config value or arithmetic on them");
-        return NULL;
+        break;
     }
-    return NULL;
+    return tct_val_error(e);
 }
 
 tct_val *tct_stage_batch(tct_elab *e, const stage_data *data, uint32_t *regs, uint32_t *n_regs,
@@ -254,20 +258,36 @@ tct_val *tct_stage_batch(tct_elab *e, const stage_data *data, uint32_t *regs, ui
     return out;
 }
 
-static tct_val *tokenizer_value(tct_elab *e, const char *path, tct_span span) {
-    stage_tokenizer *t = TCT_NEW(&e->arena, stage_tokenizer);
-    if (!e->stage->hooks->tokenizer(e->stage->hooks->ctx, e->d, path, &t->info)) {
+// What a tokenizer tells, read once however often the program is elaborated.
+static bool token_info(tct_elab *e, const char *path, tct_token_info *out, tct_span span) {
+    for (size_t i = 0; i < e->stage->known.len; i++)
+        if (strcmp(e->stage->known.data[i].path, path) == 0) {
+            *out = e->stage->known.data[i].info;
+            return true;
+        }
+    if (!e->stage->hooks->tokenizer(e->stage->hooks->ctx, e->d, path, out)) {
         tct_note_at(e->d, span, "this tokenizer is read when the program is compiled");
-        return tct_val_error(e);
+        return false;
     }
+    TCT_PUSH(&e->stage->known, ((stage_known){path, *out}));
+    return true;
+}
+
+// The path may be another when the program runs: what is settled here is what the tokenizer tells.
+static tct_val *tokenizer_value(tct_elab *e, const tct_val *path, tct_span span) {
+    stage_tokenizer *t = TCT_NEW(&e->arena, stage_tokenizer);
+    if (!token_info(e, path->fold ? path->fold->s : path->s, &t->info, span)) return tct_val_error(e);
     tct_val *v = tct_val_new(e, V_STRUCT, span);
     v->s = "a tokenizer";
     v->data = t;
     v->has_reg = true;
     v->reg = tct_stage_reg(
         e, (tct_reg_type){.kind = TCT_KIND_TOKENIZER, .table = (uint32_t)e->stage->tokenizers.len});
-    tct_tokenizer_desc desc = {
-        .vocab = t->info.vocab, .bos = t->info.bos, .eos = t->info.eos, .pad = t->info.pad};
+    tct_tokenizer_desc desc = {.vocab = t->info.vocab,
+                               .bos = t->info.bos,
+                               .eos = t->info.eos,
+                               .pad = t->info.pad,
+                               .path = tct_stage_decided(path->from)};
     TCT_PUSH(&e->stage->tokenizers, desc);
     tct_val_add_field(e, v, "vocab", tct_val_int(e, t->info.vocab, span));
     tct_val_add_field(e, v, "bos", tct_val_int(e, t->info.bos, span));
@@ -318,28 +338,32 @@ static bool pairs(tct_elab *e, const tct_val *a, const tct_val *b, uint32_t **ou
 static tct_val *result(tct_elab *e, tct_builtin id, const signature *s, arguments *a, uint32_t *regs,
                        uint32_t *n_regs, tct_call *call, tct_span span) {
     const char *r = s->result;
+    const tct_config_set *sizes = NULL;
     tct_val *v = tct_val_new(e, V_NONE, span);
     switch (id) {
     case TCT_BUILTIN_TOKENIZER: {
-        const char *path = NULL;
-        if (a->val[0]->kind == V_STRING) path = a->val[0]->s;
-        if (!path) {
+        if (tct_val_is_config(a->val[0]) && !a->val[0]->fold) // can't be computed: it is to be told why
+            a->val[0] = tct_elab_fix(e, a->val[0], a->span[0], "is the path of a tokenizer");
+        if (a->val[0]->kind == V_ERROR) return a->val[0];
+        if (tct_val_static_kind(e, a->val[0]) != V_STRING) {
             tct_elab_error(e, "E0509", a->span[0], "the path of a tokenizer must be known at compile time");
             return tct_val_error(e);
         }
-        v = tokenizer_value(e, path, span);
+        v = tokenizer_value(e, a->val[0], span);
         if (v->kind != V_ERROR) regs[(*n_regs)++] = v->reg;
         return v;
     }
     case TCT_BUILTIN_NEXT:
         return tct_stage_batch(e, a->val[0]->data, regs, n_regs, span);
     case TCT_BUILTIN_GENERATE: {
-        tct_val *max_new = static_int_of(e, s, a, "max_new");
+        tct_val *max_new =
+            static_int_of(e, s, a, "max_new", "decides the size of axis T of what is generated", &sizes);
         tct_val **tokens = tct_val_field(a->val[1], "tokens");
-        if (!max_new || !tokens) return tct_val_error(e);
+        if (max_new->kind == V_ERROR || !tokens) return tct_val_error(e);
         const tct_reg_type *t = tct_stage_type(e, (*tokens)->reg);
         stage_data rollout = {"rollout", t->size[0], t->size[1] + max_new->i, 0};
         int64_t prompt = t->size[1];
+        call->sizes = tct_stage_decided(sizes);
         call->generator = tct_stage_generator(e, a->val[0], t->size[0], prompt, max_new->i, span);
         if (call->generator == NO_REG) return tct_val_error(e);
         return tct_stage_batch(e, &rollout, regs, n_regs, span);
@@ -363,9 +387,10 @@ static tct_val *result(tct_elab *e, tct_builtin id, const signature *s, argument
         return v;
     }
     case TCT_BUILTIN_TAKE: {
-        tct_val *count = static_int_of(e, s, a, "count");
-        if (!count) return tct_val_error(e);
         const tct_reg_type *t = tct_stage_type(e, a->val[0]->reg);
+        tct_val *count =
+            static_int_of(e, s, a, "count", tct_elab_sizes_axis(e, t->n_axes ? t->axis[0] : "B"), &sizes);
+        if (count->kind == V_ERROR) return count;
         tct_axis axes[8];
         for (uint32_t i = 0; i < t->n_axes; i++)
             axes[i] = tct_axis_get(e->module, t->axis[i], i == 0 ? count->i : t->size[i]);
@@ -373,12 +398,14 @@ static tct_val *result(tct_elab *e, tct_builtin id, const signature *s, argument
         break;
     }
     case TCT_BUILTIN_TENSOR: {
-        tct_val *size = static_int_of(e, s, a, "size");
-        if (!size) return tct_val_error(e);
+        a->val[1] = tct_elab_fix(e, a->val[1], a->span[1], "is the name of an axis");
+        if (a->val[1]->kind == V_ERROR) return a->val[1];
         if (a->val[1]->kind != V_STRING) {
             tct_elab_error(e, "E0509", a->span[1], "the name of the axis must be known at compile time");
             return tct_val_error(e);
         }
+        tct_val *size = static_int_of(e, s, a, "size", tct_elab_sizes_axis(e, a->val[1]->s), &sizes);
+        if (size->kind == V_ERROR) return size;
         tct_axis axis = tct_axis_get(e->module, a->val[1]->s, size->i);
         v = tct_stage_tensor_reg(e, TCT_F32, &axis, 1, span);
         a->n_regs = 1; // name and size are the result's type
@@ -388,11 +415,15 @@ static tct_val *result(tct_elab *e, tct_builtin id, const signature *s, argument
         if (!r[0]) return v;
         if (strncmp(r, "dataset", 7) == 0) {
             stage_data *d = TCT_NEW(&e->arena, stage_data);
-            tct_val *batch = static_int_of(e, s, a, "batch"), *length = static_int_of(e, s, a, "length");
             d->kind = inside(e, r);
             bool ranked = strcmp(d->kind, "rankings") == 0;
-            tct_val *k = ranked ? static_int_of(e, s, a, "k") : NULL;
-            if (!batch || !length || (ranked && !k)) return tct_val_error(e);
+            tct_val *batch =
+                        static_int_of(e, s, a, "batch", tct_elab_sizes_axis(e, ranked ? "P" : "B"), &sizes),
+                    *length = static_int_of(e, s, a, "length", tct_elab_sizes_axis(e, "T"), &sizes);
+            tct_val *k = ranked ? static_int_of(e, s, a, "k", tct_elab_sizes_axis(e, "K"), &sizes) : NULL;
+            if (batch->kind == V_ERROR || length->kind == V_ERROR || (k && k->kind == V_ERROR))
+                return tct_val_error(e);
+            call->sizes = tct_stage_decided(sizes);
             d->batch = batch->i;
             d->length = length->i;
             d->k = k ? k->i : strcmp(d->kind, "preferences") == 0 ? 2 : 1;

@@ -28,18 +28,50 @@ static tct_val *choose_int(tct_elab *e, const char *name, tct_val *a, tct_val *b
     return out;
 }
 
+static int math_number(const char *name) {
+    for (size_t i = 0; i < sizeof math_table / sizeof *math_table; i++)
+        if (strcmp(math_table[i].name, name) == 0) return (int)math_table[i].fn;
+    return -1;
+}
+
+static tct_val *function(tct_elab *e, const char *name, tct_val *const *v, tct_span span) {
+    int math = math_number(name);
+    bool two = tct_elab_number_arity(name) == 2, to_int = strcmp(name, "int") == 0;
+    tct_kind kind = tct_stage_kind(e, v[0]);
+    if (strcmp(name, "float") == 0)
+        return tct_stage_reg_val(e, tct_stage_load(e, v[0], TCT_KIND_FLOAT, span), span);
+    if (to_int && kind == TCT_KIND_INT)
+        return tct_stage_reg_val(e, tct_stage_load(e, v[0], kind, span), span);
+    bool ints = kind == TCT_KIND_INT && (!two || tct_stage_kind(e, v[1]) == TCT_KIND_INT);
+    if (ints && (two || math == TCT_MATH_ABS)) return choose_int(e, name, v[0], two ? v[1] : NULL, span);
+    uint32_t a = tct_stage_load(e, v[0], TCT_KIND_FLOAT, span);
+    uint32_t b = two ? tct_stage_load(e, v[1], TCT_KIND_FLOAT, span) : 0;
+    tct_val *out = tct_stage_scalar_reg(e, to_int ? TCT_KIND_INT : TCT_KIND_FLOAT, NULL, span);
+    if (two)
+        tct_stage_emit(e, TCT_I_MATH2, out->reg, a, b,
+                       strcmp(name, "max") == 0 ? TCT_MATH2_MAX : TCT_MATH2_MIN, span);
+    else
+        tct_stage_emit(e, to_int ? TCT_I_INT : TCT_I_MATH, out->reg, a, (uint32_t)(math < 0 ? 0 : math), 0,
+                       span);
+    return out;
+}
+
+tct_val *tct_stage_function(tct_elab *e, const char *name, tct_val *const *v, tct_span span) {
+    uint32_t n = tct_elab_number_arity(name);
+    bool all_static = true;
+    for (uint32_t i = 0; i < n; i++) all_static &= v[i]->kind != V_REG;
+    tct_val *out = all_static ? tct_elab_number_function(e, name, v, span) : function(e, name, v, span);
+    tct_config_node how = {
+        .kind = TCT_HOW_FUNCTION, .n = n, .name = name, .part = {v[0], n > 1 ? v[1] : NULL}};
+    return tct_stage_follows(e, out, how);
+}
+
 // exp, min, float … of numbers. NULL: `name` is none of these, or not so many arguments.
 static tct_val *scalar_function(tct_elab *e, const char *name, const tct_expr *x) {
-    int math = -1;
-    for (size_t i = 0; i < sizeof math_table / sizeof *math_table; i++)
-        if (strcmp(math_table[i].name, name) == 0) math = (int)math_table[i].fn;
-    bool two = strcmp(name, "min") == 0 || strcmp(name, "max") == 0;
-    bool to_float = strcmp(name, "float") == 0, to_int = strcmp(name, "int") == 0;
-    uint32_t want = two ? 2 : 1;
-    if ((math < 0 && !two && !to_float && !to_int) || x->n_args != want || x->args[0].name.text) return NULL;
+    uint32_t n = tct_elab_number_arity(name);
+    if (n == 0 || x->n_args != n || x->args[0].name.text) return NULL;
     tct_val *v[2] = {NULL, NULL};
-    bool all_static = true;
-    for (uint32_t i = 0; i < want; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         v[i] = tct_stage_value(e, x->args[i].value);
         if (v[i]->kind == V_ERROR) return v[i];
         tct_kind k = tct_stage_kind(e, v[i]);
@@ -48,27 +80,8 @@ static tct_val *scalar_function(tct_elab *e, const char *name, const tct_expr *x
                            name, tct_val_describe(e, v[i]));
             return tct_val_error(e);
         }
-        all_static &= v[i]->kind != V_REG;
     }
-    if (all_static) return tct_elab_number_function(e, name, v, x->span);
-    tct_kind kind = tct_stage_kind(e, v[0]);
-    if (to_float) {
-        uint32_t reg = tct_stage_load(e, v[0], TCT_KIND_FLOAT, x->span);
-        return tct_stage_reg_val(e, reg, x->span);
-    }
-    if (to_int && kind == TCT_KIND_INT) return v[0];
-    bool ints = kind == TCT_KIND_INT && (!two || tct_stage_kind(e, v[1]) == TCT_KIND_INT);
-    if (ints && (two || math == TCT_MATH_ABS)) return choose_int(e, name, v[0], v[1], x->span);
-    uint32_t a = tct_stage_load(e, v[0], TCT_KIND_FLOAT, x->span);
-    uint32_t b = two ? tct_stage_load(e, v[1], TCT_KIND_FLOAT, x->span) : 0;
-    tct_val *out = tct_stage_scalar_reg(e, to_int ? TCT_KIND_INT : TCT_KIND_FLOAT, NULL, x->span);
-    if (two)
-        tct_stage_emit(e, TCT_I_MATH2, out->reg, a, b,
-                       strcmp(name, "max") == 0 ? TCT_MATH2_MAX : TCT_MATH2_MIN, x->span);
-    else
-        tct_stage_emit(e, to_int ? TCT_I_INT : TCT_I_MATH, out->reg, a, (uint32_t)(math < 0 ? 0 : math), 0,
-                       x->span);
-    return out;
+    return tct_stage_function(e, name, v, x->span);
 }
 
 // log(loss = x, …) and summary("rm", accuracy = x, …).
@@ -78,6 +91,7 @@ static tct_val *log_call(tct_elab *e, const tct_expr *x, bool summary) {
     if (summary) {
         tct_val *g =
             x->n_args && !x->args[0].name.text ? tct_stage_value(e, x->args[0].value) : tct_val_error(e);
+        g = tct_elab_fix(e, g, x->span, "is the name of a summary");
         if (g->kind != V_STRING) {
             tct_elab_error(e, "E0507", x->span,
                            "the name of a summary comes first, as a string that is known at compile time");

@@ -62,10 +62,19 @@ static tct_val *field(tct_elab *e, const tct_expr *x) {
     return tct_val_error(e);
 }
 
+static bool all_elements(tct_elab *e, const tct_val *list) {
+    for (uint32_t i = 0; i < list->n_items; i++)
+        if (!tct_stage_is_element(e, list->items[i])) return false;
+    return true;
+}
+
 static tct_val *element(tct_elab *e, const tct_expr *x) {
     tct_val *a = tct_elab_expr(e, x->a);
     if (a->kind == V_ERROR || x->n_args != 1) return tct_val_error(e);
     tct_val *i = tct_stage_value(e, x->args[0].value);
+    if (i->kind == V_ERROR) return i;
+    if (a->kind == V_LIST && !all_elements(e, a))
+        i = tct_elab_fix(e, i, x->args[0].value->span, "chooses an element of a list");
     if (i->kind == V_ERROR) return i;
     if (a->kind == V_LIST && i->kind == V_INT) {
         if (i->i >= 0 && i->i < a->n_items) return a->items[i->i];
@@ -82,30 +91,6 @@ static tct_val *element(tct_elab *e, const tct_expr *x) {
                        ? tct_stage_list_reg(e, (tct_kind)t.element2, TCT_KIND_NONE, x->span)
                        : tct_stage_scalar_reg(e, (tct_kind)t.element, NULL, x->span);
     tct_stage_emit(e, TCT_I_GET, out->reg, list, index, 0, x->span);
-    return out;
-}
-
-// Short circuit: the right side's code is skipped.
-static tct_val *logical(tct_elab *e, const tct_expr *x) {
-    bool is_or = x->op == TCT_OP_OR;
-    tct_val *a = tct_stage_value(e, x->a);
-    if (a->kind == V_ERROR) return a;
-    if (a->kind == V_BOOL) {
-        if ((a->i != 0) == is_or) return a;
-        tct_val *b = tct_stage_value(e, x->b);
-        return b->kind == V_BOOL || tct_stage_load(e, b, TCT_KIND_BOOL, x->b->span) != NO_REG
-                   ? b
-                   : tct_val_error(e);
-    }
-    uint32_t left = tct_stage_load(e, a, TCT_KIND_BOOL, x->a->span);
-    if (left == NO_REG) return tct_val_error(e);
-    tct_val *out = tct_stage_scalar_reg(e, TCT_KIND_BOOL, NULL, x->span);
-    tct_stage_emit(e, TCT_I_MOVE, out->reg, left, 0, 0, x->span);
-    uint32_t skip = tct_stage_emit(e, is_or ? TCT_I_JUMP_IF : TCT_I_JUMP_IFNOT, 0, left, 0, 0, x->span);
-    uint32_t right = tct_stage_load(e, tct_stage_value(e, x->b), TCT_KIND_BOOL, x->b->span);
-    if (right == NO_REG) return tct_val_error(e);
-    tct_stage_emit(e, TCT_I_MOVE, out->reg, right, 0, 0, x->span);
-    tct_stage_patch(e, skip, tct_stage_here(e));
     return out;
 }
 
@@ -140,77 +125,145 @@ static tct_val *comparison(tct_elab *e, tct_operator op, tct_kind kind, uint32_t
     }
 }
 
-static tct_val *binary(tct_elab *e, const tct_expr *x) {
-    if (x->op == TCT_OP_AND || x->op == TCT_OP_OR) return logical(e, x);
-    tct_val *a = tct_stage_value(e, x->a), *b = tct_stage_value(e, x->b);
-    if (a->kind == V_ERROR || b->kind == V_ERROR) return tct_val_error(e);
-    if (is_static(a) && is_static(b)) return tct_elab_binary(e, x->op, a, b, x->span);
-    tct_kind ka = tct_stage_kind(e, a), kb = tct_stage_kind(e, b);
-    bool numbers =
-        (ka == TCT_KIND_INT || ka == TCT_KIND_FLOAT) && (kb == TCT_KIND_INT || kb == TCT_KIND_FLOAT);
-    tct_kind kind = ka == kb ? ka : TCT_KIND_FLOAT;
-    bool compares = x->op >= TCT_OP_LT && x->op <= TCT_OP_NE;
-    bool equality = x->op == TCT_OP_EQ || x->op == TCT_OP_NE;
-    bool joins = ka == TCT_KIND_STRING && kb == TCT_KIND_STRING && (x->op == TCT_OP_ADD || equality);
-    bool bools = ka == TCT_KIND_BOOL && kb == TCT_KIND_BOOL && equality;
-    if (!numbers && !joins && !bools) {
-        tct_elab_error(e, "E0503", x->span, "this operator doesn't work on %s and %s", tct_val_describe(e, a),
-                       tct_val_describe(e, b));
-        if (ka == TCT_KIND_STRING && x->op == TCT_OP_ADD) tct_elab_help(e, "str(…) makes a string");
-        return tct_val_error(e);
+// out = left, and the jump over what would be done if the left side didn't decide.
+static uint32_t decided_by_left(tct_elab *e, tct_operator op, uint32_t out, uint32_t left, tct_span span) {
+    tct_stage_emit(e, TCT_I_MOVE, out, left, 0, 0, span);
+    return tct_stage_emit(e, op == TCT_OP_OR ? TCT_I_JUMP_IF : TCT_I_JUMP_IFNOT, 0, left, 0, 0, span);
+}
+
+static tct_val *logical_of(tct_elab *e, tct_operator op, tct_val *const sides[2], tct_span span) {
+    uint32_t a = tct_stage_load(e, sides[0], TCT_KIND_BOOL, span),
+             b = tct_stage_load(e, sides[1], TCT_KIND_BOOL, span);
+    if (a == NO_REG || b == NO_REG) return tct_val_error(e);
+    tct_val *out = tct_stage_scalar_reg(e, TCT_KIND_BOOL, NULL, span);
+    uint32_t skip = decided_by_left(e, op, out->reg, a, span);
+    tct_stage_emit(e, TCT_I_MOVE, out->reg, b, 0, 0, span);
+    tct_stage_patch(e, skip, tct_stage_here(e));
+    return tct_stage_follows(e, out, tct_how_operator(op, sides[0], sides[1]));
+}
+
+// Short circuit: the right side's code is skipped.
+static tct_val *logical(tct_elab *e, const tct_expr *x) {
+    bool is_or = x->op == TCT_OP_OR;
+    tct_val *sides[2] = {tct_stage_value(e, x->a), NULL};
+    tct_val *a = sides[0];
+    if (a->kind == V_ERROR) return a;
+    if (a->kind == V_BOOL) {
+        if ((a->i != 0) == is_or) return a;
+        tct_val *b = tct_stage_value(e, x->b);
+        return b->kind == V_BOOL || tct_stage_load(e, b, TCT_KIND_BOOL, x->b->span) != NO_REG
+                   ? b
+                   : tct_val_error(e);
     }
-    if (numbers && kind == TCT_KIND_INT && (x->op == TCT_OP_DIV || x->op == TCT_OP_POW)) {
-        tct_elab_error(e, "E0341", x->span, "%s works on floats, found two integers",
-                       x->op == TCT_OP_DIV ? "/" : "**");
-        tct_elab_help(e, x->op == TCT_OP_DIV ? "a div b rounds down; float(a) / b divides exactly"
-                                             : "float(a) ** b");
-        return tct_val_error(e);
-    }
-    uint32_t ra = tct_stage_load(e, a, kind, x->a->span), rb = tct_stage_load(e, b, kind, x->b->span);
-    if (ra == NO_REG || rb == NO_REG) return tct_val_error(e);
-    if (compares) return comparison(e, x->op, kind, ra, rb, x->span);
-    if (joins) return emit2(e, TCT_I_SADD, TCT_KIND_STRING, ra, rb, x->span);
+    uint32_t left = tct_stage_load(e, a, TCT_KIND_BOOL, x->a->span);
+    if (left == NO_REG) return tct_val_error(e);
+    tct_val *out = tct_stage_scalar_reg(e, TCT_KIND_BOOL, NULL, x->span);
+    uint32_t skip = decided_by_left(e, x->op, out->reg, left, x->span);
+    sides[1] = tct_stage_value(e, x->b);
+    uint32_t right = tct_stage_load(e, sides[1], TCT_KIND_BOOL, x->b->span);
+    if (right == NO_REG) return tct_val_error(e);
+    tct_stage_emit(e, TCT_I_MOVE, out->reg, right, 0, 0, x->span);
+    tct_stage_patch(e, skip, tct_stage_here(e));
+    return tct_stage_follows(e, out, tct_how_operator(x->op, sides[0], sides[1]));
+}
+
+static tct_val *arithmetic(tct_elab *e, tct_operator op, tct_kind kind, uint32_t a, uint32_t b,
+                           tct_span span) {
     bool real = kind == TCT_KIND_FLOAT;
-    switch (x->op) {
+    switch (op) {
     case TCT_OP_ADD:
-        return emit2(e, real ? TCT_I_FADD : TCT_I_IADD, kind, ra, rb, x->span);
+        return emit2(e, real ? TCT_I_FADD : TCT_I_IADD, kind, a, b, span);
     case TCT_OP_SUB:
-        return emit2(e, real ? TCT_I_FSUB : TCT_I_ISUB, kind, ra, rb, x->span);
+        return emit2(e, real ? TCT_I_FSUB : TCT_I_ISUB, kind, a, b, span);
     case TCT_OP_MUL:
-        return emit2(e, real ? TCT_I_FMUL : TCT_I_IMUL, kind, ra, rb, x->span);
+        return emit2(e, real ? TCT_I_FMUL : TCT_I_IMUL, kind, a, b, span);
     case TCT_OP_DIV:
-        return emit2(e, TCT_I_FDIV, kind, ra, rb, x->span);
+        return emit2(e, TCT_I_FDIV, kind, a, b, span);
     case TCT_OP_MOD:
-        return emit2(e, real ? TCT_I_FMOD : TCT_I_IMOD, kind, ra, rb, x->span);
+        return emit2(e, real ? TCT_I_FMOD : TCT_I_IMOD, kind, a, b, span);
     case TCT_OP_POW:
-        return emit2(e, TCT_I_FPOW, kind, ra, rb, x->span);
+        return emit2(e, TCT_I_FPOW, kind, a, b, span);
     default: { // div
-        if (!real) return emit2(e, TCT_I_IDIV, kind, ra, rb, x->span);
-        tct_val *q = emit2(e, TCT_I_FDIV, kind, ra, rb, x->span);
-        return emit2(e, TCT_I_MATH, kind, q->reg, TCT_MATH_FLOOR, x->span);
+        if (!real) return emit2(e, TCT_I_IDIV, kind, a, b, span);
+        tct_val *q = emit2(e, TCT_I_FDIV, kind, a, b, span);
+        return emit2(e, TCT_I_MATH, kind, q->reg, TCT_MATH_FLOOR, span);
     }
     }
 }
 
-static tct_val *unary(tct_elab *e, const tct_expr *x) {
-    tct_val *a = tct_stage_value(e, x->a);
+tct_val *tct_stage_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span) {
+    if (a->kind == V_ERROR || b->kind == V_ERROR) return tct_val_error(e);
+    tct_kind ka = tct_stage_kind(e, a), kb = tct_stage_kind(e, b);
+    bool power = op == TCT_OP_POW && ka == TCT_KIND_INT && kb == TCT_KIND_INT;
+    if (power && tct_val_can_fold(a) && tct_val_can_fold(b)) { // the machine has none of ints
+        a = tct_elab_fix(e, a, span, "is in a power of ints");
+        b = tct_elab_fix(e, b, span, "is in a power of ints");
+        if (a->kind == V_ERROR || b->kind == V_ERROR) return tct_val_error(e);
+    }
+    if (op == TCT_OP_AND || op == TCT_OP_OR) return logical_of(e, op, (tct_val *[]){a, b}, span);
+    if (is_static(a) && is_static(b))
+        return tct_stage_follows(e, tct_elab_binary(e, op, a, b, span), tct_how_operator(op, a, b));
+    bool numbers =
+        (ka == TCT_KIND_INT || ka == TCT_KIND_FLOAT) && (kb == TCT_KIND_INT || kb == TCT_KIND_FLOAT);
+    tct_kind kind = ka == kb ? ka : TCT_KIND_FLOAT;
+    bool compares = op >= TCT_OP_LT && op <= TCT_OP_NE;
+    bool equality = op == TCT_OP_EQ || op == TCT_OP_NE;
+    bool joins = ka == TCT_KIND_STRING && kb == TCT_KIND_STRING && (op == TCT_OP_ADD || equality);
+    bool bools = ka == TCT_KIND_BOOL && kb == TCT_KIND_BOOL && equality;
+    if (!numbers && !joins && !bools) {
+        tct_elab_error(e, "E0503", span, "this operator doesn't work on %s and %s", tct_val_describe(e, a),
+                       tct_val_describe(e, b));
+        if (ka == TCT_KIND_STRING && op == TCT_OP_ADD) tct_elab_help(e, "str(…) makes a string");
+        return tct_val_error(e);
+    }
+    if (numbers && kind == TCT_KIND_INT && (op == TCT_OP_DIV || op == TCT_OP_POW)) {
+        tct_elab_error(e, "E0341", span, "%s works on floats, found two integers",
+                       op == TCT_OP_DIV ? "/" : "**");
+        tct_elab_help(e, op == TCT_OP_DIV ? "a div b rounds down; float(a) / b divides exactly"
+                                          : "float(a) ** b");
+        return tct_val_error(e);
+    }
+    uint32_t ra = tct_stage_load(e, a, kind, span), rb = tct_stage_load(e, b, kind, span);
+    if (ra == NO_REG || rb == NO_REG) return tct_val_error(e);
+    tct_val *out = compares ? comparison(e, op, kind, ra, rb, span)
+                   : joins  ? emit2(e, TCT_I_SADD, TCT_KIND_STRING, ra, rb, span)
+                            : arithmetic(e, op, kind, ra, rb, span);
+    return tct_stage_follows(e, out, tct_how_operator(op, a, b));
+}
+
+static tct_val *binary(tct_elab *e, const tct_expr *x) {
+    if (x->op == TCT_OP_AND || x->op == TCT_OP_OR) return logical(e, x);
+    tct_val *a = tct_stage_value(e, x->a), *b = tct_stage_value(e, x->b);
+    return tct_stage_binary(e, x->op, a, b, x->span);
+}
+
+tct_val *tct_stage_unary(tct_elab *e, tct_operator op, tct_val *a, tct_span span) {
     if (a->kind == V_ERROR) return a;
-    bool negate = x->op == TCT_OP_NEG;
-    if (negate && a->kind == V_INT && a->i != INT64_MIN) return tct_val_int(e, -a->i, x->span);
-    if (negate && a->kind == V_FLOAT) return tct_val_float(e, -a->f, x->span);
-    if (!negate && a->kind == V_BOOL) return tct_val_bool(e, !a->i, x->span);
+    bool negate = op == TCT_OP_NEG;
     tct_kind kind = tct_stage_kind(e, a);
     bool fits = negate ? kind == TCT_KIND_INT || kind == TCT_KIND_FLOAT : kind == TCT_KIND_BOOL;
+    if (fits && is_static(a)) {
+        tct_val *v = negate && a->kind == V_INT && a->i != INT64_MIN ? tct_val_int(e, -a->i, span)
+                     : negate && a->kind == V_FLOAT                  ? tct_val_float(e, -a->f, span)
+                     : !negate                                       ? tct_val_bool(e, !a->i, span)
+                                                                     : NULL;
+        if (v) return tct_stage_follows(e, v, tct_how_operator(op, a, NULL));
+    }
     if (!fits || a->kind != V_REG) {
-        tct_elab_error(e, "E0503", x->span, "%s doesn't work on %s", negate ? "-" : "not",
+        tct_elab_error(e, "E0503", span, "%s doesn't work on %s", negate ? "-" : "not",
                        tct_val_describe(e, a));
         return tct_val_error(e);
     }
-    return emit2(e,
-                 !negate                ? TCT_I_NOT
-                 : kind == TCT_KIND_INT ? TCT_I_INEG
-                                        : TCT_I_FNEG,
-                 kind, a->reg, 0, x->span);
+    tct_val *out = emit2(e,
+                         !negate                ? TCT_I_NOT
+                         : kind == TCT_KIND_INT ? TCT_I_INEG
+                                                : TCT_I_FNEG,
+                         kind, a->reg, 0, span);
+    return tct_stage_follows(e, out, tct_how_operator(op, a, NULL));
+}
+
+static tct_val *unary(tct_elab *e, const tct_expr *x) {
+    return tct_stage_unary(e, x->op, tct_stage_value(e, x->a), x->span);
 }
 
 // The value of a block of stage code whose last statement is an expression, or an if that has one.
@@ -231,7 +284,9 @@ static tct_val *block_value(tct_elab *e, const tct_block *b) {
 
 // Chooses at run time: both sides end in one register. An int on one side and a float on the other is a
 // float.
-static tct_val *choice(tct_elab *e, const tct_expr *x, uint32_t condition) {
+static tct_val *choice(tct_elab *e, const tct_expr *x, tct_val *c) {
+    uint32_t condition = tct_stage_load(e, c, TCT_KIND_BOOL, x->a->span);
+    if (condition == NO_REG) return tct_val_error(e);
     uint32_t to_else = tct_stage_emit(e, TCT_I_JUMP_IFNOT, 0, condition, 0, 0, x->span);
     tct_val *a = block_value(e, x->then);
     if (a->kind == V_ERROR) return a;
@@ -261,14 +316,24 @@ static tct_val *choice(tct_elab *e, const tct_expr *x, uint32_t condition) {
     if (kind == TCT_KIND_LIST) tct_stage_same_list(e, out, from);
     if (!tct_stage_store(e, tct_stage_reg_val(e, out, x->span), b, x->span)) return tct_val_error(e);
     tct_stage_patch(e, to_end, tct_stage_here(e));
-    return tct_stage_reg_val(e, out, x->span);
+    tct_config_node how = {.kind = TCT_HOW_CHOICE, .n = 3, .part = {c, a, b}};
+    return tct_stage_follows(e, tct_stage_reg_val(e, out, x->span), how);
 }
 
+// What config decides is decided at run time if both sides can be compiled.
 static tct_val *conditional(tct_elab *e, const tct_expr *x) {
     tct_val *c = tct_stage_value(e, x->a);
+    if (!tct_stage_both_sides(e, x->a->span))
+        c = tct_elab_decide(e, c, x->a->span, "chooses what is compiled");
     if (c->kind == V_BOOL) return block_value(e, c->i ? x->then : x->otherwise);
-    uint32_t condition = tct_stage_load(e, c, TCT_KIND_BOOL, x->a->span);
-    return condition == NO_REG ? tct_val_error(e) : choice(e, x, condition);
+    size_t faults = tct_elab_faults(e);
+    stage_branch branch = {e->stage->branch, c, x->a->span};
+    e->stage->branch = &branch;
+    tct_val *v = choice(e, x, c);
+    e->stage->branch = branch.outer;
+    bool failed = v->kind == V_ERROR || tct_elab_faults(e) > faults;
+    if (failed && tct_val_is_config(c)) tct_stage_one_side(e, x->a->span);
+    return v;
 }
 
 static tct_val *evaluate(tct_elab *e, const tct_expr *x) {

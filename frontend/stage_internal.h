@@ -54,8 +54,27 @@ typedef struct stage_same {
     uint32_t a, b;
 } stage_same;
 
+typedef struct stage_branch { // an if that is decided when the program runs
+    struct stage_branch *outer;
+    tct_val *condition;
+    tct_span place;
+} stage_branch;
+
+typedef struct stage_guard { // a condition that chose what was compiled
+    tct_val *condition;
+    tct_span place, own_place; // own_place: in the program's own files
+} stage_guard;
+
+typedef struct stage_known { // a tokenizer that was read in an earlier pass
+    const char *path;
+    tct_token_info info;
+} stage_known;
+
 struct tct_stage_state {
     const tct_stage_hooks *hooks;
+    TCT_VEC(stage_known) known;
+    TCT_VEC(tct_span) one_sided; // conditions of ifs whose sides can't both be compiled: from pass to pass
+    TCT_VEC(stage_guard) guards;
     TCT_VEC(tct_reg_type) regs;
     TCT_VEC(tct_instr) instrs;
     TCT_VEC(tct_const) consts;
@@ -73,7 +92,9 @@ struct tct_stage_state {
     TCT_VEC(stage_same) same;    // lists of one type that was open when they were linked
     stage_loop *loop;
     stage_fn *fn;
-    bool in_stage; // inside `stage`, not only in the pipeline
+    stage_branch *branch;
+    bool of_config; // code of the config table, which stands by itself
+    bool in_stage;  // inside `stage`, not only in the pipeline
     int loop_depth;
     stage_run *run; // bindings of the graph being built
     uint32_t n_graphs_named;
@@ -101,6 +122,32 @@ tct_kind tct_stage_number_kind(tct_dtype dtype);        // of a scalar tensor's 
 tct_kind tct_stage_kind(tct_elab *e, const tct_val *v); // KIND_NONE for what is no scalar, list or tensor
 const tct_reg_type *tct_stage_type(tct_elab *e, uint32_t reg);
 
+// Config (stage_config.c)
+// Registers for the config values that the program reads when it starts. First in the code.
+void tct_stage_config_begin(tct_elab *e);
+uint32_t tct_stage_read_config(tct_elab *e, uint32_t cell, tct_span span); // into a new register
+// The program's table, as many as e->config. Emits the code of values that follow from others: last in the
+// code.
+const tct_config_value *tct_stage_config_table(tct_elab *e);
+// `out`, which was computed so, says it: if its parts are static or of config, it can become static.
+tct_val *tct_stage_follows(tct_elab *e, tct_val *out, tct_config_node how);
+static inline tct_config_node tct_how_operator(tct_operator op, tct_val *a, tct_val *b) {
+    return (tct_config_node){.kind = TCT_HOW_OPERATOR, .n = b ? 2 : 1, .op = op, .part = {a, b}};
+}
+tct_decided tct_stage_decided(const tct_config_set *by);
+// The conditions that chose what was compiled. Before the table, whose code is the last.
+const tct_config_guard *tct_stage_guards(tct_elab *e, uint32_t *n);
+// Whether the if whose condition stands at `place` is decided when the program runs. One whose sides can't
+// both be compiled is decided now; tct_stage_one_side says that it is such a one, and the program is
+// elaborated again.
+bool tct_stage_both_sides(const tct_elab *e, tct_span place);
+void tct_stage_one_side(tct_elab *e, tct_span place);
+
+// Operators and functions of numbers on values (stage_expr.c, stage_call.c)
+tct_val *tct_stage_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, tct_span span);
+tct_val *tct_stage_unary(tct_elab *e, tct_operator op, tct_val *a, tct_span span);
+tct_val *tct_stage_function(tct_elab *e, const char *name, tct_val *const *v, tct_span span);
+
 // The values that names stand for (stage_value.c)
 // The value as it is now: what later assignments would change is copied.
 tct_val *tct_stage_snapshot(tct_elab *e, tct_val *v, const char *name, tct_span span);
@@ -123,6 +170,7 @@ uint32_t tct_stage_make_list(tct_elab *e, tct_val *v, tct_span span);
 bool tct_stage_list_of(tct_elab *e, uint32_t list, tct_kind element, tct_kind element2);
 // Whether two lists are of one type; they are from now on where that was open.
 bool tct_stage_same_list(tct_elab *e, uint32_t a, uint32_t b);
+bool tct_stage_is_element(tct_elab *e, const tct_val *v);               // a list of the machine can hold it
 bool tct_stage_has_elements(tct_elab *e, uint32_t list, tct_span span); // false after reporting: still open
 
 // Graphs in stages (stage_graph.c)

@@ -7,6 +7,8 @@ static bool fits_into_lists(tct_kind k) {
            k == TCT_KIND_LIST;
 }
 
+bool tct_stage_is_element(tct_elab *e, const tct_val *v) { return fits_into_lists(tct_stage_kind(e, v)); }
+
 // Every list that was linked to this one gets its type.
 static void settle(tct_elab *e, uint32_t list, tct_kind element, tct_kind element2) {
     tct_reg_type *t = &e->stage->regs.data[list];

@@ -120,16 +120,24 @@ tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *
             args[n++].val = v;
         }
     }
-    if (from && from->kind != V_STRING) {
+    // The folder may be another when the program runs: what is settled here are the sizes.
+    if (from && tct_val_is_config(from) && !from->fold) // can't be computed: it is to be told why
+        from = tct_elab_fix(e, from, call->span, "is the folder of a model");
+    if (from && from->kind == V_ERROR) return from;
+    if (from && tct_val_static_kind(e, from) != V_STRING) {
         tct_elab_error(e, "E0337", call->span, "the folder of a model must be known at compile time");
         return tct_val_error(e);
     }
-    if (from && !folder_arguments(e, item, from->s, args, &n, call->span)) return tct_val_error(e);
+    if (from && !folder_arguments(e, item, from->fold ? from->fold->s : from->s, args, &n, call->span))
+        return tct_val_error(e);
+    const tct_config_set *sizes = from ? from->from : NULL;
+    for (uint32_t i = 0; i < n; i++) sizes = tct_config_union(e, sizes, args[i].val->from);
     tct_reg_type t = {.kind = TCT_KIND_MODEL, .table = (uint32_t)e->stage->models.len};
     uint32_t reg = tct_stage_reg(e, t);
     leaves l = {0};
     tct_val *v = instance(e, item, args, n, reg, &l, call->span);
-    tct_model_desc d = {.type = item->name.text, .n_params = (uint32_t)l.params.len};
+    tct_model_desc d = {
+        .type = item->name.text, .n_params = (uint32_t)l.params.len, .sizes = tct_stage_decided(sizes)};
     tct_model_param *params = TCT_NEW_ARRAY(&e->arena, tct_model_param, l.params.len + 1);
     if (l.params.len) memcpy(params, l.params.data, l.params.len * sizeof *params);
     d.params = params;
@@ -226,7 +234,7 @@ tct_val *tct_stage_new_optimizer(tct_elab *e, const tct_item *item, const tct_ex
         const tct_stmt *st = item->body->stmts[i];
         if (st->kind != TCT_STMT_STATE) continue;
         e->stage = NULL;
-        tct_val *v = tct_elab_static(e, st->value, V_FLOAT);
+        tct_val *v = tct_elab_static(e, st->value, V_FLOAT, "is the first value of an optimizer's state");
         e->stage = s;
         if (!v) return tct_val_error(e);
         names[d.n_states] = st->names[0].text;

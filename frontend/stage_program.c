@@ -35,33 +35,6 @@ static const tct_item *find_pipeline(tct_elab *e, const char *name) {
     return found;
 }
 
-static const char *value_text(tct_elab *e, const tct_val *v) {
-    tct_buf text = {0};
-    tct_literal l = tct_val_literal(v);
-    tct_literal_print(&l, &text);
-    const char *kept = tct_arena_strdup(&e->arena, text.data ? text.data : "");
-    tct_buf_free(&text);
-    return kept;
-}
-
-static void config_table(tct_elab *e, tct_program *p) {
-    tct_config_value *values = TCT_NEW_ARRAY(&e->arena, tct_config_value, e->config.len + 1);
-    for (size_t i = 0; i < e->config.len; i++) {
-        const tct_config_cell *c = &e->config.data[i];
-        values[i] = (tct_config_value){.name = c->name,
-                                       .type = c->entry->type ? c->entry->type->name.text : "",
-                                       .value = c->val->kind == V_ERROR ? "" : value_text(e, c->val),
-                                       .doc = c->entry->doc,
-                                       .is_default = !c->from_command_line,
-                                       .is_ranged = c->is_ranged,
-                                       .low = c->bounds[0],
-                                       .high = c->bounds[1],
-                                       .declared_at = c->entry->span};
-    }
-    p->config = values;
-    p->n_config = (uint32_t)e->config.len;
-}
-
 // Moves a growing array into the arena.
 #define TAKE(vec, field, count)                                                                              \
     do {                                                                                                     \
@@ -78,16 +51,13 @@ typedef struct generation {
     int64_t batch, prompt, max_new;
 } generation;
 
-static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name,
-                            const tct_stage_hooks *hooks, const generation *g) {
-    const tct_item *item = find_pipeline(e, name);
-    if (!item || e->d->n_errors) return NULL;
-    stage s = {.hooks = hooks};
-    e->module = module;
-    e->stage = &s;
+// The whole pipeline once. NULL after reporting.
+static tct_draft *pass(tct_elab *e, const tct_item *item, stage *s, const generation *g) {
+    e->pipeline = e->stage = s;
     e->builder = NULL;
     e->file = tct_elab_item_file(e, item);
     size_t errors = e->d->n_errors;
+    tct_stage_config_begin(e);
     tct_scope_push(e, true);
     tct_stage_block(e, item->body);
     tct_stage_emit(e, TCT_I_END, 0, 0, 0, 0, item->span);
@@ -99,36 +69,64 @@ static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name
             tct_error(e->d, "E0506", item->span, "there is no model %s to generate with", g->model);
     }
     tct_scope_pop(e);
-    for (size_t i = 0; i < s.regs.len; i++) // lists that stay empty
-        if (s.regs.data[i].kind == TCT_KIND_LIST) {
-            bool nested = s.regs.data[i].element == TCT_KIND_LIST;
+    for (size_t i = 0; i < s->regs.len; i++) // lists that stay empty
+        if (s->regs.data[i].kind == TCT_KIND_LIST) {
+            bool nested = s->regs.data[i].element == TCT_KIND_LIST;
             tct_stage_list_of(e, (uint32_t)i, nested ? TCT_KIND_LIST : TCT_KIND_FLOAT,
                               nested ? TCT_KIND_FLOAT : TCT_KIND_NONE);
         }
     tct_draft *d = TCT_NEW(&e->arena, tct_draft);
     tct_program *p = &d->program;
     p->name = item->name.text;
-    p->path = e->file->path;
-    config_table(e, p);
-    TAKE(&s.regs, p->regs, p->n_regs);
-    TAKE(&s.instrs, p->instrs, p->n_instrs);
-    TAKE(&s.consts, p->consts, p->n_consts);
-    TAKE(&s.calls, p->calls, p->n_calls);
-    TAKE(&s.runs, p->runs, p->n_runs);
-    TAKE(&s.models, p->models, p->n_models);
-    TAKE(&s.optimizers, p->optimizers, p->n_optimizers);
-    TAKE(&s.tokenizers, p->tokenizers, p->n_tokenizers);
-    TAKE(&s.generators, p->generators, p->n_generators);
-    TAKE(&s.logs, p->logs, p->n_logs);
-    TAKE(&s.externs, p->externs, p->n_externs);
-    TAKE(&s.stages, p->stages, p->n_stages);
-    TAKE(&s.graphs, d->graphs, d->n_graphs);
+    p->path = tct_elab_item_file(e, item)->path;
+    p->guards = tct_stage_guards(e, &p->n_guards);
+    p->config = tct_stage_config_table(e);
+    p->n_config = (uint32_t)e->config.len;
+    tct_stage_emit(e, TCT_I_END, 0, 0, 0, 0, item->span);
+    TAKE(&s->regs, p->regs, p->n_regs);
+    TAKE(&s->instrs, p->instrs, p->n_instrs);
+    TAKE(&s->consts, p->consts, p->n_consts);
+    TAKE(&s->calls, p->calls, p->n_calls);
+    TAKE(&s->runs, p->runs, p->n_runs);
+    TAKE(&s->models, p->models, p->n_models);
+    TAKE(&s->optimizers, p->optimizers, p->n_optimizers);
+    TAKE(&s->tokenizers, p->tokenizers, p->n_tokenizers);
+    TAKE(&s->generators, p->generators, p->n_generators);
+    TAKE(&s->logs, p->logs, p->n_logs);
+    TAKE(&s->externs, p->externs, p->n_externs);
+    TAKE(&s->stages, p->stages, p->n_stages);
+    TAKE(&s->graphs, d->graphs, d->n_graphs);
     p->n_plans = d->n_graphs;
-    TCT_VEC_FREE(&s.variables);
-    TCT_VEC_FREE(&s.same);
-    e->stage = NULL;
+    TCT_VEC_FREE(&s->guards);
+    TCT_VEC_FREE(&s->variables);
+    TCT_VEC_FREE(&s->same);
+    e->pipeline = e->stage = NULL;
     e->file = NULL;
     return e->d->n_errors == errors ? d : NULL;
+}
+
+// A pass in which config values turn out to be fixed is done again, with their values as constants; what it
+// reported may have come of a side that isn't taken.
+static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name,
+                            const tct_stage_hooks *hooks, const generation *g) {
+    const tct_item *item = find_pipeline(e, name);
+    if (!item || e->d->n_errors) return NULL;
+    e->module = module;
+    for (size_t i = 0; i < e->config.len; i++) e->config.data[i].fixed = NULL;
+    tct_mark mark = tct_elab_mark(e);
+    stage s = {.hooks = hooks};
+    tct_draft *d = NULL;
+    for (bool again = true; again;) {
+        uint32_t fixed = e->n_fixed;
+        d = pass(e, item, &s, g);
+        again = e->n_fixed > fixed;
+        if (again) tct_elab_forget(e, mark);
+        stage next = {.hooks = hooks, .known = s.known, .one_sided = s.one_sided};
+        s = next;
+    }
+    TCT_VEC_FREE(&s.known);
+    TCT_VEC_FREE(&s.one_sided);
+    return d;
 }
 
 tct_draft *tct_elab_program(tct_elab *e, tct_ir_module *module, const char *name,

@@ -98,6 +98,9 @@ bool tct_stage_rows_begin(tct_elab *e, tct_val *batch, tct_val *count, tct_val *
     if (!is_record(batch))
         return tct_elab_error(e, "E0512", span, "what is cut into parts is a structure of tensors, found %s",
                               tct_val_describe(e, batch));
+    count = tct_elab_fix(e, count, span,
+                         by_size ? "decides how many rows a part has" : "decides how many parts there are");
+    if (count->kind == V_ERROR) return false;
     if (count->kind != V_INT || count->i < 1)
         return tct_elab_error(e, "E0509", span,
                               "the number of %s decides shapes: it must be a positive int known at compile "

@@ -3,13 +3,6 @@
 
 #include <string.h>
 
-// An element that a list of the machine can hold.
-static bool is_element(tct_elab *e, const tct_val *v) {
-    tct_kind k = tct_stage_kind(e, v);
-    return k == TCT_KIND_INT || k == TCT_KIND_FLOAT || k == TCT_KIND_BOOL || k == TCT_KIND_STRING ||
-           k == TCT_KIND_LIST;
-}
-
 static void let(tct_elab *e, const tct_stmt *s) {
     tct_val *v = tct_stage_value(e, s->value);
     const char *name = s->names[0].text;
@@ -121,6 +114,9 @@ static void for_range(tct_elab *e, const tct_stmt *s) {
         if (reg[i] == NO_REG) return;
     }
     int64_t step = 1;
+    if (r->n_args == 3)
+        bound[2] = tct_elab_fix(e, bound[2], r->args[2].value->span, "is the step of a range");
+    if (r->n_args == 3 && bound[2]->kind == V_ERROR) return;
     if (r->n_args == 3 && bound[2]->kind != V_INT) {
         tct_elab_error(e, "E0509", r->args[2].value->span,
                        "the step of a range must be known at compile time");
@@ -242,7 +238,7 @@ static void for_rows(tct_elab *e, const tct_stmt *s, bool minibatches) {
 
 static bool all_elements(tct_elab *e, const tct_val *list) {
     for (uint32_t i = 0; i < list->n_items; i++)
-        if (!is_element(e, list->items[i])) return false;
+        if (!tct_stage_is_element(e, list->items[i])) return false;
     return true;
 }
 
@@ -296,15 +292,7 @@ static void while_loop(tct_elab *e, const tct_stmt *s) {
     leave_loop(e, &l, head);
 }
 
-static void if_statement(tct_elab *e, const tct_stmt *s) {
-    tct_val *c = tct_stage_value(e, s->value);
-    if (c->kind == V_BOOL) {
-        if (c->i)
-            body(e, s->body, NULL, NULL, s->span);
-        else if (s->otherwise)
-            body(e, s->otherwise, NULL, NULL, s->span);
-        return;
-    }
+static void sides(tct_elab *e, const tct_stmt *s, tct_val *c) {
     uint32_t condition = tct_stage_load(e, c, TCT_KIND_BOOL, s->value->span);
     if (condition == NO_REG) return;
     uint32_t to_else = tct_stage_emit(e, TCT_I_JUMP_IFNOT, 0, condition, 0, 0, s->span);
@@ -317,6 +305,26 @@ static void if_statement(tct_elab *e, const tct_stmt *s) {
     tct_stage_patch(e, to_else, tct_stage_here(e));
     body(e, s->otherwise, NULL, NULL, s->span);
     tct_stage_patch(e, to_end, tct_stage_here(e));
+}
+
+// What config decides is decided at run time if both sides can be compiled.
+static void if_statement(tct_elab *e, const tct_stmt *s) {
+    tct_val *c = tct_stage_value(e, s->value);
+    if (!tct_stage_both_sides(e, s->value->span))
+        c = tct_elab_decide(e, c, s->value->span, "chooses what is compiled");
+    if (c->kind == V_BOOL) {
+        if (c->i)
+            body(e, s->body, NULL, NULL, s->span);
+        else if (s->otherwise)
+            body(e, s->otherwise, NULL, NULL, s->span);
+        return;
+    }
+    size_t faults = tct_elab_faults(e);
+    stage_branch branch = {e->stage->branch, c, s->value->span};
+    e->stage->branch = &branch;
+    sides(e, s, c);
+    e->stage->branch = branch.outer;
+    if (tct_elab_faults(e) > faults && tct_val_is_config(c)) tct_stage_one_side(e, s->value->span);
 }
 
 static void return_statement(tct_elab *e, const tct_stmt *s) {
@@ -366,6 +374,8 @@ static void stage_statement(tct_elab *e, const tct_stmt *s) {
             tct_elab_error(e, "E0513", s->names[0].span, "a second stage `%s`", s->names[0].text);
             return;
         }
+    for (const stage_branch *b = e->stage->branch; b; b = b->outer)
+        if (tct_val_is_config(b->condition)) tct_stage_one_side(e, b->place);
     uint32_t number = (uint32_t)e->stage->stages.len;
     tct_stage_desc d = {.name = s->names[0].text, .doc = s->doc, .begin = tct_stage_here(e)};
     TCT_PUSH(&e->stage->stages, d);

@@ -175,9 +175,12 @@ tct_val *tct_stage_as_declared(tct_elab *e, tct_val *v, const tct_type *t, const
     tct_dtype dtype;
     const tct_item *item;
     bool fits = true;
-    if (want == TCT_KIND_FLOAT && v->kind == V_INT) return tct_val_float(e, (double)v->i, v->span);
-    if (want == TCT_KIND_FLOAT && have == TCT_KIND_INT)
-        return tct_stage_reg_val(e, tct_stage_load(e, v, TCT_KIND_FLOAT, span), span);
+    if (want == TCT_KIND_FLOAT && v->kind == V_INT) {
+        tct_val *f = tct_val_float(e, (double)v->i, v->span);
+        f->from = v->from;
+        return f;
+    }
+    if (want == TCT_KIND_FLOAT && have == TCT_KIND_INT) return tct_stage_as_float(e, v, span);
     if (want == TCT_KIND_LIST && have == TCT_KIND_LIST) {
         uint32_t reg = tct_stage_load(e, v, TCT_KIND_LIST, span);
         if (reg == NO_REG) return tct_val_error(e);

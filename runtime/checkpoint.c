@@ -171,12 +171,17 @@ static json_t *read_json(tct_diag *d, const char *checkpoint, const char *path) 
     return NULL;
 }
 
+static bool same_value(const json_t *config, const tct_config_value *c) {
+    const char *was = json_string_value(json_object_get(config, c->name));
+    return was && strcmp(was, c->value) == 0;
+}
+
 // Names the first few configuration values that differ.
 static void note_config(tct_diag *d, const json_t *config, const tct_program *p) {
     int differ = 0;
     for (uint32_t i = 0; i < p->n_config; i++) {
         const char *was = json_string_value(json_object_get(config, p->config[i].name));
-        if (was && strcmp(was, p->config[i].value) == 0) continue;
+        if (same_value(config, &p->config[i])) continue;
         if (differ++ < 5)
             tct_note_at(d, TCT_NO_SPAN, "%s was %s, is %s", p->config[i].name, was ? was : "not there",
                         p->config[i].value);
@@ -208,6 +213,16 @@ static bool check_owner(tct_diag *d, const char *path, const json_t *manifest,
                   owner->program->path);
         note_config(d, json_object_get(manifest, "config"), owner->program);
         tct_help(d, "resume with the same file and --set values, or start without --resume");
+        return false;
+    }
+    const json_t *config = json_object_get(manifest, "config");
+    bool same = true;
+    for (uint32_t i = 0; i < owner->program->n_config; i++)
+        same &= same_value(config, &owner->program->config[i]);
+    if (!same) {
+        tct_error(d, "E0831", TCT_NO_SPAN, "the checkpoint %s was made with other config values", path);
+        note_config(d, config, owner->program);
+        tct_help(d, "resume with the same --set values, or start without --resume");
         return false;
     }
     if (strcmp(was, seed) == 0) return true;

@@ -19,8 +19,9 @@ _Static_assert(sizeof(tct_generator) == 56, "code_generator misses a field");
 _Static_assert(sizeof(tct_log) == 32, "code_log misses a field");
 _Static_assert(sizeof(tct_extern) == 64, "code_extern misses a field");
 _Static_assert(sizeof(tct_config_value) == 128, "code_config misses a field");
+_Static_assert(sizeof(tct_config_guard) == 56, "code_guard misses a field");
 _Static_assert(sizeof(tct_stage_desc) == 24, "code_stage misses a field");
-_Static_assert(sizeof(tct_program) == 192, "tct_code_program misses a field");
+_Static_assert(sizeof(tct_program) == 208, "tct_code_program misses a field");
 
 static void code_reg(tct_codec *c, tct_reg_type *r) {
     tct_code_u8(c, &r->kind);
@@ -209,6 +210,14 @@ static void code_config(tct_codec *c, tct_config_value *v) {
     tct_code_span(c, &v->declared_at);
 }
 
+static void code_guard(tct_codec *c, tct_config_guard *g) {
+    code_config_code(c, &g->code);
+    tct_code_bool(c, &g->holds);
+    tct_code_text(c, &g->text);
+    code_decided(c, &g->of);
+    tct_code_span(c, &g->at);
+}
+
 static void code_stage(tct_codec *c, tct_stage_desc *s) {
     tct_code_text(c, &s->name);
     tct_code_maybe_text(c, &s->doc);
@@ -244,6 +253,8 @@ void tct_code_program(tct_codec *c, tct_program *p, const tct_plan *const *plans
     TCT_CODE_TABLE(c, p->externs, p->n_externs, tct_extern, code_extern);
     tct_code_count(c, &p->n_config);
     TCT_CODE_TABLE(c, p->config, p->n_config, tct_config_value, code_config);
+    tct_code_count(c, &p->n_guards);
+    TCT_CODE_TABLE(c, p->guards, p->n_guards, tct_config_guard, code_guard);
     tct_code_count(c, &p->n_stages);
     TCT_CODE_TABLE(c, p->stages, p->n_stages, tct_stage_desc, code_stage);
 }

@@ -21,8 +21,9 @@ enum { CHAINS = 12, CHAINS_WIDE = 24 };
     EACH(X, fuse)                                                                                            \
     X(12, fuse)                                                                                              \
     X(13, fuse)                                                                                              \
-    X(14, fuse) X(15, fuse) X(16, fuse) X(17, fuse) X(18, fuse) X(19, fuse) X(20, fuse) X(21, fuse)          \
-        X(22, fuse) X(23, fuse)
+    X(14, fuse)                                                                                              \
+    X(15, fuse) X(16, fuse) X(17, fuse) X(18, fuse) X(19, fuse) X(20, fuse) X(21, fuse) X(22, fuse)          \
+        X(23, fuse)
 
 #define START(i, fuse) vector s##i = factor + (float)i;
 #define FUSE(i, fuse) s##i = fuse(s##i, factor, factor);

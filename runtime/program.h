@@ -264,6 +264,15 @@ typedef struct tct_config_value {
     tct_span fixed_at, declared_at;
 } tct_config_value;
 
+// A condition on config values that chose what was compiled: values may be given as long as it stays so.
+typedef struct tct_config_guard {
+    tct_config_code code; // gives a bool
+    bool holds;           // what it was while compiling
+    const char *text;     // as written: "gamma > 0.0"
+    tct_decided of;       // what it follows from
+    tct_span at;
+} tct_config_guard;
+
 typedef struct tct_stage_desc {
     const char *name, *doc;
     uint32_t begin, end; // instructions
@@ -274,7 +283,7 @@ typedef struct tct_program {
     const char *name, *path; // the pipeline and its file
     uint64_t hash;           // of everything below but config; a checkpoint belongs to one hash
     uint32_t n_regs, n_instrs, n_consts, n_calls, n_runs, n_plans, n_models, n_optimizers, n_tokenizers,
-        n_generators, n_logs, n_externs, n_config, n_stages;
+        n_generators, n_logs, n_externs, n_config, n_guards, n_stages;
     const tct_reg_type *regs;
     const tct_instr *instrs;
     const tct_const *consts;
@@ -288,6 +297,7 @@ typedef struct tct_program {
     const tct_log *logs;
     tct_extern *externs;
     const tct_config_value *config;
+    const tct_config_guard *guards;
     const tct_stage_desc *stages;
 } tct_program;
 

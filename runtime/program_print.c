@@ -215,10 +215,50 @@ static void print_generator(const tct_generator *g, uint32_t number, tct_buf *ou
                    number, g->batch, g->prompt, g->max_new, g->vocab, g->prefill, g->step, g->n_cache);
 }
 
+static void print_bound(const tct_config_code *code, double bound, tct_buf *out) {
+    if (code->end)
+        tct_buf_printf(out, "@%u", code->begin);
+    else
+        tct_print_double(bound, out);
+}
+
+static void print_config(const tct_config_value *c, tct_buf *out) {
+    tct_buf_printf(out, "config %s: %s = %s", c->name, c->type, c->value);
+    if (c->derived.end) tct_buf_printf(out, ", by default @%u", c->derived.begin);
+    if (c->is_ranged) {
+        tct_buf_puts(out, " in ");
+        print_bound(&c->low_code, c->low, out);
+        tct_buf_puts(out, " .. ");
+        print_bound(&c->high_code, c->high, out);
+    }
+    if (c->fixed) tct_buf_printf(out, ", fixed: %s", c->fixed);
+    tct_buf_putc(out, '\n');
+}
+
+static void print_guard(const tct_program *p, const tct_config_guard *g, tct_buf *out) {
+    tct_buf_printf(out, "config: `%s` was %s, @%u, of", g->text, g->holds ? "true" : "false", g->code.begin);
+    for (uint32_t i = 0; i < g->of.n; i++)
+        tct_buf_printf(out, "%s %s", i ? "," : "", p->config[g->of.config[i]].name);
+    tct_buf_putc(out, '\n');
+}
+
 void tct_program_print(const tct_program *p, tct_buf *out) {
+    for (uint32_t i = 0; i < p->n_config; i++) print_config(&p->config[i], out);
+    for (uint32_t i = 0; i < p->n_guards; i++) print_guard(p, &p->guards[i], out);
+    tct_program_print_code(p, out);
+}
+
+static void print_tokenizer(const tct_tokenizer_desc *t, tct_buf *out) {
+    tct_buf_printf(out,
+                   "tokenizer of %" PRId64 " tokens, bos %" PRId64 ", eos %" PRId64 ", pad %" PRId64 "\n",
+                   t->vocab, t->bos, t->eos, t->pad);
+}
+
+void tct_program_print_code(const tct_program *p, tct_buf *out) {
     tct_buf_printf(out, "program %s of %s, %016" PRIx64 "\n", p->name, p->path, p->hash);
     for (uint32_t i = 0; i < p->n_models; i++) print_model(&p->models[i], out);
     for (uint32_t i = 0; i < p->n_optimizers; i++) print_optimizer(&p->optimizers[i], out);
+    for (uint32_t i = 0; i < p->n_tokenizers; i++) print_tokenizer(&p->tokenizers[i], out);
     for (uint32_t i = 0; i < p->n_generators; i++) print_generator(&p->generators[i], i, out);
     for (uint32_t i = 0; i < p->n_regs; i++) {
         tct_buf_printf(out, "r%u: ", i);

@@ -58,11 +58,18 @@ static bool value_fits(tct_verifier *v, const tct_config_value *c) {
            code_fits(v, &c->high_code, true, TCT_KIND_NONE);
 }
 
+static bool guard_fits(tct_verifier *v, const tct_config_guard *g) {
+    return (g->code.end || tct_wrong(v, "a condition has no code")) &&
+           code_fits(v, &g->code, false, TCT_KIND_BOOL) && tct_verify_decided(v, &g->of);
+}
+
 bool tct_verify_config(tct_verifier *v) {
     for (uint32_t i = 0; i < v->p->n_config; i++)
         if (!value_fits(v, &v->p->config[i])) {
             v->wrong = tct_arena_printf(v->arena, "config.%s: %s", v->p->config[i].name, v->wrong);
             return false;
         }
+    for (uint32_t i = 0; i < v->p->n_guards; i++)
+        if (!guard_fits(v, &v->p->guards[i])) return false;
     return true;
 }

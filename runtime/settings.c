@@ -137,13 +137,47 @@ static bool check_range(settings *s, uint32_t cell) {
     if (tct_setting_in_range(d, c->name, &l, c->low, c->high, given ? s->place[cell] : c->declared_at))
         return true;
     if (given && c->declared_at.file) tct_note_at(d, c->declared_at, "the range is declared here");
+    if (!given && c->derived.end) tct_help(d, "its default is computed from other values; set it as well");
+    return false;
+}
+
+static bool is_fixed(tct_diag *d, const tct_program *p, const tct_config_value *c, tct_span place,
+                     const char *value) {
+    if (!c->fixed) return false;
+    tct_error(d, "E0406", place, "config.%s was fixed when the program was compiled: it %s", c->name,
+              c->fixed);
+    if (c->fixed_at.file) tct_note_at(d, c->fixed_at, "here");
+    tct_help(d, "build it with another value: tercet build %s --set %s=%s -o …", p->path, c->name, value);
+    return true;
+}
+
+// A condition that chose what was compiled is as it was.
+static bool check_guard(settings *s, const tct_config_guard *g) {
+    tct_value v = {0};
+    if (!run_code(s, &g->code, &v)) return false;
+    if (v.b == g->holds) return true;
+    tct_diag *d = s->vm.d;
+    const tct_program *p = s->vm.program;
+    uint32_t cell = g->of.n ? g->of.config[0] : 0;
+    const char *sets = "";
+    for (uint32_t i = 0; i < g->of.n; i++) {
+        uint32_t k = g->of.config[i];
+        if (s->place[k].file) cell = k;
+        if (s->place[k].file)
+            sets = tct_arena_printf(&d->arena, "%s --set %s=%s", sets, s->table[k].name, s->table[k].value);
+    }
+    tct_error(d, "E0406", s->place[cell], "config.%s is %s, but the program was compiled for `%s` being %s",
+              s->table[cell].name, s->table[cell].value, g->text, g->holds ? "true" : "false");
+    if (g->at.file) tct_note_at(d, g->at, "this chose what was compiled");
+    tct_help(d, "build it with this value: tercet build %s%s -o …", p->path, sets);
     return false;
 }
 
 static bool give(settings *s, const tct_setting *set, const char *const *names) {
     tct_diag *d = s->vm.d;
+    const tct_program *p = s->vm.program;
     tct_span place = tct_setting_place(d, set);
-    int64_t cell = tct_setting_find(d, set, place, names, s->vm.program->n_config);
+    int64_t cell = tct_setting_find(d, set, place, names, p->n_config);
     if (cell < 0) return false;
     tct_config_value *c = &s->table[cell];
     tct_literal l;
@@ -152,6 +186,7 @@ static bool give(settings *s, const tct_setting *set, const char *const *names) 
         return false;
     }
     const char *text = text_of(d, &l);
+    if (strcmp(text, c->value) != 0 && is_fixed(d, p, c, place, text)) return false;
     c->value = text;
     c->is_default = false;
     s->place[cell] = place;
@@ -176,6 +211,7 @@ bool tct_settings_apply(tct_diag *d, tct_program *p, const tct_setting *sets, si
     for (size_t i = 0; i < n; i++) ok &= give(&s, &sets[i], names);
     for (uint32_t i = 0; ok && i < cells; i++) ok = resolve(&s, i);
     for (uint32_t i = 0; ok && i < cells; i++) ok = check_range(&s, i);
+    for (uint32_t i = 0; ok && i < p->n_guards; i++) ok = check_guard(&s, &p->guards[i]);
     if (ok) p->config = s.table;
     for (uint32_t i = 0; i < p->n_regs; i++) tct_value_drop(&s.vm.regs[i]);
     for (uint32_t i = 0; i < cells; i++) tct_value_drop(&s.vm.config[i]);

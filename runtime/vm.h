@@ -14,5 +14,7 @@ bool tct_program_run(tct_diag *d, tct_program *p, const tct_run_options *options
 // The program as text: registers, instructions, tables. Before it has plans, the bindings of runs are left
 // out.
 void tct_program_print(const tct_program *p, tct_buf *out);
+// The same without config: nothing of it changes with values that are given when the program starts.
+void tct_program_print_code(const tct_program *p, tct_buf *out);
 
 #endif

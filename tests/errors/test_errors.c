@@ -1,12 +1,14 @@
 // Golden errors: every NAME.tct of this folder gives exactly the messages of NAME.txt. Set TERCET_UPDATE=1 to
 // rewrite those that differ. A case whose first lines are `// --set KEY=VALUE` is checked with these config
-// values, one whose first line is `// --pipeline NAME` is compiled as well. Every code of syntax, names,
-// types, config and stages has a case, and every code has its section in docs/errors.md.
+// values, one whose first line is `// --pipeline NAME` is compiled as well, and given each of the values of
+// `// --start KEY=VALUE` lines after it by itself, as a trainer is when it starts. Every code of syntax,
+// names, types, config and stages has a case, and every code has its section in docs/errors.md.
 #include "base/file.h"
 #include "frontend/elab.h"
 #include "frontend/modules.h"
 #include "frontend/stage.h"
 #include "passes/passes.h"
+#include "runtime/settings.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -26,7 +28,7 @@ static const struct {
 #include "base/codes.def"
 #undef CODE
 };
-enum { N_CODES = sizeof codes / sizeof codes[0], MAX_SETS = 8, MAX_ERRORS = 20 };
+enum { N_CODES = sizeof codes / sizeof codes[0], MAX_SETS = 16, MAX_ERRORS = 20 };
 
 // Every folder is a tokenizer of eight tokens, and no model folder has a config.
 static bool small_tokenizer(void *ctx, tct_diag *d, const char *path, tct_token_info *out) {
@@ -44,12 +46,12 @@ static tct_graph *gradient(tct_diag *d, tct_graph *g, uint32_t loss, const uint3
 }
 static const tct_stage_hooks hooks = {NULL, gradient, small_tokenizer, no_value};
 
-// The `// --set KEY=VALUE` lines at the top of a case.
-static size_t read_sets(tct_arena *a, const char *text, tct_setting *sets) {
-    static const char begin[] = "// --set ";
+// The lines at the top of a case that begin with "// --set " or, what a trainer is given when it starts, with
+// "// --start ": KEY=VALUE.
+static size_t read_sets(tct_arena *a, const char *text, const char *begin, tct_setting *sets) {
     size_t n = 0;
-    for (; strncmp(text, begin, sizeof begin - 1) == 0 && n < MAX_SETS; n++) {
-        text += sizeof begin - 1;
+    for (; strncmp(text, begin, strlen(begin)) == 0 && n < MAX_SETS; n++) {
+        text += strlen(begin);
         size_t length = strcspn(text, "\n"), key = strcspn(text, "=");
         assert_true(key < length);
         sets[n].name = tct_arena_strndup(a, text, key);
@@ -70,10 +72,13 @@ static bool read_pipeline(tct_arena *a, const char *text, const char **name) {
     return true;
 }
 
-static void compile_pipeline(tct_diag *d, const tct_package *package, const char *name) {
+// Each of the values is given to the program by itself.
+static void compile_pipeline(tct_diag *d, const tct_package *package, const char *name,
+                             const tct_setting *start, size_t n) {
     tct_ir_module *m = tct_ir_module_new();
     tct_elab *e = tct_elab_new(d, package, NULL, 0);
-    tct_elab_program(e, m, name, &hooks);
+    tct_draft *draft = tct_elab_program(e, m, name, &hooks);
+    for (size_t i = 0; draft && i < n; i++) tct_settings_apply(d, &draft->program, &start[i], 1);
     tct_elab_free(e);
     tct_ir_module_free(m);
 }
@@ -85,12 +90,14 @@ static tct_buf messages_of(const char *path, bool *seen) {
     size_t len;
     assert_true(tct_file_read(&d, path, &text, &len));
     tct_setting sets[MAX_SETS];
-    size_t n_sets = read_sets(&d.arena, text, sets);
+    size_t n_sets = read_sets(&d.arena, text, "// --set ", sets);
     tct_package package = {0};
     const char *pipeline;
     if (tct_package_load_text(&d, &package, path, text, len, "std") &&
-        tct_check(&d, &package, sets, n_sets, false, &hooks) && read_pipeline(&d.arena, text, &pipeline))
-        compile_pipeline(&d, &package, pipeline);
+        tct_check(&d, &package, sets, n_sets, false, &hooks) && read_pipeline(&d.arena, text, &pipeline)) {
+        n_sets = read_sets(&d.arena, strchr(text, '\n') + 1, "// --start ", sets);
+        compile_pipeline(&d, &package, pipeline, sets, n_sets);
+    }
     for (size_t m = 0; m < d.messages.len; m++)
         for (int k = 0; k < N_CODES; k++)
             if (strcmp(d.messages.data[m].code, codes[k].id) == 0) seen[k] = true;

@@ -343,7 +343,10 @@ static void another_program_is_told_apart(void **state) {
     folders *f = *state;
     refuse(f, plain, 0, "E0830", "there is no checkpoint");
     interrupt(f, 8);
+    refuse(f, plain, 0x99, "E0831", "another program");
     refuse(f, plain, 0x99, "E0831", "lr was 0.01, is 0.02");
+    refuse(f, plain, 0x1234, "E0831", "lr was 0.01, is 0.02");
+    refuse(f, plain, 0x1234, "E0831", "other config values");
     tct_run_options o = plain;
     o.seed = 5;
     refuse(f, o, 0, "E0831", "--seed 0");

@@ -142,6 +142,7 @@ static void wrong_values_are_told(void **state) {
         {"a=101", "E0403", "config.a is from -100 to 100, found 101", NULL},
         {"b=30", "E0403", "config.b is from 1 to 20, found 30", NULL},
         {"a=-4", "E0403", "config.b is from 1 to -40, found -12", NULL},
+        {"f=8", "E0406", "it decides the size of axis T", "tercet build test.tct --set f=8 -o"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tct_setting list[8];
