@@ -1,10 +1,9 @@
 // tercet build: compiles a pipeline ahead of time into an executable.
 #include "base/file.h"
-#include "codegen/bundle.h"
+#include "driver/assemble.h"
 #include "driver/compile_program.h"
 #include "driver/driver.h"
 #include "driver/link.h"
-#include "runtime/signature.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,8 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-typedef TCT_VEC(const char *) texts;
 
 typedef struct build {
     tct_compile_request compile;
@@ -107,69 +104,6 @@ static bool may_write(tct_diag *d, const char *out) {
            tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: %s: %s", out, folder, strerror(errno));
 }
 
-static void write_image(const tct_diag *d, const tct_compiled *c, tct_buf *out) {
-    tct_image_source *sources = tct_alloc((d->sources.len + 1) * sizeof *sources);
-    for (size_t i = 0; i < d->sources.len; i++) {
-        const tct_source *s = &d->sources.data[i];
-        sources[i] = (tct_image_source){s->path, s->text, s->len};
-    }
-    tct_image image = {.program = c->draft->program,
-                       .n_sources = (uint32_t)d->sources.len,
-                       .sources = sources,
-                       .n_variants = c->n_variants,
-                       .variants = c->variants};
-    tct_image_write(&image, out);
-    tct_heap_free(sources);
-}
-
-static void add_signature(tct_arena *a, tct_buf *signature, texts *out) {
-    TCT_PUSH(out, tct_arena_strdup(a, signature->data));
-    tct_buf_free(signature);
-}
-
-static void plan_signatures(tct_arena *a, const tct_plan *plan, texts *out) {
-    for (uint32_t i = 0; i < plan->n_foreigns; i++) {
-        tct_buf signature = {0};
-        tct_foreign_signature(&plan->foreigns[i], &signature);
-        add_signature(a, &signature, out);
-    }
-    for (uint32_t i = 0; i < plan->n_scans; i++) plan_signatures(a, plan->scans[i].body, out);
-}
-
-// The types of all foreign functions that the program calls.
-static void program_signatures(tct_arena *a, const tct_compiled *c, texts *out) {
-    const tct_program *p = &c->draft->program;
-    for (uint32_t i = 0; i < p->n_externs; i++) {
-        tct_buf signature = {0};
-        tct_extern_signature(&p->externs[i], p->regs, &signature);
-        add_signature(a, &signature, out);
-    }
-    for (uint32_t v = 0; v < c->n_variants; v++)
-        for (uint32_t i = 0; i < p->n_plans; i++) plan_signatures(a, c->variants[v].plans[i], out);
-}
-
-static bool make_objects(tct_diag *d, tct_compiled *c, tct_objects *out) {
-    tct_objects more = {0};
-    tct_buf image = {0};
-    texts kernels = {0}, signatures = {0};
-    for (uint32_t i = 0; i < tct_compiler_n_kernels(c->compiler); i++)
-        TCT_PUSH(&kernels, tct_compiler_kernel(c->compiler, i));
-    program_signatures(&d->arena, c, &signatures);
-    write_image(d, c, &image);
-    tct_bundle bundle = {.image = image.data,
-                         .image_bytes = image.len,
-                         .kernels = kernels.data,
-                         .n_kernels = kernels.len,
-                         .signatures = signatures.data,
-                         .n_signatures = signatures.len};
-    bool ok = tct_compiler_objects(d, c->compiler, out) && tct_bundle_objects(d, &bundle, &more);
-    tct_objects_append(out, &more);
-    tct_buf_free(&image);
-    TCT_VEC_FREE(&kernels);
-    TCT_VEC_FREE(&signatures);
-    return ok;
-}
-
 static void tell(const build *b, const tct_compiled *c, const char *linker) {
     struct stat st = {0};
     if (stat(b->out, &st) != 0) st.st_size = 0;
@@ -183,7 +117,11 @@ static void tell(const build *b, const tct_compiled *c, const char *linker) {
 static bool make(tct_diag *d, build *b, tct_compiled *c, tct_objects *objects) {
     const char *linker = may_write(d, b->out) ? tct_linker(d, b->linker) : NULL;
     if (!linker || !tct_program_compile_ahead(d, &b->compile, b->isas, b->n_isas, c) ||
-        !make_objects(d, c, objects) || !tct_link_trainer(d, linker, objects, b->out))
+        !tct_assemble(
+            d, c->compiler,
+            &(tct_image){.program = c->draft->program, .n_variants = c->n_variants, .variants = c->variants},
+            objects) ||
+        !tct_link_trainer(d, linker, objects, b->out))
         return false;
     tell(b, c, linker);
     return true;
