@@ -14,8 +14,7 @@ typedef struct tct_compiler tct_compiler;
 
 typedef struct tct_compile_options {
     const char *passes; // as for tct_passes_run; NULL: "default". Fusion follows in any case
-    bool defer;     // no machine code yet: tct_compiler_finish makes that of all deferred plans, in parallel
-    bool keep_text; // keep what tct_compiler_dump prints
+    bool defer; // no machine code yet: tct_compiler_finish makes that of all deferred plans, in parallel
     const tct_pass_trace *trace; // may be NULL
 } tct_compile_options;
 

@@ -79,6 +79,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case KEY_PIPELINE:
         b->compile.pipeline = arg;
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &b->compile.jit;
+        return 0;
     case ARGP_KEY_ARG:
         if (b->compile.file) argp_error(state, "one FILE, please; `%s` is a second", arg);
         b->compile.file = arg;
@@ -108,7 +111,8 @@ static void tell(const build *b, const tct_compiled *c, const char *linker) {
     struct stat st = {0};
     if (stat(b->out, &st) != 0) st.st_size = 0;
     const tct_compile_stats s = tct_compiler_stats(c->compiler);
-    fprintf(stderr, "compiled %u graphs to %u kernels for", s.graphs, s.kernels);
+    fprintf(stderr, "compiled %u graphs to %u kernels, %u of them from the cache, for", s.graphs, s.kernels,
+            s.cached);
     for (uint32_t i = 0; i < b->n_isas; i++) fprintf(stderr, "%s %s", i ? "," : "", tct_isa_name(b->isas[i]));
     fprintf(stderr, " in %.2f s\nlinked with %s: %s, %.2f MB\n", c->seconds + s.code_seconds, linker, b->out,
             (double)st.st_size / 1e6);
@@ -123,15 +127,17 @@ static bool make(tct_diag *d, build *b, tct_compiled *c, tct_objects *objects) {
             objects) ||
         !tct_link_trainer(d, linker, objects, b->out))
         return false;
+    tct_jit_say(&b->compile.jit, c->compiler);
     tell(b, c, linker);
     return true;
 }
 
 int tct_cmd_build(int argc, char **argv) {
+    static const struct argp_child shared[] = {{&tct_cache_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options, parse_option,
         "FILE",  "Compiles the pipeline of a program into one executable that trains by itself.",
-        NULL,    NULL,
+        shared,  NULL,
         NULL};
     build b = {.isas = {TCT_ISA_AVX2, TCT_ISA_AVX512, TCT_ISA_AVX512BF16}, .n_isas = 3};
     argp_parse(&argp, argc, argv, 0, NULL, &b);

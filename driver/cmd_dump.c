@@ -132,7 +132,7 @@ static bool dump_ast(tct_diag *d, const tct_graph_request *r, tct_buf *out) {
 static bool dump_code(tct_diag *d, const dump_arguments *o, tct_graph *g, tct_buf *out) {
     static const tct_dump_stage stages[] = {TCT_DUMP_KERNEL, TCT_DUMP_LLVM, TCT_DUMP_ASM, TCT_DUMP_PLAN};
     tct_compiler *c = tct_compiler_new(d, o->isa, 0);
-    tct_compile_options compile = {.keep_text = true};
+    tct_compile_options compile = {.defer = true};
     const tct_plan *plan = c ? tct_compile_graph(d, c, g, &compile) : NULL;
     if (plan) tct_compiler_dump(c, plan, stages[o->stage - STAGE_KERNEL], d, out);
     if (c) tct_compiler_free(c);

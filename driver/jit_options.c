@@ -11,13 +11,17 @@
 
 enum { KEY_CACHE = 2000, KEY_DEBUG, KEY_PERF, KEY_VERBOSE };
 
-static const struct argp_option options[] = {
+static const struct argp_option cache_options[] = {
     {"cache", KEY_CACHE, "DIR", 0,
      "Keep compiled kernels in this folder, or `off` (default: TERCET_CACHE, or ~/.cache/tercet)", 0},
+    {"verbose", KEY_VERBOSE, NULL, 0, "Say how many kernels were compiled, and what was wrong with the cache",
+     0},
+    {0},
+};
+
+static const struct argp_option jit_options[] = {
     {"debug", KEY_DEBUG, NULL, 0, "Give kernels lines of the source, for gdb. None comes from the cache", 0},
     {"perf", KEY_PERF, NULL, 0, "Write the names of kernels to /tmp/perf-PID.map, for `perf report`", 0},
-    {"verbose", KEY_VERBOSE, NULL, 0, "Say which kernels were compiled, and what was wrong with the cache",
-     0},
     {0},
 };
 
@@ -36,12 +40,17 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case KEY_VERBOSE:
         o->verbose = true;
         return 0;
+    case ARGP_KEY_INIT:
+        if (state->child_inputs) state->child_inputs[0] = o;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-const struct argp tct_jit_argp = {options, parse_option, NULL, NULL, NULL, NULL, NULL};
+const struct argp tct_cache_argp = {cache_options, parse_option, NULL, NULL, NULL, NULL, NULL};
+static const struct argp_child cache_child[] = {{&tct_cache_argp, 0, NULL, 0}, {0}};
+const struct argp tct_jit_argp = {jit_options, parse_option, NULL, NULL, cache_child, NULL, NULL};
 
 static bool is_off(const char *text) { return !*text || strcmp(text, "off") == 0; }
 
@@ -64,20 +73,25 @@ const char *tct_cache_folder(tct_arena *a, const char *option, const char **why)
     return NULL;
 }
 
+void tct_jit_cache(tct_diag *d, const tct_jit_options *o, tct_compiler *c) {
+    const char *why, *folder = tct_cache_folder(&d->arena, o->cache, &why);
+    tct_buf generator = {0};
+    if (folder && tct_codegen_identity(&generator, &why))
+        tct_compiler_use_cache(c, tct_cache_open(folder, generator.data));
+    else if (o->verbose)
+        fprintf(stderr, "no compile cache: %s\n", why);
+    tct_buf_free(&generator);
+}
+
 tct_compiler *tct_jit_compiler(tct_diag *d, const tct_jit_options *o, const char *isa, int threads) {
     tct_compiler *c = tct_compiler_new(d, isa, threads);
-    if (c && o->perf && !tct_compiler_use_perf(d, c)) {
+    if (!c) return NULL;
+    if (o->perf && !tct_compiler_use_perf(d, c)) {
         tct_compiler_free(c);
         return NULL;
     }
-    if (c && o->debug) tct_compiler_debug(c, d);
-    const char *why, *folder = tct_cache_folder(&d->arena, o->cache, &why);
-    tct_buf generator = {0};
-    if (c && folder && tct_codegen_identity(&generator, &why))
-        tct_compiler_use_cache(c, tct_cache_open(folder, generator.data));
-    else if (c && o->verbose)
-        fprintf(stderr, "no compile cache: %s\n", why);
-    tct_buf_free(&generator);
+    if (o->debug) tct_compiler_debug(c, d);
+    tct_jit_cache(d, o, c);
     return c;
 }
 

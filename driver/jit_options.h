@@ -13,8 +13,8 @@ typedef struct tct_jit_options {
     bool verbose;      // say on stderr what came from the cache and what didn't
 } tct_jit_options;
 
-// --cache, --debug, --perf and --verbose; the input of this child is a tct_jit_options.
-extern const struct argp tct_jit_argp;
+// --cache and --verbose, and with them --debug and --perf; the input of these children is a tct_jit_options.
+extern const struct argp tct_cache_argp, tct_jit_argp;
 
 // The folder of the compile cache: `option` (a folder, or "off"; NULL: not given), else TERCET_CACHE ("off"
 // or empty: none), else $XDG_CACHE_HOME/tercet, else ~/.cache/tercet. NULL: there is to be none, and `*why`
@@ -23,6 +23,8 @@ const char *tct_cache_folder(tct_arena *a, const char *option, const char **why)
 
 // tct_compiler_new, with the cache, names for perf and lines for gdb. `d` then must outlive the compiler.
 tct_compiler *tct_jit_compiler(tct_diag *d, const tct_jit_options *o, const char *isa, int threads);
+// The cache alone, for a compiler that has none yet.
+void tct_jit_cache(tct_diag *d, const tct_jit_options *o, tct_compiler *c);
 // After compiling: warns when something could not be kept; with `verbose`, says all. Writes to stderr.
 void tct_jit_say(const tct_jit_options *o, const tct_compiler *c);
 

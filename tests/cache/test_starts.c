@@ -228,6 +228,34 @@ static void test_step(void **state) {
     says(log, "\"ready_ms\": ");
 }
 
+// A trainer is the same file whether its kernels were compiled or were there.
+static void test_trainer(void **state) {
+    place *p = *state;
+    write_text(p, "t.tct",
+               "use std.optim.adamw\n"
+               "model Line(d: int = 8) {\n"
+               "    axis D = d\n"
+               "    param w: f32[D] = normal(0.0, 1.0)\n"
+               "}\n"
+               "graph distance(m: Line, key: i64) -> f32 {\n"
+               "    let x = m.w * random(key, [D])\n"
+               "    return sum(x * x, D)\n"
+               "}\n"
+               "pipeline fit {\n"
+               "    let m = Line()\n"
+               "    let opt = adamw(m)\n"
+               "    let out = minimize distance(m, key()) with opt(lr = 0.1)\n"
+               "}\n");
+    static const char build[] = "$tercet build t.tct --verbose -o ";
+    kernels k = kernels_of(shell(p, 0, tct_arena_printf(&p->arena, "%s a --cache off", build)));
+    assert_true(k.compiled > 0);
+    k = kernels_of(shell(p, 0, tct_arena_printf(&p->arena, "%s b --cache kept", build)));
+    assert_int_equal(k.cached, 0);
+    k = kernels_of(shell(p, 0, tct_arena_printf(&p->arena, "%s c --cache kept", build)));
+    assert_int_equal(k.compiled, 0);
+    shell(p, 0, "cmp a b && cmp b c");
+}
+
 // Objects from the cache are those that would be compiled, for all sets.
 static void test_objects(void **state) {
     place *p = *state;
@@ -334,9 +362,9 @@ static void test_gdb_lines(void **state) {
 
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-    const struct CMUnitTest tests[] = {
-        TEST(test_second_start), TEST(test_damaged), TEST(test_useless_folder), TEST(test_place),
-        TEST(test_command),      TEST(test_at_once), TEST(test_step),           TEST(test_objects),
-        TEST(test_perf),         TEST(test_gdb),     TEST(test_gdb_lines)};
+    const struct CMUnitTest tests[] = {TEST(test_second_start), TEST(test_damaged), TEST(test_useless_folder),
+                                       TEST(test_place),        TEST(test_command), TEST(test_at_once),
+                                       TEST(test_step),         TEST(test_trainer), TEST(test_objects),
+                                       TEST(test_perf),         TEST(test_gdb),     TEST(test_gdb_lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
