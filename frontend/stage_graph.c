@@ -59,8 +59,11 @@ static bool call_valued(tct_elab *e, const tct_expr *x) {
     for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
         if (strcmp(name, makers[i]) == 0) return true;
     if (!tct_elab_is_operation(name)) return false;
-    for (uint32_t i = 0; i < x->n_args; i++)
-        if (valued(e, x->args[i].value)) return true;
+    bool procedure = tct_stage_is_builtin(name); // which takes what is wrong already without another report
+    for (uint32_t i = 0; i < x->n_args; i++) {
+        const tct_val *v = procedure ? peek(e, x->args[i].value) : NULL;
+        if (!(v && v->kind == V_ERROR) && valued(e, x->args[i].value)) return true;
+    }
     return false;
 }
 
