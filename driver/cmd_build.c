@@ -100,8 +100,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 // Compiling takes a while: what can be known to fail does so before it.
 static bool may_write(tct_diag *d, const char *out) {
     struct stat st;
-    if (stat(out, &st) == 0 && S_ISDIR(st.st_mode))
-        return tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: it is a folder", out);
+    if (stat(out, &st) == 0 && !S_ISREG(st.st_mode))
+        return tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: it is %s, not a file", out,
+                         S_ISDIR(st.st_mode) ? "a folder" : "a device or a pipe");
     const char *folder = tct_path_dir(&d->arena, out);
     return access(folder, W_OK | X_OK) == 0 ||
            tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: %s: %s", out, folder, strerror(errno));

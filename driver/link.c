@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -64,7 +65,12 @@ static const char *library_file(tct_diag *d, const char *name) {
 static const char *runtime_file(tct_diag *d) {
     static const char *const places[] = {".", "../lib/tercet"};
     const char *set = getenv("TERCET_RUNTIME"), *bin = tct_program_dir(&d->arena);
-    if (set && set[0]) return tct_arena_strdup(&d->arena, set);
+    if (set && set[0]) {
+        if (access(set, R_OK) == 0) return tct_arena_strdup(&d->arena, set);
+        tct_error(d, "E0846", TCT_NO_SPAN, "the trainer runtime cannot be read: TERCET_RUNTIME is %s: %s",
+                  set, strerror(errno));
+        return NULL;
+    }
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         const char *file = tct_path_join(&d->arena, tct_path_join(&d->arena, bin, places[i]), runtime_name);
         if (access(file, R_OK) == 0) return file;
@@ -171,6 +177,8 @@ static bool link_files(tct_diag *d, const char *linker, const arguments *files, 
                                   runtime};
     arguments args = {0};
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) TCT_PUSH(&args, before[i]);
+    // Otherwise lld writes into a mapping of the file, and dies where the disk is full.
+    if (strstr(linker, "lld")) TCT_PUSH(&args, "--no-mmap-output-file");
     for (size_t i = 0; i < files->len; i++) TCT_PUSH(&args, files->data[i]);
     TCT_PUSH(&args, libm);
     TCT_PUSH(&args, libc);
@@ -186,6 +194,15 @@ static bool link_files(tct_diag *d, const char *linker, const arguments *files, 
     return status == 0;
 }
 
+// On the disk before it has its name.
+static bool put_in_place(tct_diag *d, const char *linked, const char *out) {
+    int fd = open(linked, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0 && rename(linked, out) == 0;
+    if (!ok) tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: %s", out, strerror(errno));
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
 bool tct_link_trainer(tct_diag *d, const char *linker, const tct_objects *objects, const char *out) {
     const char *folder = work_folder(d, out);
     if (!folder) return false;
@@ -195,8 +212,7 @@ bool tct_link_trainer(tct_diag *d, const char *linker, const tct_objects *object
     bool ok = write_objects(d, objects, folder, &files) &&
               write_part(d, layout, tct_embed_trainer_layout, tct_embed_trainer_layout_len) &&
               link_files(d, linker, &files, layout, linked);
-    if (ok && rename(linked, out) != 0)
-        ok = tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: %s", out, strerror(errno));
+    ok = ok && put_in_place(d, linked, out);
     TCT_PUSH(&files, linked);
     TCT_PUSH(&files, layout);
     remove_folder(folder, &files);

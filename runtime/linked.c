@@ -61,28 +61,22 @@ static bool resolve_externs(tct_diag *d, const tct_program *p) {
     return true;
 }
 
-static bool refuse(tct_diag *d, const char *what, const tct_image *image, tct_isa host, tct_isa limit) {
-    const char *sets = "";
-    for (uint32_t i = 0; i < image->n_variants; i++)
-        sets =
-            tct_arena_printf(&d->arena, "%s%s%s", sets, i ? ", " : "", tct_isa_name(image->variants[i].isa));
-    if (limit < host)
-        tct_error(d, "E0845", TCT_NO_SPAN, "%s has no code for %s: it was built for %s", what,
-                  tct_isa_name(limit), sets);
-    else
-        tct_error(d, "E0845", TCT_NO_SPAN,
-                  "this processor has %s, and %s was built for %s: it cannot run here",
-                  host == TCT_ISA_BASE ? "no AVX2" : tct_isa_name(host), what, sets);
-    tct_help(d, "`tercet build --isa %s` builds one that can", tct_isa_name(limit < host ? limit : host));
-    return false;
-}
-
 bool tct_linked_choose(tct_diag *d, const char *what, tct_image *image, tct_isa limit) {
     tct_isa host = tct_isa_host(), best = limit < host ? limit : host;
     const tct_image_variant *chosen = NULL;
-    for (uint32_t i = 0; i < image->n_variants; i++)
-        if (image->variants[i].isa <= best) chosen = &image->variants[i];
-    if (!chosen) return refuse(d, what, image, host, limit);
+    const char *sets = "";
+    for (uint32_t i = 0; i < image->n_variants; i++) {
+        const tct_image_variant *v = &image->variants[i];
+        if (v->isa <= best) chosen = v;
+        sets = tct_arena_printf(&d->arena, "%s%s%s", sets, i ? ", " : "", tct_isa_name(v->isa));
+    }
+    if (!chosen) {
+        tct_error(d, "E0845", TCT_NO_SPAN, "%s was built for %s, and %s %s", what, sets,
+                  limit < host ? "--isa allows no more than" : "this processor has no more than",
+                  tct_isa_name(best));
+        tct_help(d, "`tercet build --isa %s` builds one that runs here", tct_isa_name(best));
+        return false;
+    }
     image->program.plans = chosen->plans;
     for (uint32_t i = 0; i < image->program.n_plans; i++)
         if (!resolve_plan(d, chosen->plans[i])) return false;
