@@ -6,6 +6,7 @@ class KernelsPane {
     this.form = "loop";
     this.quiet = true; // assembly without directives
     this.current = 0;
+    this.known = new Map(); // lines of texts that were opened
     this.order = [];
     this.names = new List(document.getElementById("kernel-list"), "Kernels", {
       count: () => this.order.length,
@@ -18,7 +19,7 @@ class KernelsPane {
     this.lines = [];
     this.text = new List(document.getElementById("kernel-text"), "Kernel", {
       count: () => this.lines.length,
-      columns: () => 20 + this.lines.reduce((most, l) => Math.max(most, l.text.length), 0),
+      columns: () => 20 + longest(this.lines, l => l.text),
       row: i => this.textRow(i),
       kind: i => this.lineKind(i),
       pick: i => this.pick(i),
@@ -83,7 +84,9 @@ class KernelsPane {
     }
     document.getElementById("quiet").hidden = form !== "asm";
     this.shown = form;
-    this.lines = linesOf(kernel[form], form, this.quiet);
+    const key = [k, form, this.quiet].join();
+    if (!this.known.has(key)) this.known.set(key, linesOf(kernel[form], form, this.quiet));
+    this.lines = this.known.get(key);
     this.text.reset();
     this.names.draw();
   }

@@ -14,6 +14,8 @@ const charWidth = (() => {
   };
 })();
 
+const longest = (lines, text) => lines.reduce((most, l) => Math.max(most, text(l).length), 0);
+
 class List {
   // `source`: count(), row(i) → HTML of one row, kind(i) → its classes, pick(i, event), columns() → the longest row
   // in characters, marks() → [[row, CSS colour variable], …] for the ruler.
@@ -33,7 +35,11 @@ class List {
     this.rows.className = "rows";
     this.ruler = host.appendChild(document.createElement("canvas"));
     this.ruler.className = "ruler";
-    this.view.addEventListener("scroll", () => this.later(), { passive: true });
+    this.top = this.height = 0; // kept here: asking the document for them would make it lay out in between
+    this.view.addEventListener("scroll", () => {
+      this.top = this.view.scrollTop;
+      this.later();
+    }, { passive: true });
     this.view.addEventListener("keydown", e => this.key(e));
     this.rows.addEventListener("click", e => {
       const row = e.target.closest(".row");
@@ -46,34 +52,53 @@ class List {
       const share = e.offsetY / this.ruler.clientHeight;
       this.reveal(Math.floor(share * this.source.count()), true);
     });
-    new ResizeObserver(() => this.draw()).observe(this.view);
+    new ResizeObserver(([entry]) => {
+      this.height = entry.contentRect.height;
+      this.draw();
+    }).observe(this.view);
   }
   // The rows changed.
   reset(keep) {
     const n = this.source.count();
-    this.sizer.style.height = n * ROW + "px";
-    this.sizer.style.minWidth = Math.ceil(this.source.columns() * charWidth()) + 24 + "px";
+    this.resized = true;
     if (!keep) {
       this.cursor = 0;
-      this.view.scrollTop = this.view.scrollLeft = 0;
+      this.top = 0;
+      this.moved = true;
     }
     this.cursor = Math.min(this.cursor, Math.max(0, n - 1));
     this.draw();
+  }
+  // Draws all again, with the next frame.
+  draw() {
+    this.stale = true;
+    this.later();
   }
   later() {
     if (this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
-      this.draw(true);
+      this.paint();
     });
   }
-  draw(scrolled) {
-    const n = this.source.count(), height = this.view.clientHeight;
-    if (!height) return;
-    const first = Math.max(0, Math.floor(this.view.scrollTop / ROW) - 8);
-    const last = Math.min(n, Math.ceil((this.view.scrollTop + height) / ROW) + 8);
-    if (scrolled && first === this.first && last === this.last) return;
+  paint() {
+    const n = this.source.count();
+    if (!this.height) return;
+    if (this.resized) {
+      this.sizer.style.height = n * ROW + "px";
+      this.sizer.style.minWidth = Math.ceil(this.source.columns() * charWidth()) + 24 + "px";
+    }
+    if (this.moved) {
+      this.top = Math.max(0, Math.min(this.top, n * ROW - this.height + 16));
+      this.view.scrollTop = this.top;
+    }
+    const first = Math.max(0, Math.floor(this.top / ROW) - 8);
+    const last = Math.min(n, Math.ceil((this.top + this.height) / ROW) + 8);
+    const same = !this.stale && first === this.first && last === this.last;
+    const ruled = this.stale;
+    this.resized = this.moved = this.stale = false;
+    if (same) return;
     this.first = first;
     this.last = last;
     let html = "";
@@ -83,7 +108,7 @@ class List {
     this.rows.style.transform = `translateY(${first * ROW}px)`;
     this.rows.innerHTML = html;
     this.view.setAttribute("aria-activedescendant", `${this.id}-${this.cursor}`);
-    if (!scrolled) this.drawRuler(n, height);
+    if (ruled) this.drawRuler(n, this.height);
   }
   drawRuler(n, height) {
     const ratio = devicePixelRatio || 1, c = this.ruler, g = c.getContext("2d");
@@ -98,13 +123,15 @@ class List {
   }
   reveal(i, centre) {
     if (i < 0) return;
-    const top = i * ROW, height = this.view.clientHeight, at = this.view.scrollTop;
-    if (centre ? top < at + ROW || top > at + height - 2 * ROW : top < at || top > at + height - ROW)
-      this.view.scrollTop = centre ? top - height / 2.5 : top < at ? top : top - height + ROW + 2;
+    const top = i * ROW, height = this.height || 400, at = this.top;
+    if (centre ? top < at + ROW || top > at + height - 2 * ROW : top < at || top > at + height - ROW) {
+      this.top = Math.max(0, centre ? top - height / 2.5 : top < at ? top : top - height + ROW + 2);
+      this.moved = true;
+    }
     this.draw();
   }
   key(e) {
-    const page = Math.max(1, Math.floor(this.view.clientHeight / ROW) - 1), n = this.source.count();
+    const page = Math.max(1, Math.floor(this.height / ROW) - 1), n = this.source.count();
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -n, End: n, j: 1, k: -1 };
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     if (e.key === "Enter" || e.key === " ") this.source.pick(this.cursor, e);

@@ -32,7 +32,7 @@ class SourcePane {
     this.tabs = document.getElementById("files");
     this.list = new List(document.getElementById("source-list"), "Source", {
       count: () => data.sources[this.file].lines.length,
-      columns: () => 8 + data.sources[this.file].lines.reduce((most, l) => Math.max(most, l.length), 0),
+      columns: () => 8 + longest(data.sources[this.file].lines, l => l),
       row: i => this.row(i),
       kind: i => this.kind(lineKey(this.file, i + 1)),
       pick: i => page.select({ kind: "line", source: this.file, line: i + 1 }, "source"),
