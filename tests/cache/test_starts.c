@@ -344,7 +344,7 @@ static void test_gdb(void **state) {
     says(top, frame);
     assert_true(strstr(top, frame) < next);
     if (strstr(top, "??")) fail_msg("the callers of the kernel are not seen:\n%s", log);
-    says(next, "in main ");
+    says(next, "main (");
 }
 
 static void test_gdb_lines(void **state) {
