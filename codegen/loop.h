@@ -124,8 +124,7 @@ bool tct_loop_range(const tct_loop *l, tct_lv v, int64_t *low, int64_t *high);
 
 // In which passes every value that varies along a reduced axis is computed: pass p is bit p of need[value].
 void tct_loop_passes(const tct_loop *l, uint32_t *need);
-// What a value costs, in additions: a division or a root 6, exp, log, tanh and their like 16, a random number
-// 60; indices nothing.
+// What a value costs, in additions (tct_ir_op_cost): a load or an element of a reduction 1, indices nothing.
 double tct_loop_value_cost(const tct_loop_value *v);
 
 // codegen/loop_cost.c. Arithmetic of a scheduled kernel in additions (tct_loop_value_cost), every value once

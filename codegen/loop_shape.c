@@ -222,24 +222,7 @@ static void choose_lanes(tct_loop *l) {
 }
 
 static bool is_dear(const tct_loop_value *v) {
-    if (v->kind == TCT_LOOP_RANDOM) return true;
-    if (v->kind != TCT_LOOP_OP) return false;
-    switch (v->op) {
-    case TCT_IR_EXP:
-    case TCT_IR_EXPM1:
-    case TCT_IR_LOG:
-    case TCT_IR_LOG1P:
-    case TCT_IR_SIN:
-    case TCT_IR_COS:
-    case TCT_IR_TANH:
-    case TCT_IR_ERF:
-    case TCT_IR_SIGMOID:
-    case TCT_IR_SOFTPLUS:
-    case TCT_IR_POW:
-        return true;
-    default:
-        return false;
-    }
+    return v->kind == TCT_LOOP_RANDOM || (v->kind == TCT_LOOP_OP && tct_ir_op_cost((tct_ir_op)v->op) >= 16);
 }
 
 // In which passes every value is computed: pass p is bit p. Values that vary along no reduced axis have none.
@@ -309,9 +292,9 @@ double tct_loop_value_cost(const tct_loop_value *v) {
     case TCT_LOOP_REDUCE:
         return 1;
     case TCT_LOOP_RANDOM:
-        return 60;
+        return tct_ir_op_cost(TCT_IR_RANDOM);
     case TCT_LOOP_OP:
-        return is_dear(v) ? 16 : v->op == TCT_IR_DIV || v->op == TCT_IR_SQRT || v->op == TCT_IR_RSQRT ? 6 : 1;
+        return tct_ir_op_cost((tct_ir_op)v->op);
     default:
         return 0;
     }

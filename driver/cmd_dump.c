@@ -15,7 +15,6 @@ typedef enum dump_stage {
     STAGE_IR,
     STAGE_GRAD,
     STAGE_OPT,
-    STAGE_WHY,
     STAGE_KERNEL,
     STAGE_LLVM,
     STAGE_ASM,
@@ -24,8 +23,8 @@ typedef enum dump_stage {
     N_STAGES,
 } dump_stage;
 
-static const char *const stage_names[N_STAGES] = {"ast",    "ir",   "grad", "opt",  "why",
-                                                  "kernel", "llvm", "asm",  "plan", "program"};
+static const char *const stage_names[N_STAGES] = {"ast",  "ir",  "grad", "opt",    "kernel",
+                                                  "llvm", "asm", "plan", "program"};
 
 typedef enum dump_format { FORMAT_TEXT, FORMAT_HTML, FORMAT_DOT, N_FORMATS } dump_format;
 
@@ -43,8 +42,7 @@ enum { KEY_STAGE = 256, KEY_GRAD, KEY_PIPELINE, KEY_ISA, KEY_FORMAT };
 
 static const struct argp_option options[] = {
     {"stage", KEY_STAGE, "STAGE", 0,
-     "ast, ir, grad (differentiated), opt (what passes and fusion make of it), why (what did not fuse, and "
-     "the reason), kernel, llvm, asm, plan, or "
+     "ast, ir, grad (differentiated), opt (what passes and fusion make of it), kernel, llvm, asm, plan, or "
      "program (a "
      "pipeline's code, without --graph)",
      0},
@@ -78,8 +76,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         o->stage_name = arg;
         for (o->stage = 0; o->stage < N_STAGES && strcmp(stage_names[o->stage], arg) != 0;) o->stage++;
         if (o->stage == N_STAGES)
-            argp_error(state,
-                       "--stage is ast, ir, grad, opt, why, kernel, llvm, asm, plan or program, not `%s`",
+            argp_error(state, "--stage is ast, ir, grad, opt, kernel, llvm, asm, plan or program, not `%s`",
                        arg);
         return 0;
     case KEY_GRAD:
@@ -147,11 +144,6 @@ static bool dump_graph(tct_diag *d, const dump_arguments *o, tct_graph_file *f, 
     if (!g) return false;
     if (o->stage >= STAGE_KERNEL) return dump_code(d, o, g, out);
     if (o->stage == STAGE_OPT) g = tct_passes_run(d, g, "default,fuse", NULL);
-    if (o->stage == STAGE_WHY) {
-        g = tct_passes_run(d, g, "default", NULL);
-        if (g) tct_fusion_report(g, d, out);
-        return g != NULL;
-    }
     if (g && o->format == FORMAT_DOT)
         tct_dot_print(g, d, out);
     else if (g)

@@ -59,6 +59,9 @@ typedef struct tct_ir_op_info {
     const char *derivative, *doc;
 } tct_ir_op_info;
 extern const tct_ir_op_info tct_ir_ops[TCT_IR_N_OPS];
+// What one result of an elementwise operation or one element of a reduction costs, in additions: a division
+// or a root 6, exp, log, tanh and their like 16, a random number 60, the rest 1.
+int tct_ir_op_cost(tct_ir_op op);
 // TCT_IR_N_OPS when there is no such operation.
 tct_ir_op tct_ir_op_by_name(const char *name, size_t len);
 

@@ -27,3 +27,28 @@ tct_ir_op tct_ir_op_by_name(const char *name, size_t len) {
             return (tct_ir_op)op;
     return TCT_IR_N_OPS;
 }
+
+int tct_ir_op_cost(tct_ir_op op) {
+    switch (op) {
+    case TCT_IR_DIV:
+    case TCT_IR_SQRT:
+    case TCT_IR_RSQRT:
+        return 6;
+    case TCT_IR_EXP:
+    case TCT_IR_EXPM1:
+    case TCT_IR_LOG:
+    case TCT_IR_LOG1P:
+    case TCT_IR_SIN:
+    case TCT_IR_COS:
+    case TCT_IR_TANH:
+    case TCT_IR_ERF:
+    case TCT_IR_SIGMOID:
+    case TCT_IR_SOFTPLUS:
+    case TCT_IR_POW:
+        return 16;
+    case TCT_IR_RANDOM:
+        return 60;
+    default:
+        return 1;
+    }
+}

@@ -4,7 +4,7 @@
 #include "passes/fuse.h"
 #include "passes/passes.h"
 
-static tct_fusion groups_of(tct_graph *g) {
+tct_fusion tct_fuse_groups(tct_graph *g) {
     tct_fusion f = {.g = tct_fuse_prepare(tct_fuse_products(tct_fuse_inline(g)))};
     tct_fuse_classify(&f);
     tct_fuse_merge(&f);
@@ -12,14 +12,8 @@ static tct_fusion groups_of(tct_graph *g) {
 }
 
 tct_graph *tct_pass_fuse(tct_graph *g) {
-    tct_fusion f = groups_of(g);
+    tct_fusion f = tct_fuse_groups(g);
     g = tct_fuse_build(&f);
     tct_arena_free(&f.arena);
     return g;
-}
-
-void tct_fusion_report(tct_graph *g, const tct_diag *sources, tct_buf *out) {
-    tct_fusion f = groups_of(g);
-    tct_fuse_explain(&f, sources, out);
-    tct_arena_free(&f.arena);
 }

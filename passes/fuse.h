@@ -3,7 +3,7 @@
 #ifndef TCT_PASSES_FUSE_H
 #define TCT_PASSES_FUSE_H
 
-#include "ir/ir.h"
+#include "passes/fusion.h"
 
 // A value that is another value's memory seen through strides: element (i0, i1, …) of `node` lies at
 // offset + Σ i[k] * stride[k] of `base`, which is row-major.
@@ -50,6 +50,7 @@ typedef struct tct_fusion {
     tct_arena arena;
     uint8_t *kind;             // by node: tct_fuse_kind
     bool *in_memory;           // by node: somebody who is no loop kernel wants it
+    int *cost;                 // by node: of computing it again from its sources
     tct_fuse_sources *sources; // by node
     uint32_t *group;           // by node; UINT32_MAX: none
     tct_fuse_group *groups;
@@ -60,20 +61,20 @@ typedef struct tct_fusion {
     uint32_t *rank;        // by node, the same for all of a group: higher than that of all it needs
     tct_value *ranked;     // by rank: somebody who has it, or TCT_NO_VALUE
     uint32_t *mark, marks; // scratch of walks, by node
+    // From tct_fuse_build: the nodes of the new graph that stand for what isn't inline
+    tct_value *built;
 } tct_fusion;
 
-// Why two groups are not one.
-typedef enum tct_fuse_reason {
-    TCT_FUSE_MAY, // no reason
-    TCT_FUSE_SCATTER,
-    TCT_FUSE_EPILOGUE,
-    TCT_FUSE_DOMAIN,
-    TCT_FUSE_LARGE,
-    TCT_FUSE_FEW_PIECES,
-    TCT_FUSE_MOVED,
-    TCT_FUSE_BETWEEN,
-} tct_fuse_reason;
+// What decides whether an elementwise operation is computed again by every kernel that wants it.
+typedef struct tct_fuse_thrift {
+    uint32_t large, small; // values that it is made of: as large as itself, and much smaller
+    bool costly, reads;    // it takes too much arithmetic; too many of those values
+} tct_fuse_thrift;
+// Whether operand k of n is read at another point of the axes than n.
+bool tct_fuse_moves(const tct_node *n, uint32_t k);
+tct_fuse_thrift tct_fuse_thrift_of(const tct_fusion *f, tct_value v);
 
+tct_fusion tct_fuse_groups(tct_graph *g); // passes/fuse.c: prepared, classified and merged; release `arena`
 void tct_fuse_classify(tct_fusion *f);    // passes/fuse_classify.c: kind, in_memory, sources, users
 void tct_fuse_merge(tct_fusion *f);       // passes/fuse_merge.c: groups
 tct_graph *tct_fuse_build(tct_fusion *f); // passes/fuse_build.c: the graph with fused nodes
@@ -84,9 +85,11 @@ void tct_fuse_order_start(tct_fusion *f);
 bool tct_fuse_leads_around(tct_fusion *f, const tct_value *from, uint32_t n, uint32_t a, uint32_t b);
 // The units of x and y are about to become one; nothing leads around from one to the other.
 void tct_fuse_order_unite(tct_fusion *f, tct_value x, tct_value y);
-// After merging: every value that goes through memory from one kernel to another, and why, with the places of
-// `sources` (may be NULL). Appends a line for each.
-void tct_fuse_explain(tct_fusion *f, const tct_diag *sources, tct_buf *out);
+// passes/fuse_merge.c, after merging: all reasons (a set of 1 << tct_fusion_reason) why the groups a and b,
+// one of which feeds the other, are not one, and in `edge` what goes with them.
+uint32_t tct_fuse_why_apart(tct_fusion *f, uint32_t a, uint32_t b, tct_fusion_edge *edge);
+// The same for a product that isn't part of a group, and a group that uses it.
+uint32_t tct_fuse_why_no_epilogue(tct_fusion *f, tct_value dot, uint32_t g, tct_fusion_edge *edge);
 // Rewrites that make graphs easier to fuse; see passes/fuse_prepare.c.
 tct_graph *tct_fuse_prepare(tct_graph *g);
 tct_graph *tct_fuse_products(tct_graph *g); // passes/fuse_products.c

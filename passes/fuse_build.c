@@ -109,6 +109,8 @@ static void emit_group(building *b, uint32_t at) {
     tct_rewrite_at(&b->r, results.data[0]);
     tct_ir_attr attr = {.name = kind_name(g), .body = body};
     tct_value fused = tct_ir_emit(b->r.to, NULL, TCT_IR_FUSED, in, n_in, &attr);
+    for (uint32_t k = 0; k < g->n; k++) f->built[g->members[k]] = fused;
+    if (g->dot != TCT_NO_VALUE) f->built[g->dot] = fused;
     for (size_t k = 0; k < results.len; k++)
         b->r.map[results.data[k]] = tct_ir_get(b->r.to, fused, (uint32_t)k);
     TCT_VEC_FREE(&results);
@@ -125,7 +127,7 @@ static void emit_value(building *b, tct_value v) {
     }
     const tct_node *n = node(b, v);
     for (uint32_t k = 0; k < n->n_in; k++) emit_value(b, n->in[k]);
-    tct_rewrite_copy(&b->r, v);
+    b->f->built[v] = tct_rewrite_copy(&b->r, v);
 }
 
 tct_graph *tct_fuse_build(tct_fusion *f) {
@@ -134,6 +136,8 @@ tct_graph *tct_fuse_build(tct_fusion *f) {
     tct_rewrite_begin(&b.r, g, "fuse");
     b.r.changed = true;
     b.done = TCT_NEW_ARRAY(&f->arena, bool, f->n_groups);
+    f->built = TCT_NEW_ARRAY(&f->arena, tct_value, g->nodes.len);
+    for (size_t v = 0; v < g->nodes.len; v++) f->built[v] = TCT_NO_VALUE;
     b.in_body = TCT_NEW_ARRAY(&f->arena, tct_value, g->nodes.len);
     b.stamp = TCT_NEW_ARRAY(&f->arena, uint32_t, g->nodes.len);
     // In the old order as far as groups allow: that keeps what belongs together close.

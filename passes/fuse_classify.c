@@ -68,8 +68,7 @@ static void add_source(tct_fuse_source *list, uint32_t *n, tct_value v, bool mov
     list[(*n)++] = (tct_fuse_source){v, moved};
 }
 
-// Whether operand k of n is read at another point of the axes than n.
-static bool moves(const tct_node *n, uint32_t k) {
+bool tct_fuse_moves(const tct_node *n, uint32_t k) {
     if (tct_ir_ops[n->op].cls != TCT_CLASS_MOVEMENT || n->op == TCT_IR_BROADCAST) return false;
     if (n->op == TCT_IR_GATHER) return k == 0;
     return true;
@@ -81,7 +80,7 @@ static void find_sources(tct_fusion *f, tct_value v) {
     uint32_t count = 0;
     for (uint32_t k = 0; k < n->n_in; k++) {
         tct_value o = n->in[k];
-        bool moved = moves(n, k);
+        bool moved = tct_fuse_moves(n, k);
         if (f->kind[o] != TCT_FUSE_INLINE) {
             add_source(list, &count, o, moved);
             continue;
@@ -99,18 +98,23 @@ static bool is_small_beside(const tct_fusion *f, tct_value small, tct_value v) {
            tct_node_elements(f->g, tct_node_of(f->g, v));
 }
 
-// Arithmetic that costs less than writing its result to memory and reading it back.
-static bool is_cheap(const tct_fusion *f, tct_value v, const int *cost) {
-    const tct_node *n = tct_node_of(f->g, v);
-    if (tct_ir_ops[n->op].cls != TCT_CLASS_ELEMENTWISE || cost[v] > MOST_COST) return false;
-    uint32_t large = 0, small = 0;
+tct_fuse_thrift tct_fuse_thrift_of(const tct_fusion *f, tct_value v) {
+    tct_fuse_thrift t = {.costly = f->cost[v] > MOST_COST};
     for (uint32_t k = 0; k < f->sources[v].n; k++) {
         if (is_small_beside(f, f->sources[v].data[k].v, v))
-            small++;
+            t.small++;
         else
-            large++;
+            t.large++;
     }
-    return large <= 1 && small <= MOST_SMALL;
+    t.reads = t.large > 1 || t.small > MOST_SMALL;
+    return t;
+}
+
+// Arithmetic that costs less than writing its result to memory and reading it back.
+static bool is_cheap(const tct_fusion *f, tct_value v) {
+    if (tct_ir_ops[tct_node_of(f->g, v)->op].cls != TCT_CLASS_ELEMENTWISE) return false;
+    tct_fuse_thrift t = tct_fuse_thrift_of(f, v);
+    return !t.costly && !t.reads;
 }
 
 // Everything that v is a view of goes to memory, and v itself where it is no view.
@@ -167,7 +171,7 @@ void tct_fuse_classify(tct_fusion *f) {
     f->kind = TCT_NEW_ARRAY(&f->arena, uint8_t, n);
     f->in_memory = TCT_NEW_ARRAY(&f->arena, bool, n);
     f->sources = TCT_NEW_ARRAY(&f->arena, tct_fuse_sources, n);
-    int *cost = TCT_NEW_ARRAY(&f->arena, int, n);
+    int *cost = f->cost = TCT_NEW_ARRAY(&f->arena, int, n);
     find_wants(f);
     for (tct_value v = 0; v < n; v++) {
         const tct_node *node = tct_node_of(f->g, v);
@@ -178,7 +182,7 @@ void tct_fuse_classify(tct_fusion *f) {
         for (uint32_t k = 0; k < node->n_in; k++)
             if (f->kind[node->in[k]] == TCT_FUSE_INLINE && !is_small_beside(f, node->in[k], v))
                 cost[v] += cost[node->in[k]];
-        if (f->kind[v] == TCT_FUSE_ANCHOR && is_cheap(f, v, cost)) f->kind[v] = TCT_FUSE_INLINE;
+        if (f->kind[v] == TCT_FUSE_ANCHOR && is_cheap(f, v)) f->kind[v] = TCT_FUSE_INLINE;
         if (f->kind[v] == TCT_FUSE_INLINE &&
             (f->in_memory[v] || f->sources[v].n > MOST_SOURCES || cost[v] > MOST_COST))
             f->kind[v] = TCT_FUSE_ANCHOR;

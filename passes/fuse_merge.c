@@ -129,31 +129,39 @@ static void add_inputs(tct_fusion *f, const tct_fuse_group *g, uint32_t a, uint3
     }
 }
 
+// Of a group that the two would be.
+typedef struct together {
+    uint32_t members, reductions, inputs;
+} together;
+
+static together put_together(tct_fusion *f, uint32_t a, uint32_t b) {
+    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
+    together t = {.members = ga->n + gb->n, .reductions = ga->reductions + gb->reductions};
+    uint32_t mark = ++f->marks;
+    add_inputs(f, ga, a, b, mark, &t.inputs);
+    add_inputs(f, gb, a, b, mark, &t.inputs);
+    return t;
+}
+
 static bool small_enough(tct_fusion *f, uint32_t a, uint32_t b) {
     const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
     if (ga->n + gb->n > MOST_MEMBERS || ga->reductions + gb->reductions > MOST_REDUCTIONS) return false;
-    uint32_t n = 0, mark = ++f->marks;
-    add_inputs(f, ga, a, b, mark, &n);
-    add_inputs(f, gb, a, b, mark, &n);
-    return n <= MOST_INPUTS;
+    return put_together(f, a, b).inputs <= MOST_INPUTS;
 }
 
-static tct_fuse_reason why_not(tct_fusion *f, uint32_t a, uint32_t b) {
-    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
-    bool moved, back;
-    if (ga->alone || gb->alone) return TCT_FUSE_SCATTER;
-    if (ga->dot != TCT_NO_VALUE || gb->dot != TCT_NO_VALUE) return TCT_FUSE_EPILOGUE;
-    if (!domains_agree(ga, gb)) return TCT_FUSE_DOMAIN;
-    if (!small_enough(f, a, b)) return TCT_FUSE_LARGE;
-    if (would_starve(f, a, b)) return TCT_FUSE_FEW_PIECES;
-    feeds(f, a, b, &moved);
+static bool moves_between(const tct_fusion *f, uint32_t a, uint32_t b) {
+    bool there, back;
+    feeds(f, a, b, &there);
     feeds(f, b, a, &back);
-    if (moved || back) return TCT_FUSE_MOVED;
-    return stands_between(f, a, b) || stands_between(f, b, a) ? TCT_FUSE_BETWEEN : TCT_FUSE_MAY;
+    return there || back;
 }
 
 static bool may_merge(tct_fusion *f, uint32_t a, uint32_t b) {
-    return a != b && why_not(f, a, b) == TCT_FUSE_MAY;
+    if (a == b) return false;
+    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
+    return !ga->alone && !gb->alone && ga->dot == TCT_NO_VALUE && gb->dot == TCT_NO_VALUE &&
+           domains_agree(ga, gb) && small_enough(f, a, b) && !would_starve(f, a, b) &&
+           !moves_between(f, a, b) && !stands_between(f, a, b) && !stands_between(f, b, a);
 }
 
 // --- Merging ---
@@ -229,20 +237,25 @@ static bool belongs(const tct_fusion *f, phase p, uint32_t a, uint32_t b) {
     return (!ga->n_reduced || reduces_rows(f, ga)) && (!gb->n_reduced || reduces_rows(f, gb));
 }
 
-static void merge_along_edges(tct_fusion *f, phase p) {
+static bool merge_along_edges(tct_fusion *f, phase p) {
+    bool merged = false;
     for (tct_value v = 0; v < f->g->nodes.len; v++) {
         if (f->kind[v] != TCT_FUSE_ANCHOR) continue;
         for (uint32_t k = 0; k < f->sources[v].n; k++) {
             tct_value s = f->sources[v].data[k].v;
             if (f->kind[s] != TCT_FUSE_ANCHOR) continue;
             uint32_t a = group_of(f, s), b = group_of(f, v);
-            if (a != b && belongs(f, p, a, b) && may_merge(f, a, b)) merge(f, a, b);
+            if (a == b || !belongs(f, p, a, b) || !may_merge(f, a, b)) continue;
+            merge(f, a, b);
+            merged = true;
         }
     }
+    return merged;
 }
 
 // Groups that read the same large value, over one domain and with the same reduced axes.
-static void merge_siblings(tct_fusion *f) {
+static bool merge_siblings(tct_fusion *f) {
+    bool merged = false;
     for (tct_value v = 0; v < f->g->nodes.len; v++) {
         if (f->kind[v] == TCT_FUSE_INLINE || tct_node_elements(f->g, node(f, v)) < FEW_RESULTS) continue;
         for (uint32_t i = f->user_begin[v]; i < f->user_begin[v + 1]; i++) {
@@ -252,16 +265,35 @@ static void merge_siblings(tct_fusion *f) {
                 const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
                 bool alike = same_set(ga->reduced, ga->n_reduced, gb->reduced, gb->n_reduced) &&
                              same_set(ga->axes, ga->n_axes, gb->axes, gb->n_axes);
-                if (alike && may_merge(f, a, b)) merge(f, a, b);
+                if (!alike || !may_merge(f, a, b)) continue;
+                merge(f, a, b);
+                merged = true;
             }
         }
     }
+    return merged;
 }
 
 // --- Epilogues ---
 
-// The dot among the sources of a group whose result has the group's domain and would be computed last.
-static tct_value find_dot(tct_fusion *f, uint32_t g) {
+static bool reads_moved(const tct_fusion *f, const tct_fuse_group *g, tct_value v) {
+    for (uint32_t m = 0; m < g->n; m++) {
+        const tct_fuse_sources *s = &f->sources[g->members[m]];
+        for (uint32_t k = 0; k < s->n; k++)
+            if (s->data[k].v == v && s->data[k].moved) return true;
+    }
+    return false;
+}
+
+// The product runs where the group runs: nobody who needs it may come between, and the group reads it point
+// by point.
+static bool may_take(tct_fusion *f, uint32_t g, tct_value dot) {
+    return !reads_moved(f, &f->groups[g], dot) && !tct_fuse_leads_around(f, &dot, 1, UINT32_MAX, g);
+}
+
+// The product among the sources of a group whose result has the group's domain and would be computed last, of
+// those before `before`.
+static tct_value find_dot(tct_fusion *f, uint32_t g, tct_value before) {
     const tct_fuse_group *group = &f->groups[g];
     tct_value best = TCT_NO_VALUE;
     for (uint32_t m = 0; m < group->n; m++) {
@@ -270,7 +302,7 @@ static tct_value find_dot(tct_fusion *f, uint32_t g) {
             tct_value v = s->data[k].v;
             tct_axis axes[TCT_IR_MAX_AXES];
             const tct_node *n = node(f, v);
-            if (n->op != TCT_IR_DOT || f->group[v] != UINT32_MAX) continue;
+            if (n->op != TCT_IR_DOT || f->group[v] != UINT32_MAX || v >= before) continue;
             if (!same_set(axes, sorted(axes, n->axes, n->n_axes), group->axes, group->n_axes)) continue;
             if (best == TCT_NO_VALUE || v > best) best = v;
         }
@@ -278,24 +310,13 @@ static tct_value find_dot(tct_fusion *f, uint32_t g) {
     return best;
 }
 
-// The product runs where the group runs: nobody who needs it may come between, and the group reads it point
-// by point.
-static bool may_take(tct_fusion *f, uint32_t g, tct_value dot) {
-    const tct_fuse_group *group = &f->groups[g];
-    for (uint32_t m = 0; m < group->n; m++) {
-        const tct_fuse_sources *s = &f->sources[group->members[m]];
-        for (uint32_t k = 0; k < s->n; k++)
-            if (s->data[k].v == dot && s->data[k].moved) return false;
-    }
-    return !tct_fuse_leads_around(f, &dot, 1, UINT32_MAX, g);
-}
-
 static void take_epilogues(tct_fusion *f) {
     for (uint32_t g = 0; g < f->n_groups; g++) {
         tct_fuse_group *group = &f->groups[g];
         if (!group->n || group->n_reduced || group->alone || group->n > MOST_EPILOGUE) continue;
-        tct_value dot = find_dot(f, g);
-        if (dot == TCT_NO_VALUE || !may_take(f, g, dot)) continue;
+        tct_value dot = find_dot(f, g, TCT_NO_VALUE);
+        while (dot != TCT_NO_VALUE && !may_take(f, g, dot)) dot = find_dot(f, g, dot);
+        if (dot == TCT_NO_VALUE) continue;
         tct_fuse_order_unite(f, dot, group->members[0]);
         group->dot = dot;
         f->group[dot] = g;
@@ -309,39 +330,86 @@ void tct_fuse_merge(tct_fusion *f) {
     merge_along_edges(f, INTERNAL);
     merge_along_edges(f, ROWS);
     take_epilogues(f);
-    merge_along_edges(f, EVERYTHING);
-    merge_siblings(f);
-}
-
-static void print_value(const tct_fusion *f, const tct_diag *sources, tct_value v, tct_buf *out) {
-    const tct_node *n = node(f, v);
-    const tct_source *source = sources ? tct_diag_source(sources, n->span.file) : NULL;
-    tct_buf_puts(out, tct_ir_ops[n->op].name);
-    if (!source) return;
-    uint32_t line, column;
-    tct_diag_line_col(source, n->span.begin, &line, &column);
-    tct_buf_printf(out, " at %s:%u:%u", source->path, line, column);
-}
-
-void tct_fuse_explain(tct_fusion *f, const tct_diag *sources, tct_buf *out) {
-    static const char *const text[] = {
-        [TCT_FUSE_MAY] = "they could, but a better choice came first",
-        [TCT_FUSE_SCATTER] = "a scatter takes nothing in that comes after it",
-        [TCT_FUSE_EPILOGUE] = "one of them is the epilogue of a product",
-        [TCT_FUSE_DOMAIN] = "they run over different axes",
-        [TCT_FUSE_LARGE] = "the kernel would become too large",
-        [TCT_FUSE_FEW_PIECES] = "the work would run in too few pieces",
-        [TCT_FUSE_MOVED] = "the value is read at other points than where it is made",
-        [TCT_FUSE_BETWEEN] = "something that needs the one and that the other needs stands between",
-    };
-    for (tct_value v = 0; v < f->g->nodes.len; v++) {
-        for (uint32_t k = 0; f->kind[v] == TCT_FUSE_ANCHOR && k < f->sources[v].n; k++) {
-            tct_value s = f->sources[v].data[k].v;
-            if (f->kind[s] != TCT_FUSE_ANCHOR || group_of(f, s) == group_of(f, v)) continue;
-            print_value(f, sources, s, out);
-            tct_buf_puts(out, " and ");
-            print_value(f, sources, v, out);
-            tct_buf_printf(out, ": %s\n", text[why_not(f, group_of(f, s), group_of(f, v))]);
-        }
+    // A group that has taken a reduction in agrees with others than before.
+    while (merge_along_edges(f, EVERYTHING)) {
     }
+    while (merge_siblings(f) && merge_along_edges(f, EVERYTHING)) {
+    }
+}
+
+// --- Reasons ---
+
+static uint32_t because(tct_fusion_reason r) { return UINT32_C(1) << r; }
+
+static tct_fusion_domain domain_of(const tct_fuse_group *g) {
+    tct_fusion_domain d = {.n_axes = g->n_axes, .n_reduced = g->n_reduced};
+    memcpy(d.axes, g->axes, sizeof d.axes);
+    memcpy(d.reduced, g->reduced, sizeof d.reduced);
+    return d;
+}
+
+static uint32_t say_large(together t, tct_fusion_edge *e) {
+    e->operations = t.members;
+    e->reductions = t.reductions;
+    e->inputs = t.inputs;
+    e->most_operations = MOST_MEMBERS;
+    e->most_reductions = MOST_REDUCTIONS;
+    e->most_inputs = MOST_INPUTS;
+    return because(TCT_APART_LARGE);
+}
+
+static uint32_t say_pieces(const tct_fusion *f, const tct_fuse_group *a, const tct_fuse_group *b,
+                           tct_fusion_edge *e) {
+    const tct_fuse_group *r = a->n_reduced ? a : b, *other = r == a ? b : a;
+    tct_axis kept[TCT_IR_MAX_AXES];
+    uint32_t n = without(kept, r->axes, r->n_axes, r->reduced, r->n_reduced);
+    e->pieces = points(f, kept, n);
+    e->points = points(f, other->axes, other->n_axes);
+    return because(TCT_APART_PIECES);
+}
+
+uint32_t tct_fuse_why_apart(tct_fusion *f, uint32_t a, uint32_t b, tct_fusion_edge *edge) {
+    const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
+    if (ga->alone || gb->alone) return because(TCT_APART_SCATTER);
+    if (gb->dot != TCT_NO_VALUE) edge->product = gb->dot;
+    if (ga->dot != TCT_NO_VALUE) edge->product = ga->dot;
+    if (ga->dot != TCT_NO_VALUE && gb->dot != TCT_NO_VALUE) return because(TCT_APART_PRODUCT);
+    uint32_t why = 0;
+    if (!domains_agree(ga, gb)) {
+        why |= because(TCT_APART_DOMAIN);
+        edge->from_domain = domain_of(ga);
+        edge->to_domain = domain_of(gb);
+    } else if (would_starve(f, a, b)) {
+        why |= say_pieces(f, ga, gb, edge);
+    }
+    if (!small_enough(f, a, b)) why |= say_large(put_together(f, a, b), edge);
+    if (moves_between(f, a, b)) why |= because(TCT_APART_MOVED);
+    if (stands_between(f, a, b) || stands_between(f, b, a)) why |= because(TCT_APART_BETWEEN);
+    if (why || edge->product == TCT_NO_VALUE) return why;
+    return because(ga->n_reduced || gb->n_reduced ? TCT_APART_REDUCES : TCT_APART_EPILOGUE);
+}
+
+uint32_t tct_fuse_why_no_epilogue(tct_fusion *f, tct_value dot, uint32_t g, tct_fusion_edge *edge) {
+    const tct_fuse_group *group = &f->groups[g];
+    edge->product = group->dot;
+    if (group->alone) return because(TCT_APART_SCATTER);
+    if (group->dot != TCT_NO_VALUE) return because(TCT_APART_PRODUCT);
+    uint32_t why = 0;
+    const tct_node *n = node(f, dot);
+    tct_axis axes[TCT_IR_MAX_AXES];
+    if (group->n_reduced) {
+        why |= because(TCT_APART_REDUCES);
+        edge->to_domain = domain_of(group);
+    } else if (!same_set(axes, sorted(axes, n->axes, n->n_axes), group->axes, group->n_axes)) {
+        why |= because(TCT_APART_SHAPE);
+        edge->from_domain.n_axes = sorted(edge->from_domain.axes, n->axes, n->n_axes);
+        edge->to_domain = domain_of(group);
+    }
+    if (group->n > MOST_EPILOGUE) {
+        why |= say_large((together){.members = group->n}, edge);
+        edge->most_operations = MOST_EPILOGUE;
+    }
+    if (reads_moved(f, group, dot)) why |= because(TCT_APART_MOVED);
+    if (tct_fuse_leads_around(f, &dot, 1, UINT32_MAX, g)) why |= because(TCT_APART_BETWEEN);
+    return why;
 }

@@ -46,8 +46,4 @@ extern const char *const tct_passes_default;
 // NULL after reporting.
 tct_graph *tct_grad(tct_diag *d, const tct_graph *g, uint32_t loss, const uint32_t *wrt, uint32_t n_wrt);
 
-// Why kernels of a graph (as it is before fusion) stay apart: a line for every value that goes through memory
-// from one to another, with the places of `sources` (may be NULL).
-void tct_fusion_report(tct_graph *g, const tct_diag *sources, tct_buf *out);
-
 #endif
