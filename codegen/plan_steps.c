@@ -57,6 +57,7 @@ static bool is_telling(const tct_node *n) {
     tct_ir_class cls = tct_ir_ops[n->op].cls;
     if (cls == TCT_CLASS_MOVEMENT)
         return n->op == TCT_IR_GATHER || n->op == TCT_IR_SCATTER_ADD || n->op == TCT_IR_PUT;
+    if (n->op == TCT_IR_RANDOM) return true;
     return cls != TCT_CLASS_LEAF && n->op != TCT_IR_CAST && n->op != TCT_IR_STOP_GRADIENT;
 }
 

@@ -3,6 +3,7 @@
 
 #include "driver/compile_program.h"
 #include "driver/driver.h"
+#include "driver/ports.h"
 #include "runtime/gemm.h"
 #include "runtime/rng.h"
 #include "runtime/trace.h"
@@ -56,17 +57,16 @@ static void program_text(tct_buf *b, const tct_bench_model *m, int64_t batch, in
     tct_buf_puts(b, "}\n");
 }
 
-// Memory of a plan's inputs and outputs; donated outputs share.
-typedef struct ports {
-    void **in, **out;
-    void *arena;
-} ports;
+// What a port is filled by: parameters as they begin, the rate, the optimizer's first step, the key 1.
+typedef struct filling {
+    const tct_program *program;
+    const tct_bind *binds; // by input
+} filling;
 
-static void fill(void *data, uint64_t bytes, const tct_model_param *p, uint64_t stream) {
-    float *x = data;
+static void fill_param(float *x, uint64_t bytes, const tct_model_param *p, uint64_t stream) {
     for (uint64_t i = 0; i < bytes / sizeof *x; i++) {
-        if (!p || p->init == TCT_INIT_CONSTANT) {
-            x[i] = p ? (float)p->init_a : 0;
+        if (p->init == TCT_INIT_CONSTANT) {
+            x[i] = (float)p->init_a;
             continue;
         }
         const tct_philox r = tct_rng(7, stream, i);
@@ -75,38 +75,19 @@ static void fill(void *data, uint64_t bytes, const tct_model_param *p, uint64_t 
     }
 }
 
-static bool open_ports(tct_diag *d, const tct_plan *plan, const tct_program *p, const tct_bind *binds,
-                       ports *o) {
-    o->in = tct_alloc((plan->n_inputs + 1) * sizeof *o->in);
-    o->out = tct_alloc((plan->n_outputs + 1) * sizeof *o->out);
-    for (uint32_t i = 0; i < plan->n_inputs; i++) {
-        o->in[i] = tct_try_alloc(plan->inputs[i].bytes, 64);
-        if (!o->in[i]) return tct_error(d, "E0801", TCT_NO_SPAN, "no memory for %s", plan->inputs[i].name);
-        const tct_model_param *param = NULL;
-        if (binds && binds[i].kind == TCT_BIND_PARAM)
-            param = &p->models[p->regs[binds[i].reg].table].params[binds[i].index];
-        if (param) fill(o->in[i], plan->inputs[i].bytes, param, i);
-        if (plan->inputs[i].dtype == TCT_F32 && plan->inputs[i].n_axes == 0) *(float *)o->in[i] = 0.001F;
-        if (binds && binds[i].kind == TCT_BIND_STEP) *(float *)o->in[i] = 1;
-    }
-    for (uint32_t i = 0; i < plan->n_outputs; i++) {
-        o->out[i] = plan->outputs[i].alias >= 0 ? o->in[plan->outputs[i].alias]
-                                                : tct_try_alloc(plan->outputs[i].bytes, 64);
-        if (!o->out[i]) return tct_error(d, "E0801", TCT_NO_SPAN, "no memory for %s", plan->outputs[i].name);
-    }
-    o->arena = tct_try_alloc(plan->arena_bytes, 64);
-    return o->arena ? true
-                    : tct_error(d, "E0801", TCT_NO_SPAN, "no memory for %" PRIu64 " bytes of intermediates",
-                                plan->arena_bytes);
-}
-
-static void close_ports(const tct_plan *plan, ports *o) {
-    for (uint32_t i = 0; o->out && i < plan->n_outputs; i++)
-        if (plan->outputs[i].alias < 0) free(o->out[i]);
-    for (uint32_t i = 0; o->in && i < plan->n_inputs; i++) free(o->in[i]);
-    free(o->in);
-    free(o->out);
-    free(o->arena);
+static void fill(void *ctx, uint32_t i, const tct_plan_port *port, void *data) {
+    const filling *f = ctx;
+    const tct_bind *b = &f->binds[i];
+    int64_t key = 1;
+    if (b->kind == TCT_BIND_PARAM)
+        fill_param(data, port->bytes, &f->program->models[f->program->regs[b->reg].table].params[b->index],
+                   i);
+    else if (b->kind == TCT_BIND_STEP)
+        *(float *)data = 1;
+    else if (port->dtype == TCT_F32 && port->n_axes == 0)
+        *(float *)data = 0.001F;
+    else if (port->dtype == TCT_I64)
+        memcpy(data, &key, sizeof key);
 }
 
 static double product_flops(const tct_plan *plan) {
@@ -205,23 +186,20 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
     tct_buf text = {0};
     program_text(&text, m, batch, seq, true);
     tct_compiled c = {0};
-    ports p = {0};
+    tct_ports p = {0};
     const tct_plan *plan = NULL;
     bool ok = compile(d, o, &text, 0, 0, 0, &c);
     double ready = process_seconds();
     if (ok && o->runs == 0) print_ready(o, m, batch, seq, &c, ready, out);
     if (ok && o->runs > 0) {
         plan = c.draft->program.plans[c.draft->n_graphs - 1];
-        ok = open_ports(d, plan, &c.draft->program, c.draft->program.runs[c.draft->program.n_runs - 1].inputs,
-                        &p);
+        filling f = {&c.draft->program, c.draft->program.runs[c.draft->program.n_runs - 1].inputs};
+        ok = tct_ports_open(d, plan, fill, &f, &p);
     }
     if (ok && plan) {
         tct_pool *pool = tct_pool_new(o->threads);
         tct_trace *trace;
         double best = INFINITY, peak = 0;
-        int64_t key = 1;
-        for (uint32_t i = 0; i < plan->n_inputs; i++)
-            if (plan->inputs[i].dtype == TCT_I64) memcpy(p.in[i], &key, sizeof key);
         ok = open_trace(d, o, pool, &trace) &&
              tct_plan_run(d, plan, pool, p.in, p.out, p.arena, NULL); // warm: pages touched
         for (int i = 0; ok && i < o->runs; i++) { // in turns with the limit, since the machine's speed drifts
@@ -255,7 +233,7 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
                     100 * fraction, peak, rss, c.seconds * 1e3, s.compiled + s.cached, s.cached, ready * 1e3);
         tct_pool_free(pool);
     }
-    if (plan) close_ports(plan, &p);
+    if (plan) tct_ports_close(plan, &p);
     tct_compiled_free(&c);
     tct_buf_free(&text);
     return ok;
@@ -269,7 +247,7 @@ bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_m
     tct_buf text = {0};
     program_text(&text, m, batch, prompt, false);
     tct_compiled c = {0};
-    ports p = {0};
+    tct_ports p = {0};
     const tct_plan *plan = NULL;
     bool ok = compile(d, o, &text, batch, prompt, max_new, &c);
     const tct_program *program = ok ? &c.draft->program : NULL;
@@ -285,7 +263,7 @@ bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_m
             for (uint32_t i = 0; program->regs[r].kind == TCT_KIND_MODEL && i < program->models[0].n_params;
                  i++)
                 binds[i].reg = r;
-        ok = open_ports(d, plan, program, binds, &p);
+        ok = tct_ports_open(d, plan, fill, &(filling){program, binds}, &p);
         free(binds);
     }
     if (ok) {
@@ -312,7 +290,7 @@ bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_m
                     m->name, batch, tct_pool_threads(pool), seconds / runs * 1e3, rate);
         tct_pool_free(pool);
     }
-    if (plan) close_ports(plan, &p);
+    if (plan) tct_ports_close(plan, &p);
     tct_compiled_free(&c);
     tct_buf_free(&text);
     return ok;

@@ -6,35 +6,15 @@
 #include <string.h>
 
 enum {
-    MOST_COST = 12, // of what is computed again by every kernel that wants it
+    MOST_COST = 15, // of what is computed again by every kernel that wants it: less than an exp
     MOST_SMALL = 4, // small values that it reads
     SMALL_BY = 8,   // small: that much smaller than the result
     MOST_SOURCES = 24
 };
 
+// Indices cost as arithmetic does, constants nothing.
 static int cost_of(const tct_node *n) {
-    switch (n->op) {
-    case TCT_IR_DIV:
-    case TCT_IR_MOD:
-    case TCT_IR_SQRT:
-    case TCT_IR_RSQRT:
-        return 4;
-    case TCT_IR_EXP:
-    case TCT_IR_EXPM1:
-    case TCT_IR_LOG:
-    case TCT_IR_LOG1P:
-    case TCT_IR_SIN:
-    case TCT_IR_COS:
-    case TCT_IR_TANH:
-    case TCT_IR_ERF:
-    case TCT_IR_SIGMOID:
-    case TCT_IR_SOFTPLUS:
-    case TCT_IR_POW:
-    case TCT_IR_RANDOM:
-        return 100;
-    default:
-        return 1;
-    }
+    return n->op == TCT_IR_CONST || n->op == TCT_IR_SIZE ? 0 : tct_ir_op_cost((tct_ir_op)n->op);
 }
 
 static bool is_scatter(const tct_node *n) { return n->op == TCT_IR_SCATTER_ADD || n->op == TCT_IR_PUT; }

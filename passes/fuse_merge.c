@@ -386,6 +386,8 @@ uint32_t tct_fuse_why_apart(tct_fusion *f, uint32_t a, uint32_t b, tct_fusion_ed
     if (moves_between(f, a, b)) why |= because(TCT_APART_MOVED);
     if (stands_between(f, a, b) || stands_between(f, b, a)) why |= because(TCT_APART_BETWEEN);
     if (why || edge->product == TCT_NO_VALUE) return why;
+    edge->from_domain = domain_of(ga);
+    edge->to_domain = domain_of(gb);
     return because(ga->n_reduced || gb->n_reduced ? TCT_APART_REDUCES : TCT_APART_EPILOGUE);
 }
 
@@ -397,13 +399,12 @@ uint32_t tct_fuse_why_no_epilogue(tct_fusion *f, tct_value dot, uint32_t g, tct_
     uint32_t why = 0;
     const tct_node *n = node(f, dot);
     tct_axis axes[TCT_IR_MAX_AXES];
+    edge->to_domain = domain_of(group);
     if (group->n_reduced) {
         why |= because(TCT_APART_REDUCES);
-        edge->to_domain = domain_of(group);
     } else if (!same_set(axes, sorted(axes, n->axes, n->n_axes), group->axes, group->n_axes)) {
         why |= because(TCT_APART_SHAPE);
         edge->from_domain.n_axes = sorted(edge->from_domain.axes, n->axes, n->n_axes);
-        edge->to_domain = domain_of(group);
     }
     if (group->n > MOST_EPILOGUE) {
         why |= say_large((together){.members = group->n}, edge);

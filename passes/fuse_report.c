@@ -22,7 +22,6 @@ const char *const tct_fusion_again_names[TCT_N_AGAIN] = {
 typedef struct reporting {
     tct_fusion f;
     tct_fusion_report *r;
-    double *flops;       // by node: of computing an element again from its sources
     uint32_t *down, *up; // marks of walks, by node
     uint32_t marks;
     TCT_VEC(tct_value) stack;
@@ -61,32 +60,14 @@ static void mark_forward(reporting *p, const bool *forward_output) {
 
 // --- Computing again ---
 
-// Inline operands count as often as they would be computed.
-static void count_flops(reporting *p) {
-    const tct_graph *g = p->f.g;
-    p->flops = TCT_NEW_ARRAY(&p->r->arena, double, g->nodes.len);
-    for (tct_value v = 0; v < g->nodes.len; v++) {
-        const tct_node *n = node(p, v);
-        if (p->f.kind[v] == TCT_FUSE_STORED) continue;
-        bool arithmetic = is_elementwise(n) && n->op != TCT_IR_CAST && n->op != TCT_IR_STOP_GRADIENT;
-        double elements = (double)tct_node_elements(g, n);
-        if (arithmetic) p->flops[v] = tct_ir_op_cost((tct_ir_op)n->op);
-        for (uint32_t k = 0; k < n->n_in && elements > 0; k++) {
-            if (p->f.kind[n->in[k]] != TCT_FUSE_INLINE) continue;
-            double share = (double)tct_node_elements(g, node(p, n->in[k])) / elements;
-            p->flops[v] += p->flops[n->in[k]] * (share < 1 ? share : 1);
-        }
-    }
-}
-
 static void say_again(const reporting *p, tct_value v, tct_fusion_edge *e) {
     const tct_node *n = node(p, v);
     bool movement = p->f.kind[v] == TCT_FUSE_ANCHOR && tct_ir_ops[n->op].cls == TCT_CLASS_MOVEMENT &&
                     n->op != TCT_IR_SCATTER_ADD && n->op != TCT_IR_PUT;
     e->again = TCT_AGAIN_WHOLE;
-    if (!is_elementwise(n) && !movement) return;
+    if (!is_elementwise(n) && !movement && n->op != TCT_IR_RANDOM) return;
     tct_fuse_thrift t = tct_fuse_thrift_of(&p->f, v);
-    e->again_flops = p->flops[v];
+    e->again_cost = (uint32_t)p->f.cost[v];
     e->again_large = t.large;
     e->again_small = t.small;
     e->again = t.costly ? TCT_AGAIN_COSTLY : t.reads ? TCT_AGAIN_READS : TCT_AGAIN_WANTED;
@@ -271,7 +252,7 @@ static void add_copy(reporting *p, const computed *first, size_t n) {
     tct_fusion_copy c = {.node = first->node,
                          .n_kernels = (uint32_t)n,
                          .kernels = kernels,
-                         .flops = p->flops[first->node],
+                         .cost = (uint32_t)p->f.cost[first->node],
                          .backward = p->r->forward[first->node] && parts[0] && parts[1]};
     TCT_PUSH(&p->r->copies, c);
 }
@@ -302,7 +283,6 @@ void tct_fusion_report_make(tct_graph *g, const bool *forward_output, tct_fusion
     p.down = TCT_NEW_ARRAY(&p.f.arena, uint32_t, p.f.g->nodes.len);
     p.up = TCT_NEW_ARRAY(&p.f.arena, uint32_t, p.f.g->nodes.len);
     mark_forward(&p, forward_output);
-    count_flops(&p);
     find_edges(&p);
     find_copies(&p);
     TCT_VEC_FREE(&p.stack);

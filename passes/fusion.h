@@ -45,7 +45,7 @@ typedef struct tct_fusion_edge {
     tct_value from, to;    // nodes of the report's `fused`: groups, products, scans, calls
     tct_value value, user; // nodes of its `graph`: what is carried, and the first that uses it in `to`
     uint32_t reasons;      // set of 1 << tct_fusion_reason, at least one
-    tct_fusion_domain from_domain, to_domain; // DOMAIN; SHAPE: the product's axes, and the kernel's
+    tct_fusion_domain from_domain, to_domain; // DOMAIN, REDUCES; SHAPE: the product's axes, and the kernel's
     uint32_t operations, reductions, inputs;  // LARGE: of both together
     uint32_t most_operations, most_reductions, most_inputs; // and how many a kernel takes
     int64_t pieces, points;                                 // PIECES: of the kernel, and of the work
@@ -53,7 +53,7 @@ typedef struct tct_fusion_edge {
     tct_value between;  // BETWEEN: the first node there
     tct_value product;  // PRODUCT, EPILOGUE: the product of `to` or `from`
     tct_fusion_again again;
-    double again_flops;                // COSTLY: an element (tct_ir_op_cost)
+    uint32_t again_cost;               // COSTLY: an element, in additions (tct_ir_op_cost), indices included
     uint32_t again_large, again_small; // READS: values as large as itself, and smaller ones
     bool saved; // computed on the way to a forward result, and used for something else: kept for the backward
                 // pass
@@ -64,7 +64,7 @@ typedef struct tct_fusion_copy {
     tct_value node; // of `graph`
     uint32_t n_kernels;
     const tct_value *kernels; // nodes of `fused`, ascending
-    double flops;             // an element
+    uint32_t cost;            // an element, in additions
     bool backward;            // of a forward result, computed again for the backward pass
 } tct_fusion_copy;
 

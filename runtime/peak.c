@@ -12,18 +12,9 @@
 
 // Independent sums: more than latency × ports, and no more than there are registers.
 enum { CHAINS = 12, CHAINS_WIDE = 24 };
-#define EACH(X, fuse)                                                                                        \
-    X(0, fuse)                                                                                               \
-    X(1, fuse)                                                                                               \
-    X(2, fuse)                                                                                               \
-    X(3, fuse) X(4, fuse) X(5, fuse) X(6, fuse) X(7, fuse) X(8, fuse) X(9, fuse) X(10, fuse) X(11, fuse)
-#define EACH_WIDE(X, fuse)                                                                                   \
-    EACH(X, fuse)                                                                                            \
-    X(12, fuse)                                                                                              \
-    X(13, fuse)                                                                                              \
-    X(14, fuse)                                                                                              \
-    X(15, fuse) X(16, fuse) X(17, fuse) X(18, fuse) X(19, fuse) X(20, fuse) X(21, fuse) X(22, fuse)          \
-        X(23, fuse)
+#define EACH4(X, fuse, i) X(i##0, fuse) X(i##1, fuse) X(i##2, fuse) X(i##3, fuse)
+#define EACH(X, fuse) EACH4(X, fuse, 1) EACH4(X, fuse, 2) EACH4(X, fuse, 3)
+#define EACH_WIDE(X, fuse) EACH(X, fuse) EACH4(X, fuse, 4) EACH4(X, fuse, 5) EACH4(X, fuse, 6)
 
 #define START(i, fuse) vector s##i = factor + (float)i;
 #define FUSE(i, fuse) s##i = fuse(s##i, factor, factor);
@@ -32,8 +23,14 @@ enum { CHAINS = 12, CHAINS_WIDE = 24 };
 #define LOOP(name, target, type, each, fuse)                                                                 \
     target static void name(int64_t turns, void *sink) {                                                     \
         typedef type vector;                                                                                 \
-        vector factor = *(const vector *)sink;                                                               \
-        each(START, fuse) while (turns-- > 0){each(FUSE, fuse)} each(JOIN, fuse) * (vector *)sink = factor;  \
+        vector factor;                                                                                       \
+        memcpy(&factor, sink, sizeof factor);                                                                \
+        each(START, fuse);                                                                                   \
+        for (; turns > 0; turns--) {                                                                         \
+            each(FUSE, fuse);                                                                                \
+        }                                                                                                    \
+        each(JOIN, fuse);                                                                                    \
+        memcpy(sink, &factor, sizeof factor);                                                                \
     }
 #define AVX2 __attribute__((target("avx2,fma")))
 #define AVX512 __attribute__((target("avx512f")))
@@ -165,6 +162,17 @@ bool tct_peak_measure(tct_diag *d, tct_pool *pool, tct_isa isa, tct_peak *out) {
     out->cache = tasks_a_second(pool, tasks, run_triad_again, &m) * 64 * 3 * CACHE_PART;
     free(m.memory);
     return true;
+}
+
+void tct_peak_assume(tct_isa isa, int threads, tct_peak *out) {
+    double f32 = isa >= TCT_ISA_AVX2 ? 96e9 : 24e9;
+    *out = (tct_peak){.isa = isa,
+                      .threads = threads,
+                      .f32 = threads * f32,
+                      .f64 = threads * f32 / 2,
+                      .memory = (threads < 4 ? threads : 4) * 10e9,
+                      .cache = threads * 50e9,
+                      .cache_bytes = (uint64_t)threads << 20};
 }
 
 double tct_peak_seconds(const tct_peak *peak, tct_dtype dtype, double flops, double bytes, tct_limit *limit) {
