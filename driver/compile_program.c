@@ -65,11 +65,23 @@ static tct_graph *differentiate(tct_diag *d, tct_graph *g, uint32_t loss, const 
 
 const tct_stage_hooks tct_driver_hooks = {NULL, differentiate, tokenizer_info, folder_value};
 
-// A checkpoint belongs to one program: what it does, on which graphs.
+static void print_binds(const tct_bind *binds, size_t n, tct_buf *out) {
+    for (size_t i = 0; i < n; i++)
+        tct_buf_printf(out, " %u:%u:%u", binds[i].kind, binds[i].reg, binds[i].index);
+}
+
+// A checkpoint belongs to one program: what it does, on which graphs, and not for which processor it is
+// compiled.
 static uint64_t program_hash(const tct_draft *draft) {
+    const tct_program *p = &draft->program;
     tct_buf text = {0};
-    tct_program_print_code(&draft->program, &text);
+    tct_program_print_code(p, &text);
     for (uint32_t i = 0; i < draft->n_graphs; i++) tct_ir_print(draft->graphs[i], &text, NULL);
+    for (uint32_t i = 0; i < p->n_runs; i++) {
+        const tct_graph *g = draft->graphs[p->runs[i].plan];
+        print_binds(p->runs[i].inputs, g->inputs.len, &text);
+        print_binds(p->runs[i].outputs, g->outputs.len, &text);
+    }
     uint64_t hash = XXH3_64bits(text.data, text.len);
     tct_buf_free(&text);
     return hash;
@@ -94,8 +106,10 @@ bool tct_program_draft(tct_diag *d, const tct_compile_request *r, tct_compiled *
     out->elab = tct_elab_new(d, &out->package, r->sets, r->n_sets);
     if (d->n_errors) return false;
     out->draft = tct_elab_program(out->elab, out->module, r->pipeline, &tct_driver_hooks);
+    if (!out->draft) return false;
+    out->draft->program.hash = program_hash(out->draft);
     out->seconds = now() - start;
-    return out->draft != NULL;
+    return tct_settings_apply(d, &out->draft->program, NULL, 0);
 }
 
 bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled *out) {
@@ -104,9 +118,7 @@ bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled
     out->compiler = tct_jit_compiler(d, &r->jit, r->isa, r->threads);
     if (!out->compiler || !compile_graphs(d, out)) return false;
     tct_program *p = &out->draft->program;
-    p->hash = program_hash(out->draft);
     for (uint32_t i = 0; i < p->n_externs; i++) p->externs[i].caller = tct_ffi_call;
-    if (!tct_settings_apply(d, p, NULL, 0)) return false;
     out->seconds += now() - start;
     tct_jit_say(&r->jit, out->compiler);
     return true;
@@ -131,7 +143,6 @@ bool tct_program_compile_ahead(tct_diag *d, const tct_compile_request *r, const 
         for (uint32_t s = 0; s < n_sets; s++) plans[s][i] = made[s];
     }
     draft->program.plans = plans[0];
-    draft->program.hash = program_hash(draft);
     out->seconds += now() - start;
     return true;
 }

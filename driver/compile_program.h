@@ -28,7 +28,8 @@ typedef struct tct_compile_request {
     tct_jit_options jit;
 } tct_compile_request;
 
-// Loads, elaborates and differentiates: a program without plans. false after reporting.
+// Loads, elaborates and differentiates: a program without plans, with its hash and its config values as they
+// are when it starts. false after reporting.
 bool tct_program_draft(tct_diag *d, const tct_compile_request *r, tct_compiled *out);
 // The same unless it is done already; fuses and compiles. false after reporting.
 bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled *out);

@@ -1,0 +1,213 @@
+// Which config values are fixed by compilation and why, and that the others give the same program: values
+// given when it starts and values that it is compiled with run to the same bits.
+#include "runtime/settings.h"
+#include "tests/stage/pipeline.h"
+
+#define PROGRAM STAGE_FOLDER "/config.tct"
+
+// What is fixed in config.tct, in its order.
+static const struct {
+    const char *name, *reason;
+} fixed[] = {
+    {"batch", "decides the size of axis B"},
+    {"length", "decides the size of axis T"},
+    {"parts", "decides how many parts there are"},
+    {"rows", "decides how many rows a part has"},
+    {"new", "decides the size of axis T of what is generated"},
+    {"layers", "is the hyper-parameter layers of Gpt2"},
+    {"width", "is the hyper-parameter d of Gpt2"},
+    {"heads", "is the hyper-parameter heads of Gpt2"},
+    {"std", "is the hyper-parameter std of Gpt2"},
+    {"step", "is the step of a range"},
+    {"power", "is in a power of ints"},
+    {"axis", "is the name of an axis"},
+    {"size", "decides the size of axis N"},
+    {"taken", "decides the size of axis B"},
+    {"group", "is the name of a summary"},
+    {"loops", "decides how often the loop of a graph is written out"},
+    {"slice", "decides what is sliced"},
+    {"fill", "fills the places that an operation adds"},
+    {"more", "chooses a side in a graph"},
+    {"kind", NULL}, // but for the condition on it
+    {"model", "chooses an element of a list"},
+    {"extra", "chooses what is compiled"},
+    {"state", "is read where a model or a generating graph is built"},
+};
+
+// Another value for each that is free.
+static const tct_setting others[] = {
+    {"free.steps", "6"},     {"free.warmup", "1"}, {"free.lr", "0.005"},      {"free.last", "0.5"},
+    {"free.both", "true"},   {"free.beta", "0.9"}, {"free.bound", "0.01"},    {"free.clip", "false"},
+    {"free.count", "2"},     {"free.factor", "5"}, {"free.note", "other"},    {"free.title", "none"},
+    {"free.seed", "6"},      {"free.top", "1"},    {"free.temperature", "2"}, {"free.gamma", "0.5"},
+    {"free.weight", "0.75"}, {"free.rate", "0.2"}, {"free.shift", "-0.125"},  {"free.index", "0"},
+    {"free.turn", "1"},
+};
+enum { N_OTHERS = sizeof others / sizeof *others };
+
+// A program and what messages of it need.
+typedef struct made {
+    tct_diag d;
+    tct_compiled c;
+    tct_program *p;
+    const tct_config_value *config; // as it was compiled
+} made;
+
+static void make(made *m, const tct_setting *sets, size_t n, bool whole) {
+    setenv("TERCET_STD", TERCET_SOURCE_DIR "/std", 1);
+    tct_compile_request request = {.file = PROGRAM, .sets = sets, .n_sets = n, .threads = 2};
+    *m = (made){0};
+    bool ok = whole ? tct_program_compile(&m->d, &request, &m->c) : tct_program_draft(&m->d, &request, &m->c);
+    if (!ok) fail_msg("%s", m->d.messages.data[0].text);
+    m->p = &m->c.draft->program;
+    m->config = m->p->config;
+}
+
+static void drop(made *m) {
+    tct_compiled_free(&m->c);
+    tct_diag_free(&m->d);
+}
+
+static void what_is_fixed(void **state) {
+    (void)state;
+    made m;
+    make(&m, NULL, 0, false);
+    size_t seen = 0;
+    for (uint32_t i = 0; i < m.p->n_config; i++) {
+        const tct_config_value *c = &m.p->config[i];
+        const char *reason = NULL;
+        if (strncmp(c->name, "fixed.", 6) == 0) {
+            assert_string_equal(c->name + 6, fixed[seen].name);
+            reason = fixed[seen++].reason;
+        }
+        if ((reason == NULL) != (c->fixed == NULL) || (reason && strcmp(reason, c->fixed) != 0))
+            fail_msg("%s: %s", c->name, c->fixed ? c->fixed : "free");
+        const tct_source *source = tct_diag_source(&m.d, c->fixed_at.file);
+        assert_true(!c->fixed || (source && strcmp(source->path, PROGRAM) == 0)); // not in the library
+    }
+    assert_int_equal(seen, sizeof fixed / sizeof *fixed);
+    assert_int_equal(m.p->n_guards, 2);
+    assert_string_equal(m.p->guards[0].text, "config.fixed.kind == \"small\"");
+    assert_string_equal(m.p->guards[1].text, "rate > 0.0 and sure");
+    drop(&m);
+}
+
+// All that a run leaves, but for times.
+static tct_buf outcome(made *m) {
+    static const char *const files[] = {"metrics.jsonl", "summary.json", "a/model.safetensors",
+                                        "b/model.safetensors"};
+    tct_arena a = {0};
+    tct_buf all = {0};
+    tct_run_options o = {.out = machine_folder(&a), .threads = 1};
+    if (!tct_program_run(&m->d, m->p, &o)) fail_msg("%s", m->d.messages.data[m->d.messages.len - 1].text);
+    for (int i = 0; i < 4; i++) {
+        char *data, *end;
+        size_t len;
+        assert_true(tct_file_read(&m->d, tct_path_join(&a, o.out, files[i]), &data, &len));
+        for (char *time; i == 0 && (time = strstr(data, "\"time\":")); len = strlen(data)) {
+            end = strchr(time, ',') + 1;
+            memmove(time, end, strlen(end) + 1);
+        }
+        tct_buf_add(&all, data, len);
+        tct_heap_free(data);
+    }
+    machine_remove_folder(o.out);
+    tct_arena_free(&a);
+    return all;
+}
+
+static bool same(const tct_buf *a, const tct_buf *b) {
+    return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
+static void give(made *m, const tct_setting *sets, size_t n) {
+    m->p->config = m->config;
+    if (!tct_settings_apply(&m->d, m->p, sets, n)) fail_msg("%s", m->d.messages.data[0].text);
+}
+
+static void same_values(const made *a, const made *b) {
+    for (uint32_t i = 0; i < a->p->n_config; i++) {
+        const tct_config_value *x = &a->p->config[i], *y = &b->p->config[i];
+        assert_string_equal(x->value, y->value);
+        assert_int_equal(x->is_default, y->is_default);
+        assert_true(x->low == y->low && x->high == y->high);
+    }
+}
+
+static void given_values_have_effect(void **state) {
+    (void)state;
+    made m;
+    make(&m, NULL, 0, true);
+    tct_buf usual = outcome(&m);
+    for (size_t i = 0; i < N_OTHERS; i++) {
+        give(&m, &others[i], 1);
+        tct_buf other = outcome(&m);
+        if (same(&usual, &other)) fail_msg("%s has no effect", others[i].name);
+        tct_buf_free(&other);
+        made compiled;
+        make(&compiled, &others[i], 1, false);
+        if (compiled.p->hash != m.p->hash) fail_msg("%s changes the program", others[i].name);
+        same_values(&m, &compiled);
+        drop(&compiled);
+    }
+    give(&m, NULL, 0);
+    tct_buf again = outcome(&m);
+    assert_true(same(&usual, &again));
+    tct_buf_free(&usual);
+    tct_buf_free(&again);
+    drop(&m);
+}
+
+static void same_bits_however_they_are_given(void **state) {
+    (void)state;
+    made start, compiled;
+    make(&start, NULL, 0, true);
+    make(&compiled, others, N_OTHERS, true);
+    assert_true(start.p->hash == compiled.p->hash);
+    give(&start, others, N_OTHERS);
+    same_values(&start, &compiled);
+    tct_buf a = outcome(&start), b = outcome(&compiled);
+    assert_true(a.len > 0 && same(&a, &b));
+    tct_buf_free(&a);
+    tct_buf_free(&b);
+    drop(&start);
+    drop(&compiled);
+}
+
+// A fixed value makes another program, and is refused where the program is there already.
+static void fixed_values_make_other_programs(void **state) {
+    (void)state;
+    static const tct_setting sets[] = {
+        {"fixed.batch", "2"},    {"fixed.loops", "3"},    {"fixed.more", "false"}, {"fixed.group", "x"},
+        {"fixed.heads", "1"},    {"fixed.kind", "large"}, {"fixed.step", "3"},     {"fixed.model", "0"},
+        {"fixed.extra", "true"}, {"free.rate", "0"},
+    };
+    made m;
+    make(&m, NULL, 0, false);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        made other;
+        make(&other, &sets[i], 1, false);
+        if (other.p->hash == m.p->hash) fail_msg("%s makes the same program", sets[i].name);
+        drop(&other);
+        tct_diag d = {0};
+        assert_false(tct_settings_apply(&d, m.p, &sets[i], 1));
+        assert_string_equal(d.messages.data[0].code, "E0406");
+        assert_non_null(strstr(d.messages.data[0].help, sets[i].name));
+        tct_diag_free(&d);
+    }
+    tct_diag d = {0};
+    tct_setting harmless[] = {{"fixed.kind", "small"}, {"fixed.batch", "4"}};
+    assert_true(tct_settings_apply(&d, m.p, harmless, 2)); // what they are
+    tct_diag_free(&d);
+    drop(&m);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_fixed),
+        cmocka_unit_test(given_values_have_effect),
+        cmocka_unit_test(same_bits_however_they_are_given),
+        cmocka_unit_test(fixed_values_make_other_programs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
