@@ -439,10 +439,9 @@ static void test_formatting(void **state) {
     json_t *edits = result_of(&c, "textDocument/formatting", format_params());
     assert_int_equal(json_array_size(edits), 0); // it is canonical already
     json_decref(edits);
+    static const char spaced[] = "graph f(x: f32[B]) -> f32 {\n    return sum(x, B)\n}\n\n\n\n\n";
     static const char *const texts[] = {"// head\ngraph f( x:f32[B] )->f32{\n  return sum( x,B )  // all\n}",
-                                        "graph f(x: f32[B]) -> f32 {\n"
-                                        "    return sum(x, B)\n}\n\n\n\n\n",
-                                        "", "\n\n", "// only a comment"};
+                                        spaced, "", "\n\n", "// only a comment"};
     static const char *const laid_out[] = {
         "// head\ngraph f(x: f32[B]) -> f32 {\n    return sum(x, B)  // all\n}\n",
         "graph f(x: f32[B]) -> f32 {\n    return sum(x, B)\n}\n", "", "", "// only a comment\n"};
