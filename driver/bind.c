@@ -191,22 +191,8 @@ static bool bind_static(binder *b, const tct_graph_param *p) {
 
 // A scalar that is given as text or is the default.
 static bool scalar_value(binder *b, const tct_graph_param *p, tct_tensor *t) {
-    const char *given = tct_graph_given(&b->out->file, p->name);
-    double x = p->value;
-    if (given) {
-        char *end;
-        errno = 0;
-        x = strtod(given, &end);
-        bool truth = strcmp(given, "true") == 0 || strcmp(given, "false") == 0;
-        if (truth) x = given[0] == 't';
-        bool number = end != given && !*end && errno == 0;
-        bool fits = p->dtype == TCT_BOOL         ? truth
-                    : tct_dtype_is_int(p->dtype) ? number && x == floor(x) && fabs(x) < 0x1p53
-                                                 : number;
-        if (!fits)
-            return tct_error(b->d, "E0902", TCT_NO_SPAN, "--set %s=%s: %s is %s, which that is not", p->name,
-                             given, p->name, tct_dtype_name(p->dtype));
-    }
+    double x;
+    if (!tct_graph_scalar(b->d, &b->out->file, p, &x)) return false;
     if (!tct_tensor_new(b->d, b->f64 && tct_dtype_is_float(p->dtype) ? TCT_F64 : p->dtype, 0, NULL, NULL, t))
         return false;
     tct_tensor_set(t, 0, x);

@@ -3,6 +3,7 @@
 #include "driver/assemble.h"
 #include "driver/compile_program.h"
 #include "driver/driver.h"
+#include "driver/library_options.h"
 #include "driver/link.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 typedef struct build {
     tct_compile_request compile;
-    TCT_VEC(tct_setting) sets;
+    tct_library_request library; // its sets are those of a trainer as well
     const char *out, *linker;
     tct_isa isas[TCT_N_ISAS]; // ascending
     uint32_t n_isas;
@@ -59,7 +60,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         char *equals = strchr(arg, '=');
         if (!equals || equals == arg) argp_error(state, "--set takes KEY=VALUE, not `%s`", arg);
         *equals = 0;
-        TCT_PUSH(&b->sets, (tct_setting){arg, equals + 1});
+        TCT_PUSH(tct_library_sets(&b->library), (tct_setting){arg, equals + 1});
         return 0;
     }
     case KEY_ISA:
@@ -77,10 +78,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         return 0;
     }
     case KEY_PIPELINE:
-        b->compile.pipeline = arg;
+        b->compile.pipeline = b->library.pipeline = arg;
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &b->compile.jit;
+        state->child_inputs[1] = &b->library;
         return 0;
     case ARGP_KEY_ARG:
         if (b->compile.file) argp_error(state, "one FILE, please; `%s` is a second", arg);
@@ -90,22 +92,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         argp_usage(state);
         return 0;
     case ARGP_KEY_END:
-        if (!b->out) argp_error(state, "-o says which executable to write");
+        if (!b->out && !b->library.out)
+            argp_error(state, "-o says which executable to write, or --lib which library");
+        if (b->out && b->library.out) argp_error(state, "-o or --lib, not both");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-// Compiling takes a while: what can be known to fail does so before it.
-static bool may_write(tct_diag *d, const char *out) {
-    struct stat st;
-    if (stat(out, &st) == 0 && !S_ISREG(st.st_mode))
-        return tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: it is %s, not a file", out,
-                         S_ISDIR(st.st_mode) ? "a folder" : "a device or a pipe");
-    const char *folder = tct_path_dir(&d->arena, out);
-    return access(folder, W_OK | X_OK) == 0 ||
-           tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: %s: %s", out, folder, strerror(errno));
 }
 
 static void tell(const build *b, const tct_compiled *c, const char *linker) {
@@ -120,7 +113,7 @@ static void tell(const build *b, const tct_compiled *c, const char *linker) {
 }
 
 static bool make(tct_diag *d, build *b, tct_compiled *c, tct_objects *objects) {
-    const char *linker = may_write(d, b->out) ? tct_linker(d, b->linker) : NULL;
+    const char *linker = tct_may_write(d, b->out) ? tct_linker(d, b->linker) : NULL;
     if (!linker || !tct_program_compile_ahead(d, &b->compile, b->isas, b->n_isas, c) ||
         !tct_assemble(
             d, c->compiler,
@@ -133,23 +126,41 @@ static bool make(tct_diag *d, build *b, tct_compiled *c, tct_objects *objects) {
     return true;
 }
 
+static bool make_library(tct_diag *d, build *b) {
+    b->library.file = b->compile.file;
+    b->library.linker = b->linker;
+    b->library.isas = b->isas;
+    b->library.n_isas = b->n_isas;
+    b->library.threads = b->compile.threads;
+    b->library.jit = b->compile.jit;
+    return tct_library_build(d, &b->library);
+}
+
 int tct_cmd_build(int argc, char **argv) {
-    static const struct argp_child shared[] = {{&tct_cache_argp, 0, NULL, 0}, {0}};
-    static const struct argp argp = {
-        options, parse_option,
-        "FILE",  "Compiles the pipeline of a program into one executable that trains by itself.",
-        shared,  NULL,
-        NULL};
+    static const struct argp_child shared[] = {
+        {&tct_cache_argp, 0, NULL, 0}, {&tct_library_argp, 0, NULL, 0}, {0}};
+    static const struct argp argp = {options,
+                                     parse_option,
+                                     "FILE",
+                                     "Compiles the pipeline of a program into one executable that trains by "
+                                     "itself, or graphs and a pipeline into a "
+                                     "library for C programs.",
+                                     shared,
+                                     NULL,
+                                     NULL};
     build b = {.isas = {TCT_ISA_AVX2, TCT_ISA_AVX512, TCT_ISA_AVX512BF16}, .n_isas = 3};
     argp_parse(&argp, argc, argv, 0, NULL, &b);
-    b.compile.sets = b.sets.data;
-    b.compile.n_sets = b.sets.len;
+    b.compile.sets = b.library.sets.data;
+    b.compile.n_sets = b.library.sets.len;
     tct_diag d = {.max_errors = TCT_MAX_ERRORS};
     tct_compiled c = {0};
     tct_objects objects = {0};
-    make(&d, &b, &c, &objects);
+    if (b.library.out)
+        make_library(&d, &b);
+    else
+        make(&d, &b, &c, &objects);
     tct_objects_free(&objects);
     tct_compiled_free(&c);
-    TCT_VEC_FREE(&b.sets);
+    tct_library_request_free(&b.library);
     return tct_report(&d);
 }

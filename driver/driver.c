@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int tct_report(tct_diag *d) { return tct_diag_report(d) ? TCT_EXIT_OK : TCT_EXIT_ERROR; }
@@ -32,6 +33,16 @@ const char *tct_std_dir(tct_arena *a) {
         return found;
     }
     return tct_path_join(a, bin, places[0]);
+}
+
+bool tct_may_write(tct_diag *d, const char *path) {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: it is %s, not a file", path,
+                         S_ISDIR(st.st_mode) ? "a folder" : "a device or a pipe");
+    const char *folder = tct_path_dir(&d->arena, path);
+    return access(folder, W_OK | X_OK) == 0 ||
+           tct_error(d, "E0702", TCT_NO_SPAN, "cannot write %s: %s: %s", path, folder, strerror(errno));
 }
 
 bool tct_write_out(tct_diag *d, const tct_buf *text) {

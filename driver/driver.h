@@ -28,6 +28,9 @@ const char *tct_program_dir(tct_arena *a);
 // all.
 const char *tct_std_dir(tct_arena *a);
 
+// Whether a file can be written there, asked before work that takes a while. E0702.
+bool tct_may_write(tct_diag *d, const char *path);
+
 // Writes all of `text` to stdout; false (reported) when that fails.
 bool tct_write_out(tct_diag *d, const tct_buf *text);
 

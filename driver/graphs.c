@@ -4,6 +4,9 @@
 #include "driver/driver.h"
 #include "passes/passes.h"
 
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool tct_split_setting(char *text, tct_setting *out) {
@@ -24,6 +27,23 @@ const char *tct_graph_given(const tct_graph_file *f, const char *name) {
     for (size_t i = 0; i < f->request->n_sets; i++)
         if (strcmp(f->request->sets[i].name, name) == 0) return f->request->sets[i].value;
     return NULL;
+}
+
+bool tct_graph_scalar(tct_diag *d, const tct_graph_file *f, const tct_graph_param *p, double *out) {
+    const char *given = tct_graph_given(f, p->name);
+    *out = p->value;
+    if (!given) return true;
+    char *end;
+    errno = 0;
+    double x = *out = strtod(given, &end);
+    bool truth = strcmp(given, "true") == 0 || strcmp(given, "false") == 0;
+    if (truth) *out = given[0] == 't';
+    bool number = end != given && !*end && errno == 0;
+    bool fits = p->dtype == TCT_BOOL         ? truth
+                : tct_dtype_is_int(p->dtype) ? number && x == floor(x) && fabs(x) < 0x1p53
+                                             : number;
+    return fits || tct_error(d, "E0902", TCT_NO_SPAN, "--set %s=%s: %s is %s, which that is not", p->name,
+                             given, p->name, tct_dtype_name(p->dtype));
 }
 
 static const tct_item *find_graph(const tct_package *p, const char *name) {

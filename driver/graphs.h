@@ -43,6 +43,10 @@ const tct_graph_param *tct_graph_param_named(const tct_graph_file *f, const char
 // A scalar argument given with --set, NULL when there is none.
 const char *tct_graph_given(const tct_graph_file *f, const char *name);
 
+// The number that --set gives a scalar tensor, or its default. false after reporting that the text is no
+// number of its dtype.
+bool tct_graph_scalar(tct_diag *d, const tct_graph_file *f, const tct_graph_param *p, double *out);
+
 // The graph with a gradient of its first result for every float input: passes before differentiation, then
 // autodiff; `trace` may be NULL. NULL after reporting: the first result is no float scalar, or an operation
 // has no derivative.

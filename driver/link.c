@@ -18,7 +18,12 @@
 extern const unsigned char tct_embed_trainer_layout[]; // driver/trainer.ld
 extern const size_t tct_embed_trainer_layout_len;
 
-static const char runtime_name[] = "trainer-runtime.o";
+// What is linked with the code of a program.
+typedef struct linked_runtime {
+    const char *name, *variable, *file;
+} linked_runtime;
+static const linked_runtime trainer_runtime = {"trainer", "TERCET_RUNTIME", "trainer-runtime.o"},
+                            library_runtime = {"library", "TERCET_LIBRARY_RUNTIME", "library-runtime.o"};
 
 // `name` in the folders of PATH, NULL where there is none.
 static const char *in_path(tct_arena *a, const char *name) {
@@ -62,22 +67,22 @@ static const char *library_file(tct_diag *d, const char *name) {
     return file;
 }
 
-static const char *runtime_file(tct_diag *d) {
+static const char *runtime_file(tct_diag *d, const linked_runtime *r) {
     static const char *const places[] = {".", "../lib/tercet"};
-    const char *set = getenv("TERCET_RUNTIME"), *bin = tct_program_dir(&d->arena);
+    const char *set = getenv(r->variable), *bin = tct_program_dir(&d->arena);
     if (set && set[0]) {
         if (access(set, R_OK) == 0) return tct_arena_strdup(&d->arena, set);
-        tct_error(d, "E0846", TCT_NO_SPAN, "the trainer runtime cannot be read: TERCET_RUNTIME is %s: %s",
-                  set, strerror(errno));
+        tct_error(d, "E0846", TCT_NO_SPAN, "the %s runtime cannot be read: %s is %s: %s", r->name,
+                  r->variable, set, strerror(errno));
         return NULL;
     }
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        const char *file = tct_path_join(&d->arena, tct_path_join(&d->arena, bin, places[i]), runtime_name);
+        const char *file = tct_path_join(&d->arena, tct_path_join(&d->arena, bin, places[i]), r->file);
         if (access(file, R_OK) == 0) return file;
     }
-    tct_error(d, "E0846", TCT_NO_SPAN, "the trainer runtime, %s, is neither in %s nor in %s/../lib/tercet",
-              runtime_name, bin, bin);
-    tct_help(d, "it is made with Tercet; the environment variable TERCET_RUNTIME says where it is");
+    tct_error(d, "E0846", TCT_NO_SPAN, "the %s runtime, %s, is neither in %s nor in %s/../lib/tercet",
+              r->name, r->file, bin, bin);
+    tct_help(d, "it is made with Tercet; the environment variable %s says where it is", r->variable);
     return NULL;
 }
 
@@ -149,9 +154,24 @@ static bool write_objects(tct_diag *d, const tct_objects *objects, const char *f
     return true;
 }
 
+// Runs args[0] with the rest, and frees the arguments.
+static bool run_linker(tct_diag *d, arguments *args) {
+    TCT_PUSH(args, NULL);
+    tct_buf said = {0};
+    int status = run(args->data, &said);
+    while (said.len && said.data[said.len - 1] == '\n') said.data[--said.len] = 0;
+    if (status != 0)
+        tct_error(d, "E0847", TCT_NO_SPAN, "the linker %s failed: %s", args->data[0],
+                  said.len ? said.data : "it died");
+    tct_buf_free(&said);
+    TCT_VEC_FREE(args);
+    return status == 0;
+}
+
 static bool link_files(tct_diag *d, const char *linker, const arguments *files, const char *layout,
                        const char *out) {
-    const char *runtime = runtime_file(d), *libm = runtime ? library_file(d, "libm.so.6") : NULL;
+    const char *runtime = runtime_file(d, &trainer_runtime),
+               *libm = runtime ? library_file(d, "libm.so.6") : NULL;
     const char *libc = libm ? library_file(d, "libc.so.6") : NULL;
     if (!libc) return false;
     const char *const before[] = {linker,
@@ -182,16 +202,7 @@ static bool link_files(tct_diag *d, const char *linker, const arguments *files, 
     for (size_t i = 0; i < files->len; i++) TCT_PUSH(&args, files->data[i]);
     TCT_PUSH(&args, libm);
     TCT_PUSH(&args, libc);
-    TCT_PUSH(&args, NULL);
-    tct_buf said = {0};
-    int status = run(args.data, &said);
-    while (said.len && said.data[said.len - 1] == '\n') said.data[--said.len] = 0;
-    if (status != 0)
-        tct_error(d, "E0847", TCT_NO_SPAN, "the linker %s failed: %s", linker,
-                  said.len ? said.data : "it died");
-    tct_buf_free(&said);
-    TCT_VEC_FREE(&args);
-    return status == 0;
+    return run_linker(d, &args);
 }
 
 // On the disk before it has its name.
@@ -215,6 +226,46 @@ bool tct_link_trainer(tct_diag *d, const char *linker, const tct_objects *object
     ok = ok && put_in_place(d, linked, out);
     TCT_PUSH(&files, linked);
     TCT_PUSH(&files, layout);
+    remove_folder(folder, &files);
+    TCT_VEC_FREE(&files);
+    return ok;
+}
+
+static bool link_relocatable(tct_diag *d, const char *linker, const arguments *files,
+                             const char *const *roots, size_t n_roots, const char *out) {
+    const char *runtime = runtime_file(d, &library_runtime);
+    if (!runtime) return false;
+    arguments args = {0};
+    const char *const before[] = {linker,           "-r", "-o", out, "--gc-sections", "--strip-debug",
+                                  "--build-id=none"};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) TCT_PUSH(&args, before[i]);
+    if (strstr(linker, "lld")) TCT_PUSH(&args, "--no-mmap-output-file");
+    TCT_PUSH(&args, "-e");
+    TCT_PUSH(&args, roots[0]);
+    for (size_t i = 0; i < n_roots; i++) {
+        TCT_PUSH(&args, "-u");
+        TCT_PUSH(&args, roots[i]);
+    }
+    TCT_PUSH(&args, runtime);
+    for (size_t i = 0; i < files->len; i++) TCT_PUSH(&args, files->data[i]);
+    return run_linker(d, &args);
+}
+
+bool tct_link_library(tct_diag *d, const char *linker, const tct_objects *objects, const char *beside,
+                      const char *const *roots, size_t n_roots, tct_buf *out) {
+    const char *folder = work_folder(d, beside);
+    if (!folder) return false;
+    arguments files = {0};
+    const char *linked = tct_path_join(&d->arena, folder, "linked.o");
+    bool ok = write_objects(d, objects, folder, &files) &&
+              link_relocatable(d, linker, &files, roots, n_roots, linked);
+    char *bytes;
+    size_t n;
+    if (ok && (ok = tct_file_read(d, linked, &bytes, &n))) {
+        tct_buf_add(out, bytes, n);
+        tct_heap_free(bytes);
+    }
+    TCT_PUSH(&files, linked);
     remove_folder(folder, &files);
     TCT_VEC_FREE(&files);
     return ok;

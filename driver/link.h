@@ -15,4 +15,9 @@ const char *tct_linker(tct_diag *d, const char *wanted);
 // linker failed; with its words).
 bool tct_link_trainer(tct_diag *d, const char *linker, const tct_objects *objects, const char *out);
 
+// Links the library runtime and `objects` to one relocatable object, appended to `out`: what the `roots`
+// (at least one) need and no more. It works in a folder beside `beside`. Errors as above.
+bool tct_link_library(tct_diag *d, const char *linker, const tct_objects *objects, const char *beside,
+                      const char *const *roots, size_t n_roots, tct_buf *out);
+
 #endif

@@ -72,7 +72,7 @@ bool tct_linked_choose(tct_diag *d, const char *what, tct_image *image, tct_isa 
     }
     if (!chosen) {
         tct_error(d, "E0845", TCT_NO_SPAN, "%s was built for %s, and %s %s", what, sets,
-                  limit < host ? "--isa allows no more than" : "this processor has no more than",
+                  limit < host ? "it may use no more than" : "this processor has no more than",
                   tct_isa_name(best));
         tct_help(d, "`tercet build --isa %s` builds one that runs here", tct_isa_name(best));
         return false;

@@ -129,11 +129,13 @@ static void ring(tct_pool *p) {
     if (atomic_load(&p->sleepers)) wake_all(&p->bell);
 }
 
+int tct_pool_cores(void) {
+    cpu_set_t mine;
+    return sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
+}
+
 tct_pool *tct_pool_new(int threads) {
-    if (threads == 0) {
-        cpu_set_t mine;
-        threads = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
-    }
+    if (threads == 0) threads = tct_pool_cores();
     assert(threads >= 1);
     tct_pool *p = tct_try_alloc(sizeof *p, 64);
     if (!p) tct_out_of_memory(sizeof *p);

@@ -10,6 +10,7 @@ typedef struct tct_pool tct_pool;
 // `threads` >= 1, the caller counted as one. 0: as many as the machine has cores.
 tct_pool *tct_pool_new(int threads);
 void tct_pool_free(tct_pool *pool);
+int tct_pool_cores(void); // that the caller may run on
 int tct_pool_threads(const tct_pool *pool);
 
 // Runs task(ctx, begin, end, thread) over [0, n) cut into ranges, and returns when all are done. One caller
