@@ -629,7 +629,9 @@ static char *transcript(size_t *n) {
     char in[] = "/tmp/tercet-lsp-XXXXXX", out[sizeof in + 8], command[1024];
     int fd = mkstemp(in);
     FILE *f = fdopen(fd, "w");
-    char *text = json_dumps(json_string(program), JSON_ENCODE_ANY);
+    json_t *string = json_string(program);
+    char *text = json_dumps(string, JSON_ENCODE_ANY);
+    json_decref(string);
     tct_buf messages[5] = {0};
     tct_buf_puts(&messages[0],
                  "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"capabilities\":{}}}");
