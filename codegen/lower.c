@@ -187,6 +187,7 @@ static tct_lv pull_movement(lowering *w, const tct_node *n, const tct_lv *at) {
     tct_dtype dtype = (tct_dtype)n->dtype;
     switch (n->op) {
     case TCT_IR_BROADCAST:
+    case TCT_IR_AFTER: // the plan sees to the order
         return pull_same(w, n->in[0], n, at);
     case TCT_IR_RENAME:
         return pull_at(w, n->in[0], n, at, a->axes[0], at[position(n, a->to[0])]);

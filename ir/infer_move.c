@@ -206,6 +206,8 @@ bool tct_infer_movement(tct_infer *c) {
         return infer_merge(c);
     case TCT_IR_FLIP:
         return infer_flip(c);
+    case TCT_IR_AFTER:
+        return replace_axis(c, c->x, UINT32_MAX, NULL, 0);
     case TCT_IR_GATHER:
         return selected(c);
     default: // SCATTER_ADD, PUT

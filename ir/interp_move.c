@@ -139,6 +139,9 @@ void tct_interp_movement(const tct_interp *c, const tct_node *n, const tct_ir_te
     case TCT_IR_MERGE:
         merge(c, n, in, out);
         return;
+    case TCT_IR_AFTER:
+        pull(c, n, &in[0], out, UINT32_MAX, 0, 0);
+        return;
     case TCT_IR_GATHER:
         gather(c, n, in, out);
         return;

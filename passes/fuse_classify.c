@@ -51,6 +51,7 @@ static void add_source(tct_fuse_source *list, uint32_t *n, tct_value v, bool mov
 bool tct_fuse_moves(const tct_node *n, uint32_t k) {
     if (tct_ir_ops[n->op].cls != TCT_CLASS_MOVEMENT || n->op == TCT_IR_BROADCAST) return false;
     if (n->op == TCT_IR_GATHER) return k == 0;
+    if (n->op == TCT_IR_AFTER) return k == 1; // all of it
     return true;
 }
 

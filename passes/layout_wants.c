@@ -169,7 +169,7 @@ static void node_wants(const tct_graph *g, tct_value v, tct_wants *all) {
         return;
     default:
         for (uint32_t k = 0; k < n->n_in; k++)
-            if (n->op != TCT_IR_GATHER && n->op != TCT_IR_GET)
+            if (n->op != TCT_IR_GATHER && n->op != TCT_IR_GET && (n->op != TCT_IR_AFTER || k == 0))
                 hand_on(g, mine, n, k, &all[n->in[k]], 0, NULL, 0);
     }
 }

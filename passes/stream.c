@@ -98,7 +98,7 @@ static bool grow_at(region *r, tct_value v, bool *grown) {
 // nothing.
 static bool close_ways(region *r, bool *grown) {
     size_t n = r->g->nodes.len;
-    bool *above = TCT_NEW_ARRAY(r->arena, bool, n); // something inside depends on it
+    bool *above = TCT_NEW_ARRAY(r->arena, bool, n); // the region depends on it
     memset(r->below, 0, n * sizeof *r->below);
     for (tct_value v = 0; v < n; v++)
         for (uint32_t k = 0; k < node(r, v)->n_in; k++) {
@@ -106,7 +106,7 @@ static bool close_ways(region *r, bool *grown) {
             r->below[v] |= r->below[in] || r->place[in] != OUTSIDE;
         }
     for (tct_value v = (tct_value)n; v-- > 0;)
-        if (above[v] || r->place[v] == INSIDE)
+        if (above[v] || r->place[v] != OUTSIDE)
             for (uint32_t k = 0; k < node(r, v)->n_in; k++) above[node(r, v)->in[k]] = true;
     for (tct_value v = 0; v < n; v++) {
         if (r->place[v] == SUMMED && above[v]) return false;
@@ -133,9 +133,11 @@ static bool grow(region *r, tct_value product) {
     return true;
 }
 
+// Constants and the like are made anew in the body.
 static bool is_entry(const region *r, tct_value v) {
-    return r->place[v] == OUTSIDE && (tct_ir_ops[node(r, v)->op].cls != TCT_CLASS_LEAF ||
-                                      node(r, v)->op == TCT_IR_INPUT || has_rows(r, v));
+    const tct_node *n = node(r, v);
+    bool anew = tct_ir_ops[n->op].cls == TCT_CLASS_LEAF && n->op != TCT_IR_INPUT && n->n_in == 0;
+    return r->place[v] == OUTSIDE && (!anew || has_rows(r, v));
 }
 
 // A part of an operand must be a piece of its memory, unless it is small.

@@ -198,6 +198,7 @@ static const tct_vjp rules[TCT_IR_N_OPS] = {
     [TCT_IR_SPLIT] = tct_vjp_split,
     [TCT_IR_MERGE] = tct_vjp_merge,
     [TCT_IR_FLIP] = tct_vjp_flip,
+    [TCT_IR_AFTER] = tct_vjp_after,
     [TCT_IR_GATHER] = tct_vjp_gather,
     [TCT_IR_SCATTER_ADD] = tct_vjp_scatter_add,
     [TCT_IR_PUT] = tct_vjp_put,

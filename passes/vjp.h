@@ -73,6 +73,7 @@ TCT_VJP(extremum);
 TCT_VJP(dot);
 TCT_VJP(rename);
 TCT_VJP(broadcast);
+TCT_VJP(after);
 TCT_VJP(slice);
 TCT_VJP(pad);
 TCT_VJP(concat);

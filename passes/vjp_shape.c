@@ -57,6 +57,12 @@ TCT_VJP(broadcast) { // the tape sums
     return true;
 }
 
+TCT_VJP(after) { // nothing flows through the order
+    (void)n, (void)y;
+    tct_tape_add(t, 0, c);
+    return true;
+}
+
 TCT_VJP(slice) {
     (void)y;
     tct_axis whole = n->attr.axes[0], part = n->attr.to[0];

@@ -45,6 +45,7 @@ static const struct {
     {TCT_IR_SPLIT, X("[B, F]") "%1: f64[B, A, D'2] = split %0 {F} -> {A, D'2} return y = %1"},
     {TCT_IR_MERGE, X("[B, A, C]") "%1: f64[C, F] = merge %0 {A, B} -> {F} return y = %1"},
     {TCT_IR_FLIP, X("[B, A]") "%1: f64[B, A] = flip %0 {A} return y = %1"},
+    {TCT_IR_AFTER, X("[A, B]") Y("[C]") "%2: f64[A, B] = after %0, %1 return y = %2"},
     {TCT_IR_GATHER, X("[C, B]") I(1, "[F]") "%2: f64[F, B] = gather %0, %1 {C} return y = %2"},
     {TCT_IR_GATHER, X("[A, C]") I(1, "[A, B]") "%2: f64[A, B] = gather %0, %1 {C} return y = %2"},
     {TCT_IR_GATHER, X("[A, C]") I(1, "") "%2: f64[A] = gather %0, %1 {C} return y = %2"},

@@ -96,6 +96,8 @@ tct_value rg_make_movement(maker *k) {
     if (x == TCT_NO_VALUE) return x;
     if (op == TCT_IR_BROADCAST)
         return rg_put(k, op, &x, 1, &(tct_ir_attr){.n_axes = 1, .axes = {k->pool[rg_below(k, MAX_POOL)]}});
+    if (op == TCT_IR_AFTER)
+        return rg_put(k, op, (tct_value[]){x, rg_pick(k, ANY_DTYPE, 0)}, 2, &(tct_ir_attr){0});
     if (op == TCT_IR_MERGE) return make_merge(k, x);
     tct_ir_attr attr = rg_one_axis(k, x);
     switch (op) {

@@ -1,0 +1,129 @@
+// Values computed again for late users: the same numbers, and less that is kept.
+#include "passes/passes.h"
+#include "passes/recompute.h"
+#include "tests/codegen/compare.h"
+
+// Two layers with a norm, a softmax and a smooth step behind products.
+static const char *const LAYERS =
+    "axis B = 16 axis C = 24 axis F = 40 graph loss {\n"
+    "%x: f32[B, C] = input #0 \"x\"\n%u: f32[C, F] = input #1 \"u\"\n%d: f32[F, C] = input #2 \"d\"\n"
+    "%m: f32[B] = sum %x {C}\n%n: f32[B, C] = sub %x, %m\n%a: f32[B, F] = dot %n, %u {C}\n"
+    "%t: f32[B, F] = tanh %a\n%g: f32[B, F] = mul %a, %t\n%y: f32[B, C] = dot %g, %d {F}\n"
+    "%r: f32[B, C] = add %x, %y\n%a2: f32[B, F] = dot %r, %u {C}\n%e: f32[B, F] = exp %a2\n"
+    "%s: f32[B] = sum %e {F}\n%p: f32[B, F] = div %e, %s\n%z: f32[B, C] = dot %p, %d {F}\n"
+    "%q: f32[B, C] = mul %z, %z\n%l: f32 = sum %q {B, C}\nreturn loss = %l\n}";
+
+static tct_graph *gradient(tct_diag *d, tct_ir_module *m) {
+    static const uint32_t wrt[] = {0, 1, 2};
+    tct_graph *g = tct_ir_parse(d, m, "test.tir", LAYERS, strlen(LAYERS));
+    g = g ? tct_passes_run(d, g, "early", NULL) : NULL;
+    g = g ? tct_grad(d, g, 0, wrt, 3) : NULL;
+    g = g ? tct_passes_run(d, g, "drop_stops,canonicalise,fold,cse,stable,canonicalise,cse,dce", NULL) : NULL;
+    assert_non_null(g);
+    return g;
+}
+
+static int count(const tct_graph *g, tct_ir_op op) {
+    int n = 0;
+    for (size_t v = 0; v < g->nodes.len; v++) n += g->nodes.data[v].op == op;
+    return n;
+}
+
+static void same_numbers(const tct_graph *before, const tct_graph *after, uint64_t seed, double tolerance) {
+    tct_diag d = {0};
+    tct_arena arena = {0};
+    tct_ir_tensor *in = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->inputs.len + 1);
+    tct_ir_tensor *a = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
+    tct_ir_tensor *b = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
+    tct_random_inputs(before, &arena, seed, false, in);
+    if (!tct_ir_verify(&d, after, "recompute") || !tct_ir_interp(&d, &arena, before, in, a, NULL) ||
+        !tct_ir_interp(&d, &arena, after, in, b, NULL))
+        compare_fail("a graph is broken", after, NULL, &d);
+    for (size_t k = 0; k < before->outputs.len; k++) {
+        char why[200];
+        if (!tct_tensors_close(before->module, &a[k], &b[k], tolerance, tolerance, why))
+            compare_fail(why, after, NULL, &d);
+    }
+    tct_arena_free(&arena);
+    tct_diag_free(&d);
+}
+
+static void layers(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    tct_graph *g = gradient(&d, m);
+    tct_graph *after = tct_recompute(g, &(tct_recompute_limits){.bytes = 1, .cost = 48});
+    assert_ptr_not_equal(after, g);
+    assert_true(count(after, TCT_IR_AFTER) > 0);
+    assert_int_equal(count(after, TCT_IR_DOT), count(g, TCT_IR_DOT)); // products are kept
+    assert_true(count(after, TCT_IR_TANH) > count(g, TCT_IR_TANH));
+    same_numbers(g, after, 1, 0); // the same operations on the same values
+    compare_graph(c, after, 1, &(compare_options){.relative = 1e-3, .absolute = 1e-3});
+
+    // No second tanh at a price that only arithmetic has; nothing at all for small values.
+    tct_graph *cheap = tct_recompute(g, &(tct_recompute_limits){.bytes = 1, .cost = 10});
+    assert_int_equal(count(cheap, TCT_IR_TANH), count(g, TCT_IR_TANH));
+    assert_ptr_equal(tct_recompute(g, &(tct_recompute_limits){.bytes = 1e6, .cost = 48}), g);
+    tct_compiler_free(c);
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+}
+
+// What is computed again is no longer kept: the plan needs less memory.
+static void saves_memory(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    tct_graph *g = gradient(&d, m);
+    tct_compile_options plain = {.passes = "layout"};
+    const tct_plan *kept = tct_compile_graph(&d, c, g, &plain);
+    const tct_plan *again =
+        tct_compile_graph(&d, c, tct_recompute(g, &(tct_recompute_limits){.bytes = 1, .cost = 48}), &plain);
+    assert_non_null(kept);
+    assert_non_null(again);
+    assert_true(again->arena_bytes < kept->arena_bytes);
+    tct_compiler_free(c);
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+}
+
+static void random_graphs(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    int changed = 0;
+    for (uint64_t seed = 1; seed <= 700; seed++) {
+        tct_ir_module *m = tct_ir_module_new();
+        tct_random_graph_options o = {.seed = seed,
+                                      .n_nodes = 60,
+                                      .classes = 1u << TCT_CLASS_ELEMENTWISE | 1u << TCT_CLASS_REDUCTION |
+                                                 1u << TCT_CLASS_CONTRACTION,
+                                      .dtypes = 1u << TCT_F32 | 1u << TCT_I32 | 1u << TCT_BOOL,
+                                      .permute = seed % 2,
+                                      .tame = true,
+                                      .continuous = true};
+        tct_graph *g = tct_passes_run(&d, tct_random_graph(m, &o), "cse,dce", NULL);
+        tct_graph *after = tct_recompute(g, &(tct_recompute_limits){.bytes = 1, .cost = 200});
+        if (after != g) {
+            changed++;
+            same_numbers(g, after, seed, 0);
+            compare_graph(c, after, seed, &(compare_options){.relative = 1e-3, .absolute = 1e-3});
+        }
+        tct_ir_module_free(m);
+    }
+    assert_true(changed >= 20);
+    tct_compiler_free(c);
+    tct_diag_free(&d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers),
+        cmocka_unit_test(saves_memory),
+        cmocka_unit_test(random_graphs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
