@@ -9,6 +9,9 @@ uint32_t tct_diag_add_source(tct_diag *d, const char *path, const char *text, si
     tct_source s = {.path = tct_arena_strdup(&d->arena, path),
                     .text = tct_arena_strndup(&d->arena, text, len),
                     .len = len};
+    TCT_PUSH(&s.lines, 0);
+    for (const char *at = s.text; (at = memchr(at, '\n', len - (size_t)(at - s.text)));)
+        TCT_PUSH(&s.lines, (uint32_t)(++at - s.text));
     TCT_PUSH(&d->sources, s);
     return (uint32_t)d->sources.len;
 }
@@ -100,15 +103,14 @@ void tct_diag_line_col(const tct_source *s, uint32_t offset, uint32_t *line, uin
         *col = s->places.data[offset].col;
         return;
     }
-    for (uint32_t i = 0; i < offset && i < s->len; i++) {
-        unsigned char c = (unsigned char)s->text[i];
-        if (c == '\n') {
-            ++*line;
-            *col = 1;
-        } else if ((c & 0xC0) != 0x80) {
-            ++*col;
-        }
+    size_t low = 0, high = s->lines.len; // the last line that doesn't begin behind it
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        *(s->lines.data[middle] <= offset ? &low : &high) = middle;
     }
+    *line = (uint32_t)low + 1;
+    for (uint32_t i = s->lines.data[low]; i < offset && i < s->len; i++)
+        *col += ((unsigned char)s->text[i] & 0xC0) != 0x80;
 }
 
 // "  --> file:3:7", the source line and a caret row under the span (its first line only).
@@ -160,7 +162,10 @@ void tct_diag_render(const tct_diag *d, tct_buf *out, bool color) {
 void tct_diag_free(tct_diag *d) {
     tct_arena_free(&d->arena);
     TCT_VEC_FREE(&d->messages);
-    for (size_t i = 0; i < d->sources.len; i++) TCT_VEC_FREE(&d->sources.data[i].places);
+    for (size_t i = 0; i < d->sources.len; i++) {
+        TCT_VEC_FREE(&d->sources.data[i].lines);
+        TCT_VEC_FREE(&d->sources.data[i].places);
+    }
     TCT_VEC_FREE(&d->sources);
     d->n_errors = 0;
 }

@@ -41,6 +41,7 @@ typedef struct tct_line_col {
 typedef struct tct_source {
     const char *path, *text; // `text` NUL-terminated, owned by the diag; NULL: only places in it are known
     size_t len;
+    TCT_VEC(uint32_t) lines;      // where each begins
     TCT_VEC(tct_line_col) places; // without text: what a span's `begin` counts
 } tct_source;
 
