@@ -64,7 +64,7 @@ static void put_fields(const tct_plan_port *ports, const tct_library_field *fiel
         for (uint32_t k = 0; k < p->n_axes; k++)
             tct_buf_printf(out, "%s%s=%" PRId64 "%s", k ? ", " : "[", p->axis[k], p->size[k],
                            k + 1 == p->n_axes ? "]" : "");
-        tct_buf_printf(out, p->n_axes ? ", %" PRIu64 " elements" : "", elements(p));
+        if (p->n_axes) tct_buf_printf(out, ", %" PRIu64 " elements", elements(p));
         if (fields[i].standing) tct_buf_printf(out, "; NULL: %s", fields[i].standing);
         tct_buf_putc(out, '\n');
     }
