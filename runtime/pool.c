@@ -39,7 +39,7 @@ struct tct_pool {
     uint64_t scratch_bytes;
     void *shared;
     uint64_t shared_bytes;
-    bool lent; // scratch and shared are the caller's
+    bool lent;           // scratch and shared are the caller's
     tct_pool_work *work; // NULL: nobody watches
     // The run; written by the caller while the gate is shut and nobody inside.
     tct_task_fn task;

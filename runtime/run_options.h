@@ -13,6 +13,7 @@ typedef struct tct_run_options {
     double checkpoint_seconds; // between checkpoints; 0: never but at the ends of stages; < 0: at every
                                // safepoint (tests)
     bool progress;             // a bar on stderr
+    bool ahead;                // the program was compiled ahead of time, for messages
     const char *from_stage,
         *to_stage;        // NULL: all. from_stage starts from the checkpoint that its predecessor's end left
     const char *trace;    // NULL, or a file for a trace (runtime/trace.h), whose table then goes to stderr

@@ -1,4 +1,5 @@
 // Built-ins that open tokenizers and data sets and that take batches.
+#include "runtime/decided.h"
 #include "runtime/vm_data.h"
 
 #include <assert.h>
@@ -8,6 +9,10 @@
 bool tct_vm_call_TOKENIZER(tct_vm *vm, const tct_call *c) {
     tct_value v;
     if (!tct_vm_open_tokenizer(vm->d, tct_arg(vm, c, 0)->text->text, &v)) return false;
+    if (!tct_vm_tokenizer_fits(vm, v.tokenizer, c->results[0])) {
+        tct_value_drop(&v);
+        return false;
+    }
     tct_value_set(tct_result(vm, c, 0), v);
     return true;
 }
@@ -69,12 +74,21 @@ static void take_style(reader *r, tct_dataset_ref *s) {
     s->chat = tct_strdup(take(r)->text->text);
 }
 
+// Opens the data set. What doesn't fit the sizes that the program was compiled for says whence they are.
+static bool open_data(tct_vm *vm, const tct_call *c, tct_dataset_ref *s) {
+    if (tct_vm_open_dataset(vm->d, s)) return true;
+    const tct_message *m = vm->d->messages.len ? &vm->d->messages.data[vm->d->messages.len - 1] : NULL;
+    bool of_sizes = m && (strcmp(m->code, "E0709") == 0 || strcmp(m->code, "E0710") == 0);
+    if (of_sizes) tct_note_decided(vm->d, vm->program, &c->sizes, vm->options->ahead);
+    return false;
+}
+
 // Opens the data set into the call's result, or drops what there is of it.
 static bool open_into_result(reader *r, tct_value *v, bool ok) {
     tct_dataset_ref *s = v->dataset;
     if (!s->template_text) s->template_text = tct_strdup("");
     if (!s->chat) s->chat = tct_strdup("");
-    if (!ok || !tct_vm_open_dataset(r->vm->d, s)) {
+    if (!ok || !open_data(r->vm, r->call, s)) {
         tct_value_drop(v);
         return false;
     }

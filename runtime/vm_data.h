@@ -10,6 +10,8 @@ bool tct_vm_open_dataset(tct_diag *d, tct_dataset_ref *s);
 
 // Opens a tokenizer; takes nothing over.
 bool tct_vm_open_tokenizer(tct_diag *d, const char *path, tct_value *out);
+// Whether it is what register `reg` was compiled for; reports E0717.
+bool tct_vm_tokenizer_fits(tct_vm *vm, const tct_tokenizer_ref *t, uint32_t reg);
 
 // Copies all examples of `from`, which were made by a program, to `to`.
 void tct_vm_copy_records(const tct_records *from, tct_records *to);

@@ -1,6 +1,7 @@
 // Models and optimizers as values of the machine.
 #include "runtime/vm_model.h"
 
+#include "runtime/decided.h"
 #include "runtime/model.h"
 
 #include <assert.h>
@@ -26,6 +27,9 @@ bool tct_vm_new_model(tct_vm *vm, uint32_t number, uint64_t seed, tct_value *out
 bool tct_vm_load_model(tct_vm *vm, uint32_t number, const char *folder, tct_value *out) {
     if (!tct_vm_blank_model(vm, number, out)) return false;
     if (tct_params_load(vm->d, out->model->desc, folder, out->model->params)) return true;
+    const tct_message *m = vm->d->messages.len ? &vm->d->messages.data[vm->d->messages.len - 1] : NULL;
+    bool of_sizes = m && (strcmp(m->code, "E0705") == 0 || strcmp(m->code, "E0714") == 0);
+    if (of_sizes) tct_note_decided(vm->d, vm->program, &out->model->desc->sizes, vm->options->ahead);
     tct_value_drop(out);
     return false;
 }

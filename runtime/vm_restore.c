@@ -381,6 +381,7 @@ static bool restore_registers(restoring *r) {
         tct_value_set(&r->vm->regs[i], v);
         if (!ok) return false;
         if (!fits(type, v)) return wrong(r, tct_arena_printf(&r->vm->d->arena, "register %u", i));
+        if (type->kind == TCT_KIND_TOKENIZER && !tct_vm_tokenizer_fits(r->vm, v.tokenizer, i)) return false;
     }
     return true;
 }

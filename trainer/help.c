@@ -27,7 +27,17 @@ static void add_number(const tct_config_value *c, double x, tct_buf *out) {
         tct_print_double(x, out);
 }
 
-static void add_value(const tct_config_value *c, tct_buf *out) {
+// The conditions on value `cell` that chose what was compiled.
+static void add_guards(const tct_program *p, uint32_t cell, tct_buf *out) {
+    for (uint32_t i = 0; i < p->n_guards; i++)
+        for (uint32_t k = 0; k < p->guards[i].of.n; k++)
+            if (p->guards[i].of.config[k] == cell)
+                tct_buf_printf(out, "        As long as `%s` stays %s.\n", p->guards[i].text,
+                               p->guards[i].holds ? "true" : "false");
+}
+
+static void add_value(const tct_program *p, uint32_t cell, tct_buf *out) {
+    const tct_config_value *c = &p->config[cell];
     bool text = strcmp(c->type, "string") == 0 || strcmp(c->type, "path") == 0;
     tct_buf_printf(out, text ? "  %s: %s = \"%s\"" : "  %s: %s = %s", c->name, c->type, c->value);
     if (c->is_ranged) {
@@ -40,6 +50,7 @@ static void add_value(const tct_config_value *c, tct_buf *out) {
     tct_buf_putc(out, '\n');
     add_lines(c->doc, out);
     if (c->fixed) tct_buf_printf(out, "        Fixed: it %s.\n", c->fixed);
+    add_guards(p, cell, out);
 }
 
 static void add_values(const tct_program *p, bool fixed, const char *title, tct_buf *out) {
@@ -48,7 +59,7 @@ static void add_values(const tct_program *p, bool fixed, const char *title, tct_
         if ((p->config[i].fixed != NULL) != fixed) continue;
         if (!any) tct_buf_puts(out, title);
         any = true;
-        add_value(&p->config[i], out);
+        add_value(p, i, out);
     }
 }
 

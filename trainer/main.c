@@ -90,6 +90,7 @@ static bool run(tct_diag *d, tct_image *image, arguments *o) {
         !tct_run_options_check(d, p, &o->run.run) || !tct_linked_choose(d, name, image, o->limit))
         return false;
     if (!o->run.run.out) o->run.run.out = tct_arena_printf(&d->arena, "runs/%s", p->name);
+    o->run.run.ahead = true;
     return tct_program_run(d, p, &o->run.run);
 }
 

@@ -102,6 +102,7 @@ static void build(machine *m, int stop_at) {
     uint32_t zero_reg = number(m, 0), one = number(m, 1), steps = number(m, STEPS), eight = number(m, 8),
              two = number(m, 2), stop = number(m, 0), sigint = number(m, SIGINT), yes = boolean(m, true),
              no = boolean(m, false);
+    TCT_PUSH(&m->tokenizers, (tct_tokenizer_desc){.vocab = 768, .bos = 0, .eos = 0, .pad = 1});
     MACHINE_CALL(m, TCT_BUILTIN_TOKENIZER, tok, string(m, "examples/instructgpt/data/tokenizer"));
     MACHINE_CALL(m, TCT_BUILTIN_RECORDS, records, tok);
     m->calls.data[m->calls.len - 1].n_args = 0;

@@ -70,6 +70,7 @@ static void begin(setting *s) {
     uint32_t path = machine_reg(&s->m, TCT_KIND_STRING, NULL);
     machine_int(&s->m, s->seed, 1);
     machine_string(&s->m, path, tokenizer_folder);
+    TCT_PUSH(&s->m.tokenizers, (tct_tokenizer_desc){.vocab = 768, .bos = 0, .eos = 0, .pad = 1});
     MACHINE_CALL(&s->m, TCT_BUILTIN_TOKENIZER, s->tok, path);
 }
 

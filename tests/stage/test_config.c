@@ -202,12 +202,97 @@ static void fixed_values_make_other_programs(void **state) {
     drop(&m);
 }
 
+// What is wrong with `text`, when it was compiled and starts with `set`: its code, and words of the message
+// with its notes.
+static void refused_at_start(const char *text, tct_setting set, bool ahead, const char *code,
+                             const char *const *words) {
+    tct_arena a = {0};
+    pipeline_run r = {.compile.threads = 1};
+    tct_compiled c = {0};
+    pipeline_write(&a, &r, text);
+    r.options = (tct_run_options){.out = r.options.out, .threads = 1, .ahead = ahead};
+    bool compiled =
+        tct_program_compile(&r.d, &r.compile, &c) && tct_settings_apply(&r.d, &c.draft->program, &set, 1);
+    if (!compiled) pipeline_print(&r);
+    assert_true(compiled);
+    bool ok = tct_program_run(&r.d, &c.draft->program, &r.options);
+    assert_true(!ok && r.d.n_errors > 0);
+    assert_string_equal(r.d.messages.data[0].code, code);
+    tct_buf all = {0};
+    tct_diag_render(&r.d, &all, false);
+    for (; *words; words++)
+        if (!strstr(all.data, *words)) fail_msg("no \"%s\" in\n%s", *words, all.data);
+    tct_buf_free(&all);
+    machine_remove_folder(r.options.out);
+    tct_compiled_free(&c);
+    tct_diag_free(&r.d);
+    tct_arena_free(&a);
+}
+
+#define DATA STAGE_FOLDER "/data/"
+#define LETTERS "tokenizer: path = \"" DATA "letters\"\n"
+
+static void other_tokenizers(void **state) {
+    (void)state;
+    static const char text[] = "config {\n" LETTERS "}\npipeline p {\nlet t = tokenizer(config.tokenizer)\n"
+                               "stage s {\nlog(n = t.vocab)\n}\n}\n";
+    static const char *const words[] = {
+        "768 tokens instead of 11, beginning token 0 instead of 1, end token 0 instead of 2, "
+        "padding token 1 instead of 0",
+        "config.tokenizer = " TERCET_SOURCE_DIR "/examples", "prog.tct --set tokenizer=…", NULL};
+    tct_setting other = {"tokenizer", TERCET_SOURCE_DIR "/examples/instructgpt/data/tokenizer"};
+    refused_at_start(text, other, true, "E0717", words);
+}
+
+static void data_of_other_sizes(void **state) {
+    (void)state;
+    static const char text[] =
+        "config {\n" LETTERS "length: int = 4\nk: int = 2\nranked: bool = false\n}\npipeline p {\n"
+        "let t = tokenizer(config.tokenizer)\nstage s {\nif config.ranked {\n"
+        "let r = rankings(\"" DATA "rankings.jsonl\", t, batch = 1, length = 8, k = config.k)\n} else {\n"
+        "let d = prompts(\"" DATA
+        "demonstrations.jsonl\", t, batch = 1, length = config.length div 2)\n}\n}\n}\n";
+    static const char *const longer[] = {"the context 2", "config.length = 4 decides the size of axis T",
+                                         "prog.tct --set length=…", NULL};
+    static const char *const more[] = {"3 responses, but k is 2", "config.k = 2 decides the size of axis K",
+                                       "another value is given by --set k=…", NULL};
+    refused_at_start(text, (tct_setting){"ranked", "false"}, true, "E0710", longer);
+    refused_at_start(text, (tct_setting){"ranked", "true"}, false, "E0709", more);
+}
+
+static void other_folders(void **state) {
+    (void)state;
+    static const char save[] =
+        "use std.model.gpt2\nconfig {\n" LETTERS "}\npipeline p {\nlet t = tokenizer(config.tokenizer)\n"
+        "let a = Gpt2(layers = 1, heads = 2, d = 4, vocab = t.vocab, context = 8)\n"
+        "let b = Gpt2(layers = 1, heads = 2, d = 8, vocab = t.vocab, context = 8)\n"
+        "stage s {\nsave(a, \"a\", t)\nsave(b, \"b\", t)\n}\n}\n";
+    tct_arena a = {0};
+    pipeline_run r = {0};
+    pipeline_write(&a, &r, save);
+    pipeline_succeeds(&r);
+    const char *text = tct_arena_printf(&a,
+                                        "use std.model.gpt2\nconfig {\nfolder: path = \"%s/a\"\n}\npipeline "
+                                        "p {\nlet m = Gpt2(from = config.folder)\n"
+                                        "stage s {\nlog(d = m.d)\n}\n}\n",
+                                        r.options.out);
+    const char *words[] = {"\"n_embd\" is 8, but Gpt2 was declared with 4",
+                           "config.folder = ", "--set folder=…", NULL};
+    refused_at_start(text, (tct_setting){"folder", tct_path_join(&a, r.options.out, "b")}, true, "E0714",
+                     words);
+    machine_remove_folder(r.options.out);
+    tct_arena_free(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_fixed),
         cmocka_unit_test(given_values_have_effect),
         cmocka_unit_test(same_bits_however_they_are_given),
         cmocka_unit_test(fixed_values_make_other_programs),
+        cmocka_unit_test(other_tokenizers),
+        cmocka_unit_test(data_of_other_sizes),
+        cmocka_unit_test(other_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

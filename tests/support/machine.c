@@ -203,6 +203,7 @@ tct_program *machine_done(machine *m) {
         .n_plans = (uint32_t)m->plans.len,
         .n_models = (uint32_t)m->models.len,
         .n_optimizers = (uint32_t)m->optimizers.len,
+        .n_tokenizers = (uint32_t)m->tokenizers.len,
         .n_generators = (uint32_t)m->generators.len,
         .n_logs = (uint32_t)m->logs.len,
         .n_externs = (uint32_t)m->externs.len,
@@ -216,6 +217,7 @@ tct_program *machine_done(machine *m) {
         .plans = m->plans.data,
         .models = m->models.data,
         .optimizers = m->optimizers.data,
+        .tokenizers = m->tokenizers.data,
         .generators = m->generators.data,
         .logs = m->logs.data,
         .externs = m->externs.data,
@@ -234,6 +236,7 @@ void machine_free(machine *m) {
     TCT_VEC_FREE(&m->plans);
     TCT_VEC_FREE(&m->models);
     TCT_VEC_FREE(&m->optimizers);
+    TCT_VEC_FREE(&m->tokenizers);
     TCT_VEC_FREE(&m->generators);
     TCT_VEC_FREE(&m->logs);
     TCT_VEC_FREE(&m->externs);

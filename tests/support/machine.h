@@ -17,6 +17,7 @@ typedef struct machine {
     TCT_VEC(const tct_plan *) plans;
     TCT_VEC(tct_model_desc) models;
     TCT_VEC(tct_optimizer_desc) optimizers;
+    TCT_VEC(tct_tokenizer_desc) tokenizers;
     TCT_VEC(tct_generator) generators;
     TCT_VEC(tct_log) logs;
     TCT_VEC(tct_extern) externs;
