@@ -23,7 +23,7 @@ typedef struct linked_runtime {
     const char *name, *variable, *file;
 } linked_runtime;
 static const linked_runtime trainer_runtime = {"trainer", "TERCET_RUNTIME", "trainer-runtime.o"},
-                            library_runtime = {"library", "TERCET_LIBRARY_RUNTIME", "library-runtime.o"};
+                            library_runtime = {"library", "TERCET_LIBRARY_RUNTIME", "library-runtime.a"};
 
 // `name` in the folders of PATH, NULL where there is none.
 static const char *in_path(tct_arena *a, const char *name) {
@@ -246,8 +246,8 @@ static bool link_relocatable(tct_diag *d, const char *linker, const arguments *f
         TCT_PUSH(&args, "-u");
         TCT_PUSH(&args, roots[i]);
     }
-    TCT_PUSH(&args, runtime);
     for (size_t i = 0; i < files->len; i++) TCT_PUSH(&args, files->data[i]);
+    TCT_PUSH(&args, runtime);
     return run_linker(d, &args);
 }
 
