@@ -35,6 +35,29 @@ static inline void compare_fail(const char *what, const tct_graph *g, const tct_
     fail();
 }
 
+// Interpreted, `after`, which pass `what` made, gives what `before` gives.
+static inline void compare_interpreted(const tct_graph *before, const tct_graph *after, const char *what,
+                                       uint64_t seed, double tolerance) {
+    tct_diag d = {0};
+    tct_arena arena = {0};
+    tct_ir_tensor *in = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->inputs.len + 1);
+    tct_ir_tensor *a = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
+    tct_ir_tensor *b = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
+    tct_random_inputs(before, &arena, seed, false, in);
+    if (!tct_ir_verify(&d, after, what) || !tct_ir_interp(&d, &arena, before, in, a, NULL) ||
+        !tct_ir_interp(&d, &arena, after, in, b, NULL))
+        compare_fail("a graph is broken", after, NULL, &d);
+    for (size_t k = 0; k < before->outputs.len; k++) {
+        char why[200], whole[300];
+        if (tct_tensors_close(before->module, &a[k], &b[k], tolerance, tolerance, why)) continue;
+        snprintf(whole, sizeof whole, "%s, seed %llu, output %s: %s", what, (unsigned long long)seed,
+                 before->outputs.data[k].name, why);
+        compare_fail(whole, after, NULL, &d);
+    }
+    tct_arena_free(&arena);
+    tct_diag_free(&d);
+}
+
 // Runs plan on copies of the inputs; outputs with an alias lie where their input lies.
 static inline void compare_run(const tct_graph *g, const tct_plan *plan, int threads,
                                const tct_ir_tensor *inputs, tct_arena *arena, tct_ir_tensor *outputs) {

@@ -29,25 +29,6 @@ static int count(const tct_graph *g, tct_ir_op op) {
     return n;
 }
 
-static void same_numbers(const tct_graph *before, const tct_graph *after, uint64_t seed, double tolerance) {
-    tct_diag d = {0};
-    tct_arena arena = {0};
-    tct_ir_tensor *in = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->inputs.len + 1);
-    tct_ir_tensor *a = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
-    tct_ir_tensor *b = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
-    tct_random_inputs(before, &arena, seed, false, in);
-    if (!tct_ir_verify(&d, after, "recompute") || !tct_ir_interp(&d, &arena, before, in, a, NULL) ||
-        !tct_ir_interp(&d, &arena, after, in, b, NULL))
-        compare_fail("a graph is broken", after, NULL, &d);
-    for (size_t k = 0; k < before->outputs.len; k++) {
-        char why[200];
-        if (!tct_tensors_close(before->module, &a[k], &b[k], tolerance, tolerance, why))
-            compare_fail(why, after, NULL, &d);
-    }
-    tct_arena_free(&arena);
-    tct_diag_free(&d);
-}
-
 static void layers(void **state) {
     (void)state;
     tct_diag d = {0};
@@ -59,7 +40,7 @@ static void layers(void **state) {
     assert_true(count(after, TCT_IR_AFTER) > 0);
     assert_int_equal(count(after, TCT_IR_DOT), count(g, TCT_IR_DOT)); // products are kept
     assert_true(count(after, TCT_IR_TANH) > count(g, TCT_IR_TANH));
-    same_numbers(g, after, 1, 0); // the same operations on the same values
+    compare_interpreted(g, after, "recompute", 1, 0); // the same operations on the same values
     compare_graph(c, after, 1, &(compare_options){.relative = 1e-3, .absolute = 1e-3});
 
     // No second tanh at a price that only arithmetic has; nothing at all for small values.
@@ -109,7 +90,7 @@ static void random_graphs(void **state) {
         tct_graph *after = tct_recompute(g, &(tct_recompute_limits){.bytes = 1, .cost = 200});
         if (after != g) {
             changed++;
-            same_numbers(g, after, seed, 0);
+            compare_interpreted(g, after, "recompute", seed, 0);
             compare_graph(c, after, seed, &(compare_options){.relative = 1e-3, .absolute = 1e-3});
         }
         tct_ir_module_free(m);

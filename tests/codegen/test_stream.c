@@ -18,28 +18,6 @@ static tct_graph *parse(tct_diag *d, tct_ir_module *m, const char *text) {
     return g;
 }
 
-// Interpreted, `after` gives what `before` gives.
-static void same_numbers(const tct_graph *before, const tct_graph *after, uint64_t seed, double tolerance) {
-    tct_diag d = {0};
-    tct_arena arena = {0};
-    tct_ir_tensor *in = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->inputs.len + 1);
-    tct_ir_tensor *a = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
-    tct_ir_tensor *b = TCT_NEW_ARRAY(&arena, tct_ir_tensor, before->outputs.len + 1);
-    tct_random_inputs(before, &arena, seed, false, in);
-    if (!tct_ir_verify(&d, after, "stream") || !tct_ir_interp(&d, &arena, before, in, a, NULL) ||
-        !tct_ir_interp(&d, &arena, after, in, b, NULL))
-        compare_fail("a graph is broken", after, NULL, &d);
-    for (size_t k = 0; k < before->outputs.len; k++) {
-        char why[200];
-        if (tct_tensors_close(before->module, &a[k], &b[k], tolerance, tolerance, why)) continue;
-        fprintf(stderr, "seed %llu, output %s: %s\n", (unsigned long long)seed, before->outputs.data[k].name,
-                why);
-        compare_fail("other numbers", after, NULL, &d);
-    }
-    tct_arena_free(&arena);
-    tct_diag_free(&d);
-}
-
 // The negative log-likelihood of targets, in which logits are needed by a maximum, a sum and a gather.
 #define LOSS(B, T) SIZED(B, T, 33, 5)
 #define SIZED(B, T, V, C)                                                                                    \
@@ -77,7 +55,7 @@ static void check_loss(tct_compiler *c, const char *text, double rows, int64_t p
         for (size_t v = 0; v < streamed->nodes.len; v++) // no logits
             assert_true(tct_node_elements(m->graphs.data[0], &streamed->nodes.data[v]) <
                         tct_node_elements(g, find(g, TCT_IR_EXP)));
-        same_numbers(g, streamed, 1, 1e-5);
+        compare_interpreted(g, streamed, "stream", 1, 1e-5);
         compare_graph(c, streamed, 1, &(compare_options){.relative = 1e-5, .absolute = 1e-5});
     }
     tct_ir_module_free(m);
@@ -148,7 +126,7 @@ static void random_graphs(void **state) {
         tct_graph *g = tct_random_graph(m, &o), *after = tct_stream(g, &(tct_stream_limits){.rows = 1});
         if (after != g) {
             streamed++;
-            same_numbers(g, after, seed, 1e-4);
+            compare_interpreted(g, after, "stream", seed, 1e-4);
             compare_graph(c, after, seed, &(compare_options){.relative = 1e-3, .absolute = 1e-3});
         }
         tct_ir_module_free(m);
