@@ -14,6 +14,12 @@ static bool read_image(tct_diag *d, tct_inspection *x) {
         tct_help(d, "`tercet build FILE -o TRAINER` makes one");
         return false;
     }
+    uint64_t first = (tct_image_length(bytes, n) + 15) & ~(uint64_t)15; // the next would be aligned
+    if (first && first < n && tct_image_length(bytes + first, n - first)) {
+        tct_error(d, "E0715", TCT_NO_SPAN, "%s has several libraries in it", x->elf.path);
+        tct_help(d, "inspect looks into files with one; cc -shared makes one of a library");
+        return false;
+    }
     x->image_bytes = n;
     return tct_image_read(d, &d->arena, x->elf.path, bytes, n, &x->image);
 }

@@ -158,7 +158,7 @@ void tct_inspect_json(const tct_diag *d, const tct_inspection *x, const tct_insp
     json_object_set_new(root, "bytes", whole(x->elf.file.len));
     json_object_set_new(root, "image_bytes", whole(x->image_bytes));
     json_object_set_new(root, "version", json_string(x->image.version));
-    json_object_set_new(root, "pipeline", json_string(p->name));
+    json_object_set_new(root, p->n_instrs ? "pipeline" : "library", json_string(p->name));
     json_object_set_new(root, "program", json_string(p->path));
     json_object_set_new(root, "hash", json_string(hash));
     put_config(d, x, root);

@@ -27,8 +27,10 @@ static void put_head(const tct_inspection *x, tct_buf *out) {
     uint32_t kernels = tct_inspect_kernels(x, UINT32_MAX, &code);
     tct_buf_printf(out, "%s, ", x->elf.path);
     put_size(x->elf.file.len, out);
-    tct_buf_printf(out, ", built by Tercet %s\npipeline %s of %s, program %016" PRIx64 "\n", x->image.version,
-                   p->name, p->path, p->hash);
+    tct_buf_printf(out, ", built by Tercet %s\n%s %s of %s", x->image.version,
+                   p->n_instrs ? "pipeline" : "library", p->name, p->path);
+    if (p->n_instrs) tct_buf_printf(out, ", program %016" PRIx64, p->hash);
+    tct_buf_putc(out, '\n');
     tct_buf_printf(out, "image of ");
     put_size(x->image_bytes, out);
     tct_buf_printf(out, ", %u kernels", kernels);

@@ -46,6 +46,9 @@ typedef struct tct_image {
 // this Tercet; image->version and image->program.plans are not looked at. Equal images give equal bytes.
 void tct_image_write(const tct_image *image, tct_buf *out);
 
+// Bytes that the image at `bytes` says it has; 0 when none begins there.
+uint64_t tct_image_length(const void *bytes, size_t n);
+
 // Reads an image of exactly `n` bytes. Everything in *out lives in `a` and nothing in `bytes`. `name` says in
 // messages where it comes from. Nothing is believed before it was checked: a program and plans that come out
 // stay within their tables and buffers when they run, whatever `bytes` was. Kernels and foreign functions

@@ -13,6 +13,11 @@ static uint64_t number_at(const unsigned char *bytes, size_t at, size_t width) {
     return x;
 }
 
+uint64_t tct_image_length(const void *bytes, size_t n) {
+    if (n < TCT_IMAGE_HEADER || memcmp(bytes, tct_image_magic, sizeof tct_image_magic) != 0) return 0;
+    return number_at(bytes, TCT_IMAGE_AT_LENGTH, 8);
+}
+
 static bool check_version(tct_diag *d, tct_arena *a, const char *name, const unsigned char *bytes,
                           const char **version) {
     const unsigned char *text = bytes + TCT_IMAGE_AT_VERSION;

@@ -91,12 +91,15 @@ static void keeps_to_itself(void **state) {
     SUCCEEDS(p, "gcc -std=c17" STRICT "-o $D/use " FILES "use_two.c $D/one.a $D/other.a $D/runs.a" LINK
                 " && $D/use");
     assert_string_equal(p->said, "1 0.722222\n");
+    FAILS(p, 1, "has several libraries in it", TERCET " inspect $D/use");
     // As shared objects, which ask for nothing that is not there.
     SUCCEEDS(p, "cd $D && for l in one runs; do gcc -shared -o lib$l.so -Wl,--whole-archive $l.a "
                 "-Wl,--no-whole-archive "
                 "-Wl,-z,defs -Wl,-z,text" LINK
                 " && nm -D lib$l.so | grep -E ' [A-TV-Z] ' | grep -v \" T ${l}_\" && "
                 "exit 1; done; true");
+    SUCCEEDS(p, TERCET " inspect $D/libone.so");
+    assert_non_null(strstr(p->said, "library one of "));
 }
 
 static void same_bytes(void **state) {
@@ -151,6 +154,28 @@ static void models(void **state) {
              "grep -q '\\*class_;' $D/names.h");
     SUCCEEDS(p, "for c in 'gcc -std=c17' 'g++ -x c++'; do echo '#include \"names.h\"' > $D/x.c && $c" STRICT
                 "-c -o $D/x.o $D/x.c || exit 1; done");
+}
+
+// The examples: the C program learns, and the Python program says what it says to the digit.
+static void examples(void **state) {
+    place *p = *state;
+    SUCCEEDS(p, "cd " TERCET_SOURCE_DIR "/examples/c && " TERCET
+                " build ranking.tct --lib $D/ranking --graph ranking --grad --as loss --axis P=16 --axis K=6 "
+                "--axis F=8");
+    SUCCEEDS(p,
+             "gcc -std=c17" STRICT "-o $D/train " TERCET_SOURCE_DIR "/examples/c/train.c $D/ranking.a" LINK);
+    SUCCEEDS(p, "$D/train");
+    assert_non_null(strstr(p->said, "step   0  loss 1."));
+    assert_non_null(strstr(p->said, "step 200  loss 0.1"));
+    char *said = tct_arena_strdup(&p->d.arena, p->said);
+    SUCCEEDS(
+        p, "cd $D && cc -shared -o libranking.so -Wl,--whole-archive ranking.a -Wl,--no-whole-archive" LINK);
+    if (sh(p, "python3 --version") != 0) {
+        print_message("SKIPPED: there is no python3\n");
+        return;
+    }
+    SUCCEEDS(p, "python3 " TERCET_SOURCE_DIR "/examples/c/train.py $D/libranking.so");
+    assert_string_equal(p->said, said);
 }
 
 static void refused(void **state) {
@@ -228,6 +253,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(same_bytes, open_place, close_place),
         cmocka_unit_test_setup_teardown(runs_a_pipeline, open_place, close_place),
         cmocka_unit_test_setup_teardown(models, open_place, close_place),
+        cmocka_unit_test_setup_teardown(examples, open_place, close_place),
         cmocka_unit_test_setup_teardown(refused, open_place, close_place),
         cmocka_unit_test_setup_teardown(objects, open_place, close_place),
     };
