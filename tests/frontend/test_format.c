@@ -261,10 +261,10 @@ static void mutate(const char *path, const char *text, bool canonical) {
     (void)path, (void)canonical;
     pieces p;
     take_apart(&p, text);
-    for (uint64_t seed = 1; seed <= 150; seed++) {
+    size_t n = p.tokens.list.len, some = 30000 / (n + 1); // more of a short text, which is parsed faster
+    for (uint64_t seed = 1; seed <= (some < 5 ? 5 : some > 150 ? 150 : some); seed++) {
         uint64_t random = seed * 977;
         tct_buf out = {0};
-        size_t n = p.tokens.list.len;
         size_t often = 6 * n / (1 + draw(&random, 8)) + 6; // a few changes in all
         for (size_t k = 0; k < n; k++) {
             add_space(&p, k, &out);
@@ -302,7 +302,7 @@ static void test_mutants(void **state) {
     mutants = tried = 0;
     each_file(mutate);
     print_message("%zu of %zu mutants parse\n", mutants, tried);
-    assert_true(mutants > 500);
+    assert_true(mutants > 300);
 }
 
 static void test_errors_leave_the_file_alone(void **state) {
