@@ -82,6 +82,8 @@ static void check_format(dump_arguments *o, struct argp_state *state) {
 static void check_arguments(dump_arguments *o, struct argp_state *state) {
     if (o->list) return;
     check_format(o, state);
+    if (o->format == FORMAT_HTML && o->grad && (o->pipeline || !o->graph.graph))
+        argp_error(state, "graphs of a pipeline come with their gradients; leave --grad out");
     if (o->format == FORMAT_HTML) return;
     if (shows_phases(o) && o->stage_name)
         argp_error(state, "--after, --diff and --dump-dir stand in place of --stage");
@@ -182,7 +184,7 @@ static bool dump_program(tct_diag *d, const tct_graph_request *r, const char *pi
 
 // Of a graph of the file.
 static bool write_page(tct_diag *d, const dump_arguments *o, const tct_dump_graph *g, tct_buf *out) {
-    tct_page_graph one = {o->graph.graph, g->graph, NULL};
+    tct_page_graph one = {.name = o->graph.graph, .graph = g->graph};
     tct_page_request page = {o->graph.graph, &g->file.package, o->phases.isa, o->grad, &one, 1};
     return tct_graph_sizes_known(d, &g->file, g->graph) && tct_page_write(d, &page, out);
 }

@@ -84,7 +84,7 @@ static bool explain(tct_diag *d, const explain_arguments *o, tct_graph *g, tct_b
     tct_trace *trace = NULL;
     tct_isa isa = tct_isa_host();
     if (o->isa) tct_isa_parse(o->isa, &isa);
-    bool ok = c && tct_explanation_make(d, c, g, o->measure, &e);
+    bool ok = c && tct_explanation_make(d, c, g, o->measure, NULL, &e);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     tct_peak_assume(isa, o->threads ? o->threads : cores > 0 ? (int)cores : 1, &e.peak);
     if (ok && o->measure) {

@@ -14,8 +14,7 @@ bool tct_dump_pipeline_open(tct_diag *d, const tct_graph_request *r, const char 
     return out->draft != NULL;
 }
 
-// What graph k of a draft is called: its own name, with a number where an earlier one has that.
-static const char *name_in(tct_arena *a, const tct_draft *draft, uint32_t k) {
+const char *tct_dump_graph_name(tct_arena *a, const tct_draft *draft, uint32_t k) {
     const char *name = draft->graphs[k]->name;
     uint32_t times = 1;
     for (uint32_t i = 0; i < k; i++) times += strcmp(draft->graphs[i]->name, name) == 0;
@@ -25,7 +24,7 @@ static const char *name_in(tct_arena *a, const tct_draft *draft, uint32_t k) {
 static tct_graph *find_in(tct_diag *d, const tct_draft *draft, const char *name) {
     const char **names = TCT_NEW_ARRAY(&d->arena, const char *, draft->n_graphs);
     for (uint32_t k = 0; k < draft->n_graphs; k++) {
-        names[k] = name_in(&d->arena, draft, k);
+        names[k] = tct_dump_graph_name(&d->arena, draft, k);
         if (strcmp(names[k], name) == 0) return draft->graphs[k];
     }
     tct_error(d, "E0201", TCT_NO_SPAN, "pipeline %s has no graph `%s`", draft->program.name, name);
@@ -90,8 +89,7 @@ static void list_items(const tct_diag *d, const tct_ast *file, tct_buf *out) {
     }
 }
 
-// The stage that instruction `at` is in, NULL: none.
-static const char *stage_at(const tct_program *p, uint32_t at) {
+const char *tct_dump_stage_at(const tct_program *p, uint32_t at) {
     for (uint32_t s = 0; s < p->n_stages; s++)
         if (at >= p->stages[s].begin && at < p->stages[s].end) return p->stages[s].name;
     return NULL;
@@ -101,7 +99,7 @@ static void list_runs(const tct_diag *d, const tct_program *p, uint32_t graph, t
     for (uint32_t i = 0; i < p->n_instrs; i++) {
         const tct_instr *x = &p->instrs[i];
         if (x->op != TCT_I_RUN || p->runs[x->a].plan != graph) continue;
-        const char *stage = stage_at(p, i);
+        const char *stage = tct_dump_stage_at(p, i);
         tct_buf_printf(out, "    %s%s", stage ? "in stage " : "", stage ? stage : "before all stages");
         print_place(d, x->span, out);
         tct_buf_putc(out, '\n');
@@ -119,8 +117,8 @@ static void list_graphs(tct_diag *d, const tct_draft *draft, tct_buf *out) {
     tct_buf_printf(out, "pipeline %s\n", draft->program.name);
     for (uint32_t k = 0; k < draft->n_graphs; k++) {
         const tct_graph *g = draft->graphs[k];
-        tct_buf_printf(out, "  %s: %zu nodes, %zu inputs, %zu results\n", name_in(&d->arena, draft, k),
-                       g->nodes.len, g->inputs.len, g->outputs.len);
+        tct_buf_printf(out, "  %s: %zu nodes, %zu inputs, %zu results\n",
+                       tct_dump_graph_name(&d->arena, draft, k), g->nodes.len, g->inputs.len, g->outputs.len);
         list_runs(d, &draft->program, k, out);
         list_generators(&draft->program, k, out);
     }

@@ -25,6 +25,11 @@ bool tct_dump_pipeline_open(tct_diag *d, const tct_graph_request *r, const char 
                             tct_dump_graph *out);
 void tct_dump_graph_close(tct_dump_graph *g);
 
+// The name of a draft's graph: its own, with a number where an earlier one has it. In the arena.
+const char *tct_dump_graph_name(tct_arena *a, const tct_draft *draft, uint32_t graph);
+// The stage that instruction `at` is in, NULL: none.
+const char *tct_dump_stage_at(const tct_program *p, uint32_t at);
+
 // Appends the graphs of a file with their parameters, and its pipelines; or the graphs of `pipeline` with the
 // stages that run them.
 bool tct_dump_list(tct_diag *d, const tct_graph_request *r, const char *pipeline, tct_buf *out);

@@ -42,11 +42,12 @@ static void explain_plan(const tct_plan *plan, const tct_plan_origin *origin, tc
     }
 }
 
-bool tct_explanation_make(tct_diag *d, tct_compiler *c, tct_graph *g, bool run, tct_explanation *out) {
+bool tct_explanation_make(tct_diag *d, tct_compiler *c, tct_graph *g, bool run, const tct_pass_trace *trace,
+                          tct_explanation *out) {
     tct_arena arena = {0};
     *out = (tct_explanation){.sources = d, .name = g->name};
     bool *forward = forward_outputs(&arena, g, &out->backward);
-    g = tct_passes_run(d, g, "default", NULL);
+    g = tct_passes_run(d, g, "default", trace);
     const tct_plan *plan = NULL;
     if (g) plan = tct_compile_graph(d, c, g, &(tct_compile_options){.passes = "", .defer = !run});
     if (plan) explain_plan(plan, tct_compiler_origin(c, plan), g, forward, "", &out->top);

@@ -30,8 +30,9 @@ typedef struct tct_explanation {
 
 // Compiles `g`, whose sizes are known, and explains it. `run`: machine code as well, for
 // tct_explanation_measure. What it refers to lives as long as compiler and module. false after reporting;
-// release with tct_explanation_free in any case.
-bool tct_explanation_make(tct_diag *d, tct_compiler *c, tct_graph *g, bool run, tct_explanation *out);
+// release with tct_explanation_free in any case. `trace` (may be NULL) sees the passes.
+bool tct_explanation_make(tct_diag *d, tct_compiler *c, tct_graph *g, bool run, const tct_pass_trace *trace,
+                          tct_explanation *out);
 void tct_explanation_free(tct_explanation *e);
 
 // Runs the plan on random numbers, five times or for a second, whichever is more, on `trace`, from which the

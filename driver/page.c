@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <unistd.h>
 
 // --- A graph from pass to pass ---
 
@@ -15,12 +16,20 @@ typedef struct collecting {
     tct_page_data *p;
     json_t *versions;
     const tct_graph *last;
+    tct_page_blocks blocks; // of `last`
 } collecting;
 
 static void add_version(collecting *c, const char *name, const char *doc, const tct_graph *g, double seconds,
                         const tct_plan *plan, const tct_plan_origin *origin) {
     json_t *v = json_pack("{s:s, s:s, s:f}", "name", name, "doc", doc, "seconds", seconds);
-    if (g != c->last || plan) json_object_set_new(v, "graph", tct_page_version(c->p, g, plan, origin));
+    if (g != c->last || plan) {
+        tct_page_blocks blocks = {0};
+        json_t *graph = tct_page_version(c->p, g, plan, origin, &blocks);
+        if (c->last) json_object_set_new(graph, "from", tct_page_match(&c->blocks, &blocks));
+        json_object_set_new(v, "graph", graph);
+        TCT_VEC_FREE(&c->blocks.list);
+        c->blocks = blocks;
+    }
     json_array_append_new(c->versions, v);
     c->last = g;
 }
@@ -47,23 +56,31 @@ static json_t *names_of(const tct_page_graph *g) {
 }
 
 static json_t *graph_json(tct_page_data *p, const tct_page_request *r, const tct_page_graph *which) {
-    collecting c = {p, json_array(), NULL};
+    collecting c = {.p = p, .versions = json_array()};
     tct_pass_trace trace = {.after = after_pass, .ctx = &c};
     json_t *names = names_of(which);
     tct_graph *g = which->graph;
     add_version(&c, "source", "as it is written", g, 0, NULL, NULL);
     if (r->grad) g = tct_graph_gradient(p->d, g, &trace);
-    tct_compile_options options = {.trace = &trace};
-    const tct_plan *plan = g ? tct_compile_graph(p->d, p->compiler, g, &options) : NULL;
-    if (!plan) {
-        json_decref(c.versions);
-        json_decref(names);
-        return NULL;
+    tct_explanation e = {0};
+    bool ok = g && tct_explanation_make(p->d, p->compiler, g, false, &trace, &e);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    tct_peak_assume(p->isa, cores > 0 ? (int)cores : 1, &e.peak);
+    p->explanation = &e;
+    json_t *plan = NULL;
+    if (ok) {
+        const tct_plan_origin *origin = e.top.origin;
+        add_version(&c, "fuse", doc_of("fuse"), origin->graph, 0, e.top.plan, origin);
+        plan = tct_page_plan(p, &e.top);
     }
-    const tct_plan_origin *origin = tct_compiler_origin(p->compiler, plan);
-    add_version(&c, "fuse", doc_of("fuse"), origin->graph, 0, plan, origin);
-    return json_pack("{s:s, s:o, s:o, s:o}", "name", which->name, "inputs", names, "versions", c.versions,
-                     "plan", tct_page_plan(p, plan, origin));
+    tct_explanation_free(&e);
+    TCT_VEC_FREE(&c.blocks.list);
+    if (ok)
+        return json_pack("{s:s, s:s?, s:o, s:o, s:o}", "name", which->name, "about", which->about, "inputs",
+                         names, "versions", c.versions, "plan", plan);
+    json_decref(c.versions);
+    json_decref(names);
+    return NULL;
 }
 
 // --- The rest ---
@@ -113,10 +130,10 @@ static json_t *collect(tct_page_data *p, const tct_page_request *r) {
     }
     json_t *all = items(p, r->package);
     return json_pack("{s:o, s:s, s:i, s:o, s:o, s:o, s:O, s:O, s:O, s:O}", "title",
-                     tct_page_string(r->title, strlen(r->title)), "isa",
-                     r->isa ? r->isa : tct_isa_name(tct_isa_host()), "main", (int)main_source, "graphs",
-                     graphs, "items", all, "ops", operations(), "strings", p->strings.list, "spans",
-                     p->spans.list, "sources", p->sources.list, "kernels", p->kernels.list);
+                     tct_page_string(r->title, strlen(r->title)), "isa", tct_isa_name(p->isa), "main",
+                     (int)main_source, "graphs", graphs, "items", all, "ops", operations(), "strings",
+                     p->strings.list, "spans", p->spans.list, "sources", p->sources.list, "kernels",
+                     p->kernels.list);
 }
 
 static void add_title(const char *title, tct_buf *out) {
@@ -154,6 +171,8 @@ bool tct_page_write(tct_diag *d, const tct_page_request *r, tct_buf *out) {
     if (!compiler) return false;
     tct_page_data p;
     tct_page_data_begin(&p, d, compiler);
+    p.isa = tct_isa_host();
+    if (r->isa) tct_isa_parse(r->isa, &p.isa);
     json_t *data = collect(&p, r);
     if (data) add_page(r->title, data, out);
     bool ok = data != NULL;

@@ -8,7 +8,7 @@
 
 // A graph with known sizes, as the frontend made it.
 typedef struct tct_page_graph {
-    const char *name;
+    const char *name, *about; // about: what runs it ("sft, line 288"), NULL: nothing to tell
     tct_graph *graph;
     const char *const *inputs; // names to show for them, NULL: their own
 } tct_page_graph;

@@ -5,18 +5,10 @@
 
 #include <string.h>
 
-// A graph among the blocks of a version: the graph itself, then bodies.
-typedef struct block {
-    const tct_graph *g;
-    const tct_plan *plan; // of a scan's body that was planned, and of the graph itself; else NULL
-    const tct_plan_origin *origin;
-    json_int_t first; // its first node among all of the version
-} block;
-
 typedef struct columns {
     tct_page_data *p;
     tct_ir_printer printer;
-    TCT_VEC(block) blocks;
+    tct_page_blocks *blocks;
     json_t *owner, *size, *results, *values, *op, *type, *tail, *pass, *span, *in;
 } columns;
 
@@ -33,10 +25,10 @@ static void add_text(columns *c, const tct_graph *g, tct_value v) {
     add_interned(c, c->tail, t.tail, t.tail_len);
 }
 
-static const tct_graph *body_of(const block *b, tct_value v, block *out) {
+static bool has_body(const tct_page_block *b, tct_value v, tct_page_block *out) {
     const tct_node *n = tct_node_of(b->g, v);
-    *out = (block){.g = n->attr.body};
-    if (n->op != TCT_IR_SCAN || !b->plan) return out->g;
+    *out = (tct_page_block){.g = n->attr.body, .owner = b->first + v};
+    if (n->op != TCT_IR_SCAN || !b->plan) return out->g != NULL;
     for (uint32_t k = 0; k < b->plan->n_steps; k++) {
         if (b->origin->node[k] != v) continue;
         uint32_t scan = b->plan->steps[k].kernel;
@@ -44,31 +36,33 @@ static const tct_graph *body_of(const block *b, tct_value v, block *out) {
         out->origin = b->origin->scans[scan];
         out->g = out->origin->graph;
     }
-    return out->g;
+    return true;
 }
 
-static void add_node(columns *c, uint32_t at, tct_value v) {
-    block b = c->blocks.data[at], body;
-    const tct_node *n = tct_node_of(b.g, v);
-    add_text(c, b.g, v);
+static void add_node(columns *c, const tct_page_block *b, tct_value v) {
+    const tct_node *n = tct_node_of(b->g, v);
+    tct_page_block body;
+    add_text(c, b->g, v);
     add_number(c->pass, n->pass ? (json_int_t)tct_page_intern(c->p, n->pass, strlen(n->pass)) : -1);
     add_number(c->span, tct_page_span(c->p, n->span));
     add_number(c->in, n->n_in);
     for (uint32_t k = 0; k < n->n_in; k++) add_number(c->in, v - n->in[k]);
-    if (!body_of(&b, v, &body)) return;
-    TCT_PUSH(&c->blocks, body);
-    add_number(c->owner, b.first + v);
+    if (has_body(b, v, &body)) TCT_PUSH(&c->blocks->list, body);
 }
 
 static void add_block(columns *c, uint32_t at) {
-    const tct_graph *g = c->blocks.data[at].g;
-    c->blocks.data[at].first = (json_int_t)json_array_size(c->op);
+    c->blocks->list.data[at].first = c->blocks->n_nodes;
+    const tct_page_block b = c->blocks->list.data[at];
+    const tct_graph *g = b.g;
+    tct_ir_printer_names(&c->printer, g); // a planned body may have axes of its own
+    add_number(c->owner, b.owner == UINT32_MAX ? -1 : (json_int_t)b.owner);
     add_number(c->size, (json_int_t)g->nodes.len);
-    for (tct_value v = 0; v < g->nodes.len; v++) add_node(c, at, v);
-    tct_buf *b = &c->p->scratch;
-    b->len = 0;
-    tct_ir_print_return(&c->printer, g, NULL, b);
-    json_array_append_new(c->results, tct_page_string(b->data, b->len));
+    for (tct_value v = 0; v < g->nodes.len; v++) add_node(c, &b, v);
+    c->blocks->n_nodes += (uint32_t)g->nodes.len;
+    tct_buf *text = &c->p->scratch;
+    text->len = 0;
+    tct_ir_print_return(&c->printer, g, NULL, text);
+    json_array_append_new(c->results, tct_page_string(text->data, text->len));
     json_t *values = json_array();
     for (size_t k = 0; k < g->outputs.len; k++) add_number(values, g->outputs.data[k].value);
     json_array_append_new(c->values, values);
@@ -100,9 +94,10 @@ static void add_head(columns *c, json_t *version, const tct_graph *g) {
 }
 
 json_t *tct_page_version(tct_page_data *p, const tct_graph *g, const tct_plan *plan,
-                         const tct_plan_origin *origin) {
+                         const tct_plan_origin *origin, tct_page_blocks *blocks) {
     json_t *v = json_object();
     columns c = {.p = p,
+                 .blocks = blocks,
                  .owner = column(v, "owner"),
                  .size = column(v, "size"),
                  .results = column(v, "results"),
@@ -115,14 +110,9 @@ json_t *tct_page_version(tct_page_data *p, const tct_graph *g, const tct_plan *p
                  .in = column(v, "in")};
     tct_ir_printer_begin(&c.printer, g->module, p->d);
     tct_ir_printer_names(&c.printer, g);
-    add_number(c.owner, -1);
-    TCT_PUSH(&c.blocks, ((block){.g = g, .plan = plan, .origin = origin}));
-    for (uint32_t k = 0; k < c.blocks.len; k++) {
-        tct_ir_printer_names(&c.printer, c.blocks.data[k].g); // a planned body may have axes of its own
-        add_block(&c, k);
-    }
+    TCT_PUSH(&blocks->list, ((tct_page_block){.g = g, .plan = plan, .origin = origin, .owner = UINT32_MAX}));
+    for (uint32_t k = 0; k < blocks->list.len; k++) add_block(&c, k);
     add_head(&c, v, g);
-    TCT_VEC_FREE(&c.blocks);
     tct_ir_printer_end(&c.printer);
     return v;
 }

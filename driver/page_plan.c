@@ -44,20 +44,23 @@ static json_t *step_kernels(tct_page_data *p, const tct_plan *plan, const tct_st
     return list;
 }
 
-static json_t *step_json(tct_page_data *p, const tct_plan *plan, const tct_plan_origin *origin, uint32_t k) {
+static json_t *step_json(tct_page_data *p, const tct_explained *x, uint32_t k) {
+    const tct_plan *plan = x->plan;
     static const char *const kinds[] = {"loop", "product", "scan", "foreign"};
     const tct_step *s = &plan->steps[k];
     json_t *kernels = step_kernels(p, plan, s);
     p->scratch.len = 0;
     tct_plan_print_step(plan, k, &p->scratch);
     json_t *text = tct_page_string(p->scratch.data, p->scratch.len);
-    tct_value node = origin->node[k];
-    return json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:I, s:f, s:f, s:i, s:o}", "kind", kinds[s->kind],
-                     "label", s->label ? s->label : "", "node", node == TCT_NO_VALUE ? -1 : (int)node, "scan",
+    tct_value node = x->origin->node[k];
+    tct_kernel_figures f = tct_explain_figures(p->explanation, x, k);
+    return json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:I, s:f, s:f, s:i, s:s, s:i, s:o}", "kind",
+                     kinds[s->kind], "label", s->label ? s->label : "", "node",
+                     node == TCT_NO_VALUE ? -1 : (int)node, "scan",
                      s->kind == TCT_STEP_SCAN ? (int)s->kernel : -1, "kernels", kernels, "operands",
                      numbers(s->n_operands, plan->operands + s->operand), "tasks", (json_int_t)s->n_tasks,
-                     "flops", s->flops, "bytes", s->bytes, "span", (int)tct_page_span(p, s->span), "text",
-                     text);
+                     "flops", s->flops, "bytes", s->bytes, "part", (int)tct_explain_part(x, k), "bound",
+                     tct_limit_name(f.limit), "span", (int)tct_page_span(p, s->span), "text", text);
 }
 
 static json_t *ports(uint32_t n, const tct_plan_port *port) {
@@ -69,9 +72,10 @@ static json_t *ports(uint32_t n, const tct_plan_port *port) {
     return list;
 }
 
-json_t *tct_page_plan(tct_page_data *p, const tct_plan *plan, const tct_plan_origin *origin) {
+json_t *tct_page_plan(tct_page_data *p, const tct_explained *x) {
+    const tct_plan *plan = x->plan;
     json_t *steps = json_array(), *buffers = json_array(), *scans = json_array();
-    for (uint32_t k = 0; k < plan->n_steps; k++) json_array_append_new(steps, step_json(p, plan, origin, k));
+    for (uint32_t k = 0; k < plan->n_steps; k++) json_array_append_new(steps, step_json(p, x, k));
     for (uint32_t k = 0; k < plan->n_buffers; k++) {
         const tct_plan_buffer *b = &plan->buffers[k];
         json_array_append_new(buffers, json_pack("[i, i, I, I, i, i]", (int)b->place, (int)b->index,
@@ -79,13 +83,13 @@ json_t *tct_page_plan(tct_page_data *p, const tct_plan *plan, const tct_plan_ori
                                                  (int)b->first_step, (int)b->last_step));
     }
     for (uint32_t k = 0; k < plan->n_scans; k++) {
-        json_t *scan = tct_page_plan(p, plan->scans[k].body, origin->scans[k]);
+        json_t *scan = tct_page_plan(p, &x->scans[k]);
         json_object_set_new(scan, "trips", json_integer(plan->scans[k].trips));
         json_array_append_new(scans, scan);
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "steps", steps, "buffers", buffers, "scans",
-                     scans, "inputs", ports(plan->n_inputs, plan->inputs), "outputs",
-                     ports(plan->n_outputs, plan->outputs), "arena", (json_int_t)plan->arena_bytes,
-                     "constants", (json_int_t)plan->constant_bytes, "scratch",
-                     (json_int_t)plan->scratch_bytes);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "steps", steps, "apart",
+                     tct_page_apart(p, x), "buffers", buffers, "scans", scans, "inputs",
+                     ports(plan->n_inputs, plan->inputs), "outputs", ports(plan->n_outputs, plan->outputs),
+                     "arena", (json_int_t)plan->arena_bytes, "constants", (json_int_t)plan->constant_bytes,
+                     "scratch", (json_int_t)plan->scratch_bytes);
 }

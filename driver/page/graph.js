@@ -9,7 +9,7 @@ class GraphPane {
     this.map = document.getElementById("graph-map");
     this.opened = new Set();
     this.view = new Viewport(this.canvas, () => this.draw(), { click: (x, y, e) => this.click(x, y, e),
-                                                              hover: (x, y) => this.hover(x, y) });
+                                                              hover: (x, y) => this.hover(x, y), margins: [0, 0, 100, 0] });
     this.canvas.addEventListener("keydown", e => this.key(e));
     this.map.addEventListener("pointerdown", e => {
       this.map.setPointerCapture(e.pointerId);
@@ -38,7 +38,7 @@ class GraphPane {
     for (const step of steps) {
       this.vertexOfStep.set(step.id, this.vertices.length);
       this.vertices.push({ kind: "step", step, node: step.node, label: step.label, sub: place(step.span), reads: [],
-                           gives: [], grad: last.within(step.node).some(v => last.passName(v) === "grad") });
+                           gives: [], grad: step.part === 2 });
     }
     const edges = new Map();
     const join = (value, to) => {
@@ -70,7 +70,7 @@ class GraphPane {
     this.place();
     this.framed = false;
     document.getElementById("graph-note").textContent =
-      `${steps.length} kernels’ work from ${block.count} values` + (inputs.length > 24 ? "; inputs are named in the boxes" : "");
+      `${steps.length} steps` + (inputs.length > 24 ? ", inputs named in the boxes that read them" : "");
   }
   inputName(v) {
     const last = this.page.graph.last, k = +strings[last.tail[v]].match(/#(\d+)/)[1];
@@ -156,7 +156,7 @@ class GraphPane {
     this.framed = true;
     this.view.fit(0.75, 1);
     const first = this.vertices[0];
-    if (first && this.height * this.view.k > this.view.height) this.view.tx = (this.view.width - 80) / 2 - (first.x + first.w / 2) * this.view.k;
+    if (first && this.height * this.view.k > this.view.height) this.view.tx = (this.view.width - 100) / 2 - (first.x + first.w / 2) * this.view.k;
     if (this.page.selection) this.show();
   }
   draw() {
@@ -244,22 +244,24 @@ class GraphPane {
       return;
     }
     g.fillRect(v.x, v.y + 4, 4, v.h - 8);
-    text(g, clip(v.label, v.inner ? v.w / 7 : 24), v.x + 12, v.y + 16, `600 12px ${FONT}`, c["--ink"]);
-    text(g, clip(v.sub, 26), v.x + 12, v.y + 31, `11px ${FONT}`, c["--soft"]);
+    const small = `11px ${FONT}`, bold = `600 12px ${FONT}`, room = v.w - 20;
+    text(g, fitted(g, v.label, room - (v.grad ? 32 : 16), bold), v.x + 12, v.y + 16, bold, c["--ink"]);
+    text(g, fitted(g, v.sub, room, small), v.x + 12, v.y + 31, small, c["--soft"]);
     if (v.grad) text(g, "∂", v.x + v.w - 26, v.y + 16, `italic 12px ${FONT}`, c["--soft"]);
     if (this.page.graph.last.bodyOf.has(v.node)) text(g, v.inner ? "▾" : "▸", v.x + v.w - 14, v.y + 16, `11px ${FONT}`, c["--soft"]);
     let y = v.y + v.h - 8;
     if (v.gives.length) {
-      text(g, "→ " + clip(summary(v.gives), 27), v.x + 12, y, `11px ${FONT}`, c["--accent"]);
+      text(g, fitted(g, "→ " + summary(v.gives), room, small), v.x + 12, y, small, c["--accent"]);
       y -= 15;
     }
     if (v.reads.length)
-      text(g, "← " + clip(summary(v.reads.map(n => this.inputName(n))), 27), v.x + 12, y, `11px ${FONT}`, c["--soft"]);
+      text(g, fitted(g, "← " + summary(v.reads.map(n => this.inputName(n))), room, small), v.x + 12, y, small, c["--soft"]);
     if (v.inner) this.drawInside(g, v, k);
   }
   drawInside(g, v, k) {
     const c = this.colours, inner = v.inner, last = this.page.graph.last;
-    const ox = v.x + (v.w - inner.width) / 2, oy = v.y + v.head + 4;
+    const ox = v.x + (v.w - inner.width) / 2, oy = v.y + v.head + 4, s = this.page.selection;
+    const single = s && (s.kind === "line" || s.kind === "node"); // else all of the box is meant
     g.lineWidth = 1;
     g.strokeStyle = c["--edge"];
     inner.edges.forEach(([a, b], e) => {
@@ -269,7 +271,7 @@ class GraphPane {
     });
     inner.nodes.forEach((n, i) => {
       const [x, y] = inner.place[i], w = inner.sizes[i].w, cls = last.opClass(n);
-      const lit = this.page.related.lastNodes.has(n), leaf = last.opName(n) === "input";
+      const lit = single && this.page.related.lastNodes.has(n), leaf = last.opName(n) === "input";
       g.fillStyle = lit ? c["--hit"] : leaf ? c["--paper"] : c["--tint"];
       g.strokeStyle = lit ? c["--accent"] : leaf ? c["--line"] : c["--c-" + cls] || c["--line"];
       rounded(g, ox + x, oy + y, w, 20, leaf ? 10 : 4);
@@ -279,8 +281,10 @@ class GraphPane {
     });
   }
   drawMap() {
-    const ratio = devicePixelRatio || 1, c = this.map, w = c.clientWidth, h = c.clientHeight;
-    if (!w || !h) return;
+    const ratio = devicePixelRatio || 1, c = this.map, w = 84, h = this.view.height - 16;
+    const [x0, y0, x1, y1] = this.view.visible();
+    c.hidden = x0 <= 0 && y0 <= 0 && x1 >= this.width && y1 >= this.height; // all of it is in sight
+    if (c.hidden) return;
     const scale = Math.min((w - 4) / Math.max(1, this.width), (h - 4) / Math.max(1, this.height));
     const sx = Math.max(scale, Math.min((w - 4) / Math.max(1, this.width), scale * 8)); // a tall graph is stretched
     this.mapScale = [sx, scale];
@@ -296,7 +300,6 @@ class GraphPane {
       g.fillRect(v.x * sx, v.y * scale, Math.max(1, v.w * sx), Math.max(lit ? 2 : 1, v.h * scale));
     }
     g.globalAlpha = 1;
-    const [x0, y0, x1, y1] = this.view.visible();
     g.strokeStyle = this.colours["--accent"];
     g.strokeRect(Math.max(0, x0 * sx), Math.max(0, y0 * scale), Math.min(w - 4, (x1 - Math.max(0, x0)) * sx), (y1 - y0) * scale);
   }
@@ -364,7 +367,9 @@ class GraphPane {
   edgeText(e) {
     const last = this.page.graph.last;
     const values = e.values.map(n => `<code>%${last.local(n)}: ${escape(last.typeName(n))}</code>`).join("<br>");
-    return values + this.page.apart(this.vertices[e.a].node, this.vertices[e.b].node).map(t => `<br>not one kernel: ${escape(t)}`).join("");
+    const a = this.vertices[e.a].step, b = this.vertices[e.b].step, apart = a && b ? this.page.apart(a.id, b.id) : [];
+    const list = apart.flatMap(x => [...x.reasons(), x.again(), x.advice()]).filter(Boolean);
+    return values + (list.length ? "<br><b>Why these are two kernels</b>" + list.map(t => `<br>${escape(t)}`).join("") : "");
   }
   show(origin) {
     const r = this.page.related;
@@ -406,6 +411,20 @@ class GraphPane {
     const v = this.vertices[this.vertexOfStep.get(step)];
     return [(v.x + v.w / 2) * this.view.k + this.view.tx, (v.y + 12) * this.view.k + this.view.ty];
   }
+}
+
+// Text that is at most `width` wide, with an ellipsis where it was cut.
+const cut = new Map();
+function fitted(g, s, width, font) {
+  const key = font + width.toFixed(0) + s;
+  if (cut.has(key)) return cut.get(key);
+  g.font = font;
+  let n = s.length;
+  const full = g.measureText(s).width;
+  if (full > width) for (n = Math.floor((n * width) / full); n > 1 && g.measureText(s.slice(0, n) + "…").width > width; n--);
+  const out = n < s.length ? s.slice(0, n) + "…" : s;
+  cut.set(key, out);
+  return out;
 }
 
 const clip = (s, n) => (s.length > n ? s.slice(0, Math.max(1, Math.floor(n) - 1)) + "…" : s);

@@ -28,6 +28,12 @@ function changesOf(graph, index) {
   for (let v = 0; v < now.n; v++) {
     const from = now.from[v];
     if (from < 0) {
+      if (imageOf(v) >= 0) continue; // an old value that enters or leaves a group
+      mark[v] = "+";
+      added++;
+      continue;
+    }
+    if (now.op[v] !== before.op[from]) { // something else in its place
       mark[v] = "+";
       added++;
       continue;
@@ -88,9 +94,9 @@ class IrPane {
     const s = g.stages[this.page.stage], v = this.page.version;
     const c = s.same || s.version === 0 ? null : changesOf(g, s.version);
     const time = s.seconds > 0 ? `, ${(s.seconds * 1e3).toPrecision(2)} ms` : "";
-    this.note.innerHTML = `${escape(s.doc)}${time}. ` +
-      (s.same ? "It changed nothing." : c && v.from ? `<b class="plus">+${c.added}</b> <b class="tilde">~${c.changed}</b> ` +
-        `<b class="minus">−${c.gone.length}</b> of ${v.n} nodes` : `${v.n} nodes`);
+    this.note.innerHTML = (s.same ? "changed nothing" : c && v.from ? `<b class="plus">+${c.added}</b> <b class="tilde">~${c.changed}</b> ` +
+      `<b class="minus">−${c.gone.length}</b> of ${v.n} nodes` : `${v.n} nodes`) + `${time} · ${escape(s.doc)}`;
+    this.note.title = s.doc;
   }
   // The rows of the version that is shown.
   build() {

@@ -56,7 +56,7 @@ class KernelsPane {
     this.order = [...this.cost.keys()].sort((a, b) => this.cost.get(b).bytes - this.cost.get(a).bytes || a - b);
     this.most = Math.max(1, ...[...this.cost.values()].map(c => c.bytes));
     this.names.reset();
-    this.open(this.order[0] ?? -1);
+    this.open(this.order.find(k => hasLoops(k)) ?? this.order[0] ?? -1);
   }
   nameRow(k) {
     const c = this.cost.get(k), symbol = data.kernels[k].symbol, loop = /^(loop|tile)_/.test(symbol);
@@ -75,9 +75,11 @@ class KernelsPane {
       return;
     }
     const kernel = data.kernels[k];
-    title.textContent = title.title = kernel.symbol;
+    title.textContent = kernel.symbol;
+    const uses = this.cost.get(k).times;
+    document.getElementById("uses").textContent = uses > 1 ? `lines: first of ${uses} uses` : "";
     // A product's inner kernels are made without loops of our own.
-    const loops = kernel.loop.text.trim() !== kernel.symbol, form = this.form === "loop" && !loops ? "asm" : this.form;
+    const loops = hasLoops(k), form = this.form === "loop" && !loops ? "asm" : this.form;
     for (const b of this.tabs.querySelectorAll("[data-form]")) {
       b.setAttribute("aria-selected", b.dataset.form === form);
       b.disabled = b.dataset.form === "loop" && !loops;
@@ -106,12 +108,18 @@ class KernelsPane {
     const { key } = this.lines[i];
     if (key >= 0) this.page.select({ kind: "line", ...lineOfKey(key) }, "kernel-text");
   }
+  // Whether some of a kernel's text is for a line of the selection.
+  holds(k) {
+    const { at } = data.kernels[k][hasLoops(k) ? "loop" : "asm"], { lines } = this.page.related;
+    for (let i = 0; i < at.length; i += 3) if (at[i + 1] >= 0 && lines.has(lineKey(at[i + 1], at[i + 2]))) return true;
+    return false;
+  }
   show(origin) {
     const kernels = this.page.related.kernels;
-    if (kernels.size && !kernels.has(this.current)) { // one with source lines in it, if there is one
+    if (kernels.size && !(kernels.has(this.current) && this.holds(this.current))) {
       const first = k => this.page.graph.kernelSteps.get(k)[0];
       const some = [...kernels].filter(k => this.cost.has(k)).sort((a, b) => first(a) - first(b));
-      this.open(some.find(k => data.kernels[k].loop.at[1] >= 0) ?? some[0] ?? this.current);
+      this.open(some.find(k => hasLoops(k) && this.holds(k)) ?? some.find(hasLoops) ?? some[0] ?? this.current);
     }
     if (origin === "kernels" && this.page.selection.kind === "kernel") this.open(this.page.selection.kernel);
     else this.names.reveal(this.order.indexOf(this.current), true);
@@ -123,6 +131,8 @@ class KernelsPane {
     this.text.draw();
   }
 }
+
+const hasLoops = k => data.kernels[k].loop.text.trim() !== data.kernels[k].symbol;
 
 // The lines of a kernel's text with the source lines that they are for (-1: none). Of assembly, with `quiet`, only
 // code and its labels.

@@ -221,10 +221,9 @@ class Page {
     this.kernels.show(origin);
     document.getElementById("inspector").innerHTML = inspect(this);
   }
-  // Why two nodes of the last version are not one kernel.
+  // Why two steps are not one.
   apart(a, b) {
-    const table = this.graph.raw.apart || [];
-    return table.filter(([x, y]) => x === a && y === b).map(([, , why]) => strings[why]);
+    return this.plan.apart.filter(e => e.from === a && e.to === b);
   }
   // The address says what is shown, so that going back works and a view can be handed on.
   remember(replace) {
@@ -264,10 +263,7 @@ class Page {
   }
 }
 
-function graphTitle(g) {
-  const v = g.versions[0].graph, spans = v.span.filter(s => s >= 0);
-  return `${g.name}: ${v.op.length} nodes${spans.length ? ", " + place(spans[spans.length - 1]) : ""}`;
-}
+const graphTitle = g => `${g.name}: ${g.versions[0].graph.op.length} nodes${g.about ? `, ${g.about}` : ""}`;
 
 const toText = s => ({ line: () => `line.${s.source}.${s.line}`, node: () => `node.${s.version}.${s.node}`, step: () => `step.${s.step}`,
                        kernel: () => `kernel.${s.kernel}`, piece: () => `piece.${s.plan}.${s.piece}` })[s.kind]();
@@ -292,9 +288,9 @@ function inspect(page) {
   const s = page.selection, g = page.graph, r = page.related;
   const go = (target, label, title = "") => `<button data-go="${toText(target)}" title="${escape(title)}">${label}</button>`;
   const stepChip = id => go({ kind: "step", step: id }, `<span class="dot c-${g.steps[id].class}"></span>step ${g.steps[id].index} ${escape(clip(g.steps[id].label, 26))}`, g.steps[id].text);
-  const few = (set, chip, what) => {
-    const list = [...set];
-    return list.slice(0, 6).map(chip).join("") + (list.length > 6 ? `<span>and ${list.length - 6} more ${what}</span>` : "");
+  const few = (set, chip, what, most = 6) => {
+    const list = [...set], more = list.length - most;
+    return list.slice(0, most).map(chip).join("") + (more > 0 ? `<span>and ${more} more ${what}</span>` : "");
   };
   const lineChip = key => {
     const at = lineOfKey(key);
@@ -322,8 +318,8 @@ function inspect(page) {
   } else if (s.kind === "step") {
     const step = g.steps[s.step];
     what = `<code>${escape(clip(step.text.trim(), 200))}</code>`;
-    more = costs([s.step]) + few(r.lines, lineChip, "lines") + few(r.kernels, kernelChip, "kernels") + few(r.pieces, pieceChip, "pieces of memory");
-    more += apartText(page, step, stepChip);
+    more = costs([s.step]) + `<span>bound by ${step.bound}</span>` + few(r.lines, lineChip, "lines", 3) + few(r.kernels, kernelChip, "kernels", 2) + few(r.pieces, pieceChip, "pieces of memory", 2) +
+           apartText(step, stepChip);
   } else if (s.kind === "kernel") {
     what = `<code>${escape(data.kernels[s.kernel].symbol)}</code>`;
     more = `<span>run by ${r.steps.size} step${r.steps.size === 1 ? "" : "s"}</span>` + costs(r.steps) + few(r.lines, lineChip, "lines") + few(r.steps, stepChip, "steps");
@@ -337,14 +333,14 @@ function inspect(page) {
 }
 
 // Neighbours of a step that did not become one kernel with it, and why.
-function apartText(page, step, chip) {
-  const g = page.graph, out = [];
-  for (const [a, b, why] of g.raw.apart || []) {
-    const other = a === step.node ? b : b === step.node ? a : -1, id = g.stepOfNode.get(other);
-    if (id !== undefined) out.push(chip(id) + `<span class="why">${escape(strings[why])}</span>`);
-  }
-  return out.length ? "<span>not one kernel with</span>" + out.slice(0, 4).join("") : "";
+function apartText(step, chip) {
+  const edges = step.plan.apart.filter(e => e.from === step.id || e.to === step.id);
+  const one = e => chip(e.from === step.id ? e.to : e.from) + `<span class="why" title="${escape(whole(e))}">${escape(e.reasons()[0])}</span>`;
+  return edges.length ? "<span>apart from</span>" + edges.slice(0, 3).map(one).join("") : "";
 }
+
+// All that is known about an edge between two steps.
+const whole = e => [...e.reasons(), e.again(), e.advice()].filter(Boolean).join(". ");
 
 // A bar between two panes that is moved by pointer or arrow keys.
 function splitter(bar) {

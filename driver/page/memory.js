@@ -69,7 +69,7 @@ class MemoryPane {
     for (const p of lit) {
       const [x, y, w, h] = this.rect(p);
       g.fillStyle = c["--mark"];
-      g.fillRect(x, y, Math.max(1.5, w), Math.max(1.5, h));
+      g.fillRect(x, y, Math.max(1.5, w - (w > 3 ? 0.7 : 0)), Math.max(1.5, h - (h > 3 ? 0.7 : 0)));
       if (w > 60 && h > 14) text(g, clip(this.label(p), (w - 8) / 6.4), Math.max(l, x) + 4, Math.max(t, y) + 12, `600 11px ${FONT}`, c["--paper"]);
     }
     if (r2.step >= 0 && this.page.graph.steps[r2.step].plan === this.page.plan) { // when it runs
@@ -140,10 +140,10 @@ class MemoryPane {
     return p ? this.describe(p) : "";
   }
   describe(p) {
-    const steps = p.plan.steps;
+    const steps = p.plan.steps, writers = new Set(p.writes.map(w => w.step)).size;
     return `<b>${escape(this.label(p))}</b><br>${p.step ? escape(p.step.label) + " " + escape(place(p.step.span)) + "<br>" : ""}` +
            `${bytesText(p.end - p.begin)} at ${p.begin}, steps ${p.first} to ${p.last}` +
-           (p.writes.length > 1 ? `<br>written by ${p.writes.length} steps in turn` : "") +
+           (writers > 1 ? `<br>written by ${writers} steps in turn` : "") +
            (steps[p.last] ? `<br>last read by ${escape(steps[p.last].label)}` : "");
   }
   show(origin) {

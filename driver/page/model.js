@@ -139,14 +139,14 @@ class Graph {
     this.kernelSteps = new Map();
     const last = this.last;
     const walk = (raw, block, parent) => {
-      const plan = { index: this.plans.length, raw, block, parent, first: this.steps.length, arena: raw.arena,
+      const plan = { index: this.plans.length, raw, block, parent, first: this.steps.length, arena: raw.arena, apart: [],
                      trips: raw.trips || 1, outputs: raw.outputs, inputs: raw.inputs };
       this.plans.push(plan);
       const first = last.blocks[block].first;
       plan.steps = raw.steps.map((s, index) => {
         const step = { id: this.steps.length, plan, index, kind: s.kind, label: s.label, kernels: s.kernels,
                        operands: s.operands, tasks: s.tasks, flops: s.flops, bytes: s.bytes, span: s.span,
-                       text: s.text, node: s.node < 0 ? -1 : first + s.node, scan: s.scan };
+                       text: s.text, part: s.part, bound: s.bound, node: s.node < 0 ? -1 : first + s.node, scan: s.scan };
         this.steps.push(step);
         if (step.node >= 0) this.stepOfNode.set(step.node, step.id);
         for (const k of step.kernels) push(this.kernelSteps, k, step.id);
@@ -155,6 +155,12 @@ class Graph {
       for (const step of plan.steps)
         if (step.scan >= 0) step.body = walk(raw.scans[step.scan], last.bodyOf.get(step.node), step);
       plan.buffers = readBuffers(this, plan);
+      for (const [a, b, reasons, again, advice] of raw.apart) {
+        const from = this.steps[this.stepOfNode.get(first + a)], to = this.steps[this.stepOfNode.get(first + b)];
+        const say = n => strings[n].replace(/\{a\}/g, "step " + from.index).replace(/\{b\}/g, "step " + to.index);
+        plan.apart.push({ from: from.id, to: to.id, reasons: () => reasons.map(say), again: () => (again < 0 ? "" : say(again)),
+                          advice: () => (advice < 0 ? "" : say(advice)) });
+      }
       return plan;
     };
     walk(this.raw.plan, 0, null);
@@ -249,7 +255,8 @@ function readBuffers(graph, plan) {
     });
   }
   for (const piece of list) {
-    const at = piece.writes.find(w => w.node >= 0) || piece.writes[0];
+    const at = piece.writes.find(w => w.node >= 0 && graph.last.block[w.node] === plan.block) ||
+               piece.writes.find(w => w.node >= 0) || piece.writes[0];
     piece.step = at ? at.step : null;
     piece.node = at ? at.node : -1;
   }

@@ -71,7 +71,7 @@ class Viewport {
     return [(x - this.tx) / this.k, (y - this.ty) / (this.two ? this.ky : this.k)];
   }
   visible() {
-    const [l, t, r, b] = this.margins;
+    const [l, t, r, b] = this.two ? this.margins : [0, 0, 0, 0];
     return [...this.plane(l, t), ...this.plane(this.width - r, this.height - b)];
   }
   begin() {
@@ -97,7 +97,7 @@ class Viewport {
       this.ty = t - y0 * ky;
     } else {
       this.k = Math.max(least, Math.min(most, kx, ky));
-      this.tx = (this.width - (x0 + x1) * this.k) / 2;
+      this.tx = (this.width + l - r - (x0 + x1) * this.k) / 2;
       this.ty = (y1 - y0) * this.k > this.height ? edge - y0 * this.k : (this.height - (y0 + y1) * this.k) / 2;
     }
     this.redraw();

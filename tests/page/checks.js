@@ -67,6 +67,18 @@ const checks = {
     }
     return "";
   },
+  // Passes that keep most of a graph are seen to: most of it has a partner in the version before.
+  passesKeepNodes() {
+    const g = page.graph;
+    for (let k = 1; k < g.versions.length; k++) {
+      const v = g.version(k), { mark, gone } = changesOf(g, k), kept = mark.filter(m => m !== "+").length;
+      if (v.name !== "grad" && kept < 0.5 * v.n) return `${v.name} kept ${kept} of ${v.n} nodes`;
+      if (v.name === "fuse" && gone.length) return `fusion lost ${gone.map(n => g.version(k - 1).text(n)).slice(0, 3)}`;
+      if (v.name === "fold" && mark.some((m, n) => m === "+" && v.opName(n) !== "const")) return "fold made more than numbers";
+      if (v.name === "dce" && mark.some(m => m === "+")) return "dce made nodes";
+    }
+    return "";
+  },
   everyTab() {
     for (const tab of ["ir", "graph", "plan", "memory"]) {
       page.setTab(tab);

@@ -78,6 +78,7 @@ static void a_small_graph(void **state) {
         state, FOLDER "small.tct --graph small_loss --axis B=4 --axis T=8 --grad --format html", "");
     browser_check(b, "everyTab()");
     browser_check(b, "everyPass()");
+    browser_check(b, "passesKeepNodes()");
     browser_check(b, "everySelection(100000)");
     browser_check(b, "memoryIsDisjoint()");
     for (int dark = 0; dark < 2; dark++) {
@@ -160,6 +161,7 @@ static void a_pipeline(void **state) {
     browser *b = open_page(state, FOLDER "small.tct --format html", "#tab=graph&sel=step.3&theme=dark");
     browser_check(b, "everySelection(100000)");
     browser_check(b, "everyPass()");
+    browser_check(b, "passesKeepNodes()");
     assert_true(browser_number(b, "page.selection.step") == 3);
     all_well(b);
 }
@@ -188,6 +190,7 @@ static void gpt2_is_quick(void **state) {
     assert_true(p->page_bytes < 6e6);
     browser_check(b, "fewRows()");
     browser_check(b, "everySelection(60)");
+    browser_check(b, "passesKeepNodes()");
     browser_check(b, "everyTab()");
     static const char *const tabs[] = {"ir", "graph", "plan", "memory"};
     static const char *const selections[] = {"line.1.100", "line.1.114", "node.0.3000",

@@ -107,6 +107,19 @@ static void check_plan(const json_t *data, const json_t *plan, const version *la
         check_plan(data, json_array_get(json_object_get(plan, "scans"), (size_t)field(step, "scan")), last,
                    body);
     }
+    const json_t *edge;
+    json_array_foreach(json_object_get(plan, "apart"), k, edge) {
+        within(json_integer_value(json_array_get(edge, 0)), 0, size);
+        within(json_integer_value(json_array_get(edge, 1)), 0, size);
+        assert_true(seen[json_integer_value(json_array_get(edge, 0))]);
+        assert_true(seen[json_integer_value(json_array_get(edge, 1))]);
+        const json_t *reasons = json_array_get(edge, 2);
+        assert_true(json_array_size(reasons) > 0);
+        for (size_t i = 0; i < json_array_size(reasons); i++)
+            within(json_integer_value(json_array_get(reasons, i)), 0, length(data, "strings"));
+        within(json_integer_value(json_array_get(edge, 3)), -1, length(data, "strings"));
+        within(json_integer_value(json_array_get(edge, 4)), -1, length(data, "strings"));
+    }
     const json_t *buffer;
     json_array_foreach(json_object_get(plan, "buffers"), k, buffer) {
         json_int_t b[6];
@@ -286,6 +299,26 @@ static void text_is_escaped(void **state) {
     tct_arena_free(&a);
 }
 
+// Every reason that explain gives is in the page, with the names of files for paths.
+static void neighbours_are_told_apart(void **state) {
+    (void)state;
+    tct_arena a = {0};
+    json_t *data = page_data(page_dump(&a, LOSS " --grad --format html"));
+    const json_t *plan = json_object_get(json_array_get(json_object_get(data, "graphs"), 0), "plan"), *edge;
+    assert_true(length(plan, "apart") > 5);
+    size_t k, products = 0;
+    json_array_foreach(json_object_get(plan, "apart"), k, edge) {
+        json_int_t id = json_integer_value(json_array_get(json_array_get(edge, 2), 0));
+        const char *text = json_string_value(json_array_get(json_object_get(data, "strings"), (size_t)id));
+        products += strstr(text, "a product reads its operands from memory") != NULL;
+        assert_null(strstr(text, TERCET_SOURCE_DIR));
+        assert_null(strstr(text, "kernel 1"));
+    }
+    assert_true(products >= 2);
+    json_decref(data);
+    tct_arena_free(&a);
+}
+
 static void a_pipeline_shows_all_its_graphs(void **state) {
     (void)state;
     tct_arena a = {0};
@@ -364,6 +397,7 @@ int main(void) {
         cmocka_unit_test(the_data_resolves),
         cmocka_unit_test(graphs_are_those_that_dump_prints),
         cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(neighbours_are_told_apart),
         cmocka_unit_test(a_pipeline_shows_all_its_graphs),
         cmocka_unit_test(dot_draws_groups_as_clusters),
         cmocka_unit_test(graphviz_takes_it),
