@@ -272,15 +272,16 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
 }
 
 tct_value tct_elab_reordered(tct_graph *g, tct_value v, const tct_axis *order) {
-    const tct_node *n = tct_node_of(g, v);
-    if (memcmp(order, n->axes, n->n_axes * sizeof *order) == 0) return v;
+    const tct_node *n = tct_node_of(g, v); // moves when a node is made
+    uint32_t n_axes = n->n_axes;
+    if (memcmp(order, n->axes, n_axes * sizeof *order) == 0) return v;
     bool copy = n->op == TCT_IR_INPUT || n->op == TCT_IR_GET; // whose order is not theirs to choose
     for (size_t i = 0; i < g->outputs.len; i++) copy |= g->outputs.data[i].value == v;
     if (copy) {
         tct_ir_attr attr = {.dtype = (tct_dtype)n->dtype};
         v = tct_ir_emit(g, NULL, TCT_IR_CAST, &v, 1, &attr);
     }
-    memcpy(g->nodes.data[v].axes, order, n->n_axes * sizeof *order);
+    memcpy(g->nodes.data[v].axes, order, n_axes * sizeof *order);
     return v;
 }
 

@@ -102,7 +102,7 @@ static void holds_the_same(made_image *m, tct_image *got) {
 // Each of these programs holds itself to its assertions while it runs.
 static void programs(void **state) {
     (void)state;
-    static const char *const names[] = {"copies.tct", "data.tct",       "generation.tct",
+    static const char *const names[] = {"config.tct", "copies.tct",     "data.tct",    "generation.tct",
                                         "graphs.tct", "statements.tct", "training.tct"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         tct_arena a = {0};

@@ -2,6 +2,7 @@
 // be printed, written and run without reading or writing past anything.
 #include "base/version.h"
 #include "runtime/image_codec.h"
+#include "runtime/settings.h"
 #include "tests/stage/image.h"
 
 #include <fcntl.h>
@@ -155,6 +156,9 @@ static void use(tct_image *image, const char *out) {
     for (uint32_t i = 0; i < image->n_sources; i++)
         tct_diag_add_source(&d, image->sources[i].path, image->sources[i].text, image->sources[i].len);
     tct_run_options options = {.out = out, .threads = 1};
+    bool set = image->program.n_config > 0 && strlen(image->program.config[0].name) % 2;
+    tct_setting first = {set ? image->program.config[0].name : "", "1"};
+    tct_settings_apply(&d, &image->program, &first, set);
     if (!foreigns) tct_program_run(&d, &image->program, &options);
     tct_diag_render(&d, &text, false);
     tct_buf_free(&text);
@@ -228,8 +232,8 @@ static void mutants(void **state) {
     (void)state;
     const char *many = getenv("TERCET_IMAGE_MUTANTS"); // a long hunt, by hand
     uint64_t scale = many ? strtoull(many, NULL, 10) : 1, seed = many ? (uint64_t)getpid() << 32 : 0;
-    static const char *const names[] = {"statements.tct", "copies.tct", "data.tct", "training.tct",
-                                        "generation.tct"};
+    static const char *const names[] = {"statements.tct", "copies.tct", "data.tct",
+                                        "training.tct",   "config.tct", "generation.tct"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         mutants_of(names[i], 1000 * scale, 25 * scale, seed);
 }
