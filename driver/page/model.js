@@ -35,7 +35,6 @@ class Version {
     this.n = g.op.length;
     Object.assign(this, { op: g.op, type: g.type, tail: g.tail, pass: g.pass, span: g.span });
     this.from = g.from || null;   // by node: the node of the version before that it is, or -1
-    this.changed = g.changed ? new Set(g.changed) : null;
     this.blocks = [];
     this.block = new Int32Array(this.n);
     this.bodyOf = new Map();      // node: number of its body's block
@@ -167,18 +166,6 @@ class Graph {
     for (const step of this.steps) step.class = stepClass(last, step);
     this.flops = this.plans[0].steps.reduce((sum, s) => sum + s.flops, 0);
     this.bytes = this.plans[0].steps.reduce((sum, s) => sum + s.bytes, 0);
-  }
-
-  // The step that computes a node of the last version, or -1: inputs, views.
-  stepOf(v) {
-    for (;;) {
-      const step = this.stepOfNode.get(v);
-      if (step !== undefined) return step;
-      const last = this.last;
-      if (last.opName(v) === "get") v = last.operands(v)[0];
-      else if (last.block[v]) v = last.blocks[last.block[v]].owner;
-      else return -1;
-    }
   }
 
   // Nodes of version `to` that are those of `set` in version `from`.

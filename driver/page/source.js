@@ -1,6 +1,6 @@
 // The source pane: one file at a time, with the lines that the selection comes from.
 
-const words = /(\/\/.*$)|("(?:[^"\\]|\\.)*")|\b(use|graph|model|pipeline|stage|config|let|return|axis|for|in|if|else|scan|extern|minimize|with|over|train|static|inout|and|or|not|true|false|yield|param|fn)\b|\b(f32|f64|bf16|i32|i64|bool|int|float|string|path)\b|\b(\d[\d_.]*(?:e[-+]?\d+)?)\b/g;
+const words = /(\/\/.*$)|("(?:[^"\\]|\\.)*")|\b(use|graph|model|pipeline|stage|config|optimizer|extern|fn|let|var|for|in|while|if|else|return|yield|assert|break|continue|scan|minimize|with|inout|and|or|not|div|true|false|axis|param|part|state|clip|as|from|reverse|gradient)\b|\b(f32|f64|bf16|i32|i64|bool|int|float|string|path)\b|\b(\d[\d_.]*(?:e[-+]?\d+)?)\b/g;
 const wordKinds = ["comment", "string", "keyword", "type", "number"];
 
 function colourSource(line) {
