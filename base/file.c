@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ bool tct_file_read(tct_diag *d, const char *path, char **out, size_t *out_len) {
     close(fd);
     if (endless) {
         tct_buf_free(&b);
-        return tct_error(d, "E0701", TCT_NO_SPAN, "%s is a device that doesn't end, a file was expected", path);
+        return tct_error(d, "E0701", TCT_NO_SPAN, "%s is a device that doesn't end, a file was expected",
+                         path);
     }
     if (failed) {
         tct_buf_free(&b);
@@ -178,4 +180,12 @@ const char *tct_path_dir(tct_arena *a, const char *path) {
     const char *slash = strrchr(path, '/');
     if (!slash) return ".";
     return tct_arena_strndup(a, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+const char *tct_program_folder(tct_arena *a) {
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 0) return ".";
+    path[n] = 0;
+    return tct_path_dir(a, path);
 }

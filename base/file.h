@@ -31,6 +31,8 @@ void tct_file_unmap(tct_mapping *m);
 
 // "dir/name" in the arena; `name` alone when it is absolute or dir is empty.
 const char *tct_path_join(tct_arena *a, const char *dir, const char *name);
+// The folder of this executable, in the arena; "." where the system doesn't tell.
+const char *tct_program_folder(tct_arena *a);
 // The folder part of `path` ("." when it has none), in the arena.
 const char *tct_path_dir(tct_arena *a, const char *path);
 

@@ -46,8 +46,9 @@ struct tct_compiler {
     tct_target targets[TCT_N_ISAS];
     uint32_t n_targets;
     int threads;
-    tct_jit *jit;     // NULL: ahead of time
-    tct_cache *cache; // owned, may be NULL
+    tct_jit *jit;          // NULL: ahead of time
+    tct_cache *cache;      // owned, may be NULL
+    const char *libraries; // folder
     tct_arena arena;
     tct_kernel_set set;
     const tct_diag *sources; // for debug information, NULL: none
@@ -215,6 +216,8 @@ void tct_compiler_free(tct_compiler *c) {
     tct_heap_free(c);
 }
 
+void tct_compiler_libraries(tct_compiler *c, const char *folder) { c->libraries = folder; }
+
 void tct_compiler_use_cache(tct_compiler *c, tct_cache *cache) {
     assert(!c->cache);
     c->cache = cache;
@@ -277,7 +280,7 @@ static bool resolve(tct_diag *d, tct_compiler *c, tct_plan *plan) {
     for (uint32_t k = 0; k < plan->n_kernels; k++)
         plan->kernels[k].fn = kernel_by_symbol(&c->set, plan->kernels[k].symbol)->fn;
     for (uint32_t k = 0; k < plan->n_foreigns && ok; k++)
-        ok = tct_foreign_resolve(d, &plan->foreigns[k], tct_ffi_call);
+        ok = tct_foreign_resolve(d, &plan->foreigns[k], c->libraries, tct_ffi_call);
     for (uint32_t k = 0; k < plan->n_scans && ok; k++) ok = resolve(d, c, (tct_plan *)plan->scans[k].body);
     return ok;
 }

@@ -51,6 +51,9 @@ void tct_compiler_debug(tct_compiler *c, const tct_diag *sources);
 // zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (an unknown pass, a
 // size that isn't known: E0843, code that LLVM refuses: E0841, a foreign function that isn't there: E0850).
 tct_plan *tct_compile_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o);
+// Where relative paths of libraries begin; the text outlives the compiler. NULL, as at first: the current
+// folder.
+void tct_compiler_libraries(tct_compiler *c, const char *folder);
 // Machine code for all deferred plans. Without it they must not be run.
 bool tct_compiler_finish(tct_diag *d, tct_compiler *c);
 

@@ -1,17 +1,22 @@
 #include "driver/assemble.h"
 
+#include "base/file.h"
 #include "codegen/bundle.h"
 #include "driver/driver.h"
 #include "runtime/signature.h"
 
 typedef TCT_VEC(const char *) texts;
 
-// A file of the library as "std/loss/rm.tct", wherever it lies.
-static const char *source_path(tct_arena *a, const char *path) {
-    const char *std = tct_std_dir(a);
-    size_t n = strlen(std);
-    if (strncmp(path, std, n) != 0 || path[n] != '/') return path;
-    return tct_arena_printf(a, "std%s", path + n);
+static const char *within(tct_arena *a, const char *folder, const char *path) {
+    folder = tct_path_join(a, folder, "");
+    size_t n = strlen(folder);
+    return strncmp(path, folder, n) == 0 ? path + n : NULL;
+}
+
+// A file of the library as "std/loss/rm.tct", one of the program as seen from its folder.
+static const char *source_path(tct_arena *a, const char *folder, const char *path) {
+    const char *std = within(a, tct_std_dir(a), path), *own = folder ? within(a, folder, path) : NULL;
+    return std ? tct_arena_printf(a, "std/%s", std) : own ? own : path;
 }
 
 static void write_image(const tct_diag *d, const tct_image *image, tct_buf *out) {
@@ -19,7 +24,7 @@ static void write_image(const tct_diag *d, const tct_image *image, tct_buf *out)
     tct_image_source *sources = TCT_NEW_ARRAY(&a, tct_image_source, d->sources.len + 1);
     for (size_t i = 0; i < d->sources.len; i++) {
         const tct_source *s = &d->sources.data[i];
-        sources[i] = (tct_image_source){source_path(&a, s->path), s->text, s->len};
+        sources[i] = (tct_image_source){source_path(&a, image->program.folder, s->path), s->text, s->len};
     }
     tct_image whole = *image;
     whole.n_sources = (uint32_t)d->sources.len;

@@ -1,4 +1,5 @@
 // tercet eval: runs one graph of a file on tensors from a file.
+#include "base/file.h"
 #include "driver/driver.h"
 #include "driver/evaluate.h"
 #include "driver/graph_options.h"
@@ -79,8 +80,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 }
 
 static bool run(tct_diag *d, const eval_arguments *o, const tct_bound *b, tct_tensor *outputs) {
-    if (o->interp) return tct_evaluate_interp(d, b, o->f64, outputs);
+    const char *folder = tct_path_dir(&d->arena, o->graph.file);
+    if (o->interp) return tct_evaluate_interp(d, b, folder, o->f64, outputs);
     tct_compiler *c = tct_jit_compiler(d, &o->jit, o->isa, o->threads);
+    if (c) tct_compiler_libraries(c, folder);
     const tct_plan *plan = c ? tct_compile_graph(d, c, b->graph, NULL) : NULL;
     if (plan) tct_jit_say(&o->jit, c);
     bool ok = plan && tct_evaluate_plan(d, b, plan, o->threads, o->trace, outputs);

@@ -108,6 +108,7 @@ bool tct_program_draft(tct_diag *d, const tct_compile_request *r, tct_compiled *
     out->draft = tct_elab_program(out->elab, out->module, r->pipeline, &tct_driver_hooks);
     if (!out->draft) return false;
     out->draft->program.hash = program_hash(out->draft);
+    out->draft->program.folder = tct_path_dir(&d->arena, r->file);
     out->seconds = now() - start;
     return tct_settings_apply(d, &out->draft->program, NULL, 0);
 }
@@ -116,7 +117,9 @@ bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled
     if (!out->draft && !tct_program_draft(d, r, out)) return false;
     double start = now();
     out->compiler = tct_jit_compiler(d, &r->jit, r->isa, r->threads);
-    if (!out->compiler || !compile_graphs(d, out)) return false;
+    if (!out->compiler) return false;
+    tct_compiler_libraries(out->compiler, out->draft->program.folder);
+    if (!compile_graphs(d, out)) return false;
     tct_program *p = &out->draft->program;
     for (uint32_t i = 0; i < p->n_externs; i++) p->externs[i].caller = tct_ffi_call;
     out->seconds += now() - start;

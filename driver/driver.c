@@ -11,18 +11,10 @@
 
 int tct_report(tct_diag *d) { return tct_diag_report(d) ? TCT_EXIT_OK : TCT_EXIT_ERROR; }
 
-const char *tct_program_dir(tct_arena *a) {
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n < 0) return ".";
-    path[n] = 0;
-    return tct_path_dir(a, path);
-}
-
 const char *tct_std_dir(tct_arena *a) {
     const char *set = getenv("TERCET_STD");
     if (set && set[0]) return tct_arena_strdup(a, set);
-    const char *bin = tct_program_dir(a);
+    const char *bin = tct_program_folder(a);
     static const char *const places[] = {"../std", "../share/tercet/std"};
     for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
         const char *dir = tct_path_join(a, bin, places[k]);

@@ -20,9 +20,6 @@ enum { TCT_MAX_ERRORS = 20 };
 // was an error, else TCT_EXIT_OK.
 int tct_report(tct_diag *d);
 
-// The folder of this executable, in the arena; "." where the system doesn't tell.
-const char *tct_program_dir(tct_arena *a);
-
 // Where `use std.…` looks: the environment variable TERCET_STD; else ../std beside the folder of the
 // executable; else ../share/tercet/std. In the arena; the first place that holds core.tct, or the first of
 // all.

@@ -48,7 +48,7 @@ static bool give_back(tct_diag *d, seen *s) {
 
 static bool foreign(void *ctx, tct_diag *d, const tct_node *n, const tct_graph *g, const tct_ir_tensor *in,
                     tct_ir_tensor *out) {
-    (void)ctx, (void)g;
+    (void)g;
     const tct_graph *body = n->attr.body;
     uint32_t n_in = (uint32_t)body->inputs.len, n_out = (uint32_t)body->outputs.len, all = n_in + n_out;
     tct_arena arena = {0};
@@ -78,14 +78,15 @@ static bool foreign(void *ctx, tct_diag *d, const tct_node *n, const tct_graph *
         .dtype = dtype,
         .n_axes = n_axes,
         .size = size};
-    ok = ok && tct_foreign_resolve(d, &f, tct_ffi_call) && tct_foreign_call(d, &f, operands);
+    ok = ok && tct_foreign_resolve(d, &f, ctx, tct_ffi_call) && tct_foreign_call(d, &f, operands);
     for (uint32_t k = n_in; ok && k < all; k++) ok = give_back(d, &s[k]);
     for (uint32_t k = 0; k < all; k++) tct_tensor_free(&s[k].declared);
     tct_arena_free(&arena);
     return ok;
 }
 
-bool tct_evaluate_interp(tct_diag *d, const tct_bound *b, bool f64, tct_tensor *outputs) {
+bool tct_evaluate_interp(tct_diag *d, const tct_bound *b, const char *libraries, bool f64,
+                         tct_tensor *outputs) {
     const tct_graph *g = b->graph;
     if (!new_outputs(d, g, f64, outputs)) return false;
     tct_arena arena = {0};
@@ -96,7 +97,7 @@ bool tct_evaluate_interp(tct_diag *d, const tct_bound *b, bool f64, tct_tensor *
         in[k] = (tct_ir_tensor){.dtype = b->inputs[k].dtype, .n_axes = n->n_axes, .data = b->inputs[k].data};
         if (n->n_axes) memcpy(in[k].axes, n->axes, n->n_axes * sizeof *n->axes);
     }
-    tct_ir_interp_options o = {.f64 = f64, .foreign = foreign};
+    tct_ir_interp_options o = {.f64 = f64, .foreign = foreign, .foreign_ctx = (void *)(uintptr_t)libraries};
     bool ok = tct_ir_interp(d, &arena, g, in, out, &o);
     for (size_t k = 0; k < g->outputs.len; k++)
         if (ok)

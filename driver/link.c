@@ -69,7 +69,7 @@ static const char *library_file(tct_diag *d, const char *name) {
 
 static const char *runtime_file(tct_diag *d, const linked_runtime *r) {
     static const char *const places[] = {".", "../lib/tercet"};
-    const char *set = getenv(r->variable), *bin = tct_program_dir(&d->arena);
+    const char *set = getenv(r->variable), *bin = tct_program_folder(&d->arena);
     if (set && set[0]) {
         if (access(set, R_OK) == 0) return tct_arena_strdup(&d->arena, set);
         tct_error(d, "E0846", TCT_NO_SPAN, "the %s runtime cannot be read: %s is %s: %s", r->name,

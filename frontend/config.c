@@ -122,8 +122,7 @@ static tct_val *evaluate(tct_elab *e, tct_config_cell *c) {
     }
     if (v->kind == V_STRING && strcmp(type, "path") == 0 && v->s[0] != '/' &&
         !follows_from_path(e, c->value_from)) // relative to the file that says it
-        v = tct_val_string(e, tct_path_join(&e->arena, tct_path_dir(&e->arena, c->file->path), v->s),
-                           v->span);
+        v = tct_elab_path(e, c->file, v->s, v->span);
     c->val = v;
     return v;
 }

@@ -119,7 +119,11 @@ static tct_val *static_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val 
             tct_elab_error(e, "E0341", span, "a string of more than %d bytes", MAX_STRING);
             return tct_val_error(e);
         }
-        if (op == TCT_OP_ADD) return tct_val_string(e, tct_arena_printf(&e->arena, "%s%s", a->s, b->s), span);
+        if (op == TCT_OP_ADD) {
+            tct_val *v = tct_val_string(e, tct_arena_printf(&e->arena, "%s%s", a->s, b->s), span);
+            v->beside = a->beside;
+            return v;
+        }
         if (op == TCT_OP_EQ) return tct_val_bool(e, strcmp(a->s, b->s) == 0, span);
         if (op == TCT_OP_NE) return tct_val_bool(e, strcmp(a->s, b->s) != 0, span);
     }

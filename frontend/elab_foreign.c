@@ -20,11 +20,12 @@ static bool result_axis(tct_elab *e, const tct_type_axis *a, tct_axis *out) {
     return true;
 }
 
-// The runtime looks there first, and elsewhere if it isn't there (runtime/library.h). "": the program itself.
+// Relative to the main file's folder; runtime/library.h tells where it is looked for. "": the program itself.
 const char *tct_elab_library(tct_elab *e, const tct_item *item) {
     const char *file = tct_elab_item_file(e, item)->path, *library = item->library.text;
     if (!library || !library[0]) return "";
-    return tct_path_join(&e->module->arena, tct_path_dir(&e->arena, file), library);
+    const char *path = tct_path_join(&e->arena, tct_path_dir(&e->arena, file), library);
+    return tct_arena_strdup(&e->module->arena, tct_elab_beside(e, path));
 }
 
 static bool tensor_arg(tct_elab *e, const tct_item *item, const tct_param *p, tct_val *v, tct_value *out,

@@ -84,6 +84,7 @@ typedef struct tct_val {
     tct_dtype dtype;    // REG, PARAM: of the tensor, or what a number becomes in a graph
     const tct_axis *param_axes;
     uint32_t n_param_axes;
+    bool beside;      // STRING: a path that begins with the folder of the main file, whatever that is called
     const void *data; // of stage values: see stage_internal.h
     // Static values and REG: the config values that it follows from. A register that follows from nothing
     // else can still become static, tct_elab_fix; `fold` is its value then, NULL where that can't be
@@ -375,6 +376,13 @@ void tct_elab_fix_cells(tct_elab *e, const tct_config_set *cells, tct_span place
 tct_val *tct_elab_decide(tct_elab *e, tct_val *c, tct_span place, const char *use);
 // The place, or the call that led to it, in the program's own files rather than the library's.
 tct_span tct_elab_own_place(tct_elab *e, tct_span place);
+// Paths that a program names are relative to the file that names them. As a string, for what looks at them
+// while the program is compiled: beginning with that file's folder, and marked `beside` unless it is
+// absolute.
+tct_val *tct_elab_path(tct_elab *e, const tct_ast *file, const char *text, tct_span span);
+// Such a string as seen from the folder of the main file: what the program holds. Others are as they are.
+const char *tct_elab_beside(tct_elab *e, const char *path);
+
 // A literal given as text, as a value of type `type` ("int", "float", "bool", "string", "path"); NULL when it
 // is none.
 tct_val *tct_elab_literal(tct_elab *e, const char *type, const char *text, tct_span span);

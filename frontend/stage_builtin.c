@@ -169,8 +169,7 @@ static bool argument(tct_elab *e, const char *name, const signature *s, uint32_t
     const char *type = s->type[k];
     if (v->kind == V_ERROR) return false;
     if (strcmp(type, "path") == 0 && is_literal && v->kind == V_STRING && e->file)
-        v = a->val[k] =
-            tct_val_string(e, tct_path_join(&e->arena, tct_path_dir(&e->arena, e->file->path), v->s), span);
+        v = a->val[k] = tct_elab_path(e, e->file, v->s, span);
     if (kind_by_name(type) != TCT_KIND_NONE) return push(a, tct_stage_load(e, v, kind_by_name(type), span));
     if (strcmp(type, "any") == 0) {
         tct_kind kind = tct_stage_kind(e, v);

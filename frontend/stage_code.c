@@ -121,10 +121,12 @@ tct_kind tct_stage_kind(tct_elab *e, const tct_val *v) {
 static uint32_t constant(tct_elab *e, const tct_val *v, tct_kind kind, tct_span span) {
     tct_const c = {.kind = (uint8_t)kind, .i = v->i, .f = v->f, .s = v->s};
     if (kind == TCT_KIND_FLOAT && v->kind == V_INT) c.f = (double)v->i;
+    if (kind == TCT_KIND_STRING) c.i = v->beside;
+    if (v->beside) c.s = tct_elab_beside(e, v->s);
     uint32_t k = 0;
     for (; k < e->stage->consts.len; k++) {
         const tct_const *o = &e->stage->consts.data[k];
-        bool same = o->kind == c.kind && (kind == TCT_KIND_STRING  ? strcmp(o->s, c.s) == 0
+        bool same = o->kind == c.kind && (kind == TCT_KIND_STRING  ? strcmp(o->s, c.s) == 0 && o->i == c.i
                                           : kind == TCT_KIND_FLOAT ? memcmp(&o->f, &c.f, sizeof c.f) == 0
                                                                    : o->i == c.i);
         if (same) break;

@@ -59,6 +59,7 @@ static void add_code(tct_elab *e, const tct_config_cell *c, tct_config_value *v)
 static const char *value_text(tct_elab *e, const tct_val *v) {
     tct_buf text = {0};
     tct_literal l = tct_val_literal(v);
+    if (v->beside) l.s = tct_elab_beside(e, v->s);
     tct_literal_print(&l, &text);
     const char *kept = tct_arena_strdup(&e->arena, text.data ? text.data : "");
     tct_buf_free(&text);
@@ -137,6 +138,7 @@ const tct_config_value *tct_stage_config_table(tct_elab *e) {
                                        .value = c->val->kind == V_ERROR ? "" : value_text(e, c->val),
                                        .doc = c->entry->doc,
                                        .is_default = !c->from_command_line,
+                                       .beside = c->val->beside,
                                        .is_ranged = c->is_ranged,
                                        .low = c->bounds[0],
                                        .high = c->bounds[1],

@@ -112,8 +112,7 @@ tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *
             from = v;
             if (a->value->kind == TCT_EXPR_STRING &&
                 e->file) // as every path, relative to the file that says it
-                from = tct_val_string(
-                    e, tct_path_join(&e->arena, tct_path_dir(&e->arena, e->file->path), v->s), v->span);
+                from = tct_elab_path(e, e->file, v->s, v->span);
         } else {
             args[n].name = a->name;
             args[n].expr = a->value;

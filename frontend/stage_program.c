@@ -78,7 +78,7 @@ static tct_draft *pass(tct_elab *e, const tct_item *item, stage *s, const genera
     tct_draft *d = TCT_NEW(&e->arena, tct_draft);
     tct_program *p = &d->program;
     p->name = item->name.text;
-    p->path = tct_elab_item_file(e, item)->path;
+    p->path = tct_elab_beside(e, tct_elab_item_file(e, item)->path);
     p->guards = tct_stage_guards(e, &p->n_guards);
     p->config = tct_stage_config_table(e);
     p->n_config = (uint32_t)e->config.len;

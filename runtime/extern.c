@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-bool tct_extern_resolve(tct_diag *d, tct_extern *e) {
-    e->fn = tct_library_symbol(d, e->library, e->symbol);
+bool tct_extern_resolve(tct_diag *d, tct_extern *e, const char *folder) {
+    e->fn = tct_library_symbol(d, folder, e->library, e->symbol);
     return e->fn != NULL;
 }
 

@@ -5,9 +5,9 @@
 
 #include "runtime/value.h"
 
-// Opens e->library ("" or NULL: the program itself) and sets e->fn. The library stays open as long as the
-// process. Reports E0850: where it looked, or which symbol is missing.
-bool tct_extern_resolve(tct_diag *d, tct_extern *e);
+// Opens e->library ("" or NULL: the program itself; relative to `folder`) and sets e->fn. The library stays
+// open as long as the process. Reports E0850: where it looked, or which symbol is missing.
+bool tct_extern_resolve(tct_diag *d, tct_extern *e, const char *folder);
 
 // Calls it on the registers e->args and puts what it returns into regs[e->result]. Reports E0851 (a string
 // that isn't UTF-8 or is NULL, arguments that the caller can't pass).

@@ -4,8 +4,8 @@
 #include "runtime/library.h"
 #include "runtime/signature.h"
 
-bool tct_foreign_resolve(tct_diag *d, tct_plan_foreign *f, tct_caller caller) {
-    f->fn = tct_library_symbol(d, f->library, f->symbol);
+bool tct_foreign_resolve(tct_diag *d, tct_plan_foreign *f, const char *folder, tct_caller caller) {
+    f->fn = tct_library_symbol(d, folder, f->library, f->symbol);
     f->caller = caller;
     return f->fn != NULL;
 }

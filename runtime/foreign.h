@@ -4,9 +4,9 @@
 
 #include "runtime/plan.h"
 
-// Opens the foreign's library (NULL or "": the program itself) and finds its function; `caller` will call
-// it. The library stays open as long as the process. Returns false after reporting E0850.
-bool tct_foreign_resolve(tct_diag *d, tct_plan_foreign *foreign, tct_caller caller);
+// Opens the foreign's library (NULL or "": the program itself; relative to `folder`) and finds its function;
+// `caller` will call it. The library stays open as long as the process. Returns false after reporting E0850.
+bool tct_foreign_resolve(tct_diag *d, tct_plan_foreign *foreign, const char *folder, tct_caller caller);
 
 // Calls foreign->fn(operands…), whose type runtime/signature.h tells. The function returns 0 when it is
 // content; anything else is reported as E0851.

@@ -21,7 +21,7 @@ _Static_assert(sizeof(tct_extern) == 64, "code_extern misses a field");
 _Static_assert(sizeof(tct_config_value) == 128, "code_config misses a field");
 _Static_assert(sizeof(tct_config_guard) == 56, "code_guard misses a field");
 _Static_assert(sizeof(tct_stage_desc) == 24, "code_stage misses a field");
-_Static_assert(sizeof(tct_program) == 208, "tct_code_program misses a field");
+_Static_assert(sizeof(tct_program) == 216, "tct_code_program misses a field");
 
 static void code_reg(tct_codec *c, tct_reg_type *r) {
     tct_code_u8(c, &r->kind);
@@ -199,6 +199,7 @@ static void code_config(tct_codec *c, tct_config_value *v) {
     tct_code_text(c, &v->value);
     tct_code_maybe_text(c, &v->doc);
     tct_code_bool(c, &v->is_default);
+    tct_code_bool(c, &v->beside);
     tct_code_bool(c, &v->is_ranged);
     tct_code_f64(c, &v->low);
     tct_code_f64(c, &v->high);

@@ -4,7 +4,6 @@
 #include "base/file.h"
 
 #include <dlfcn.h>
-#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,11 +19,8 @@ static void *open_file(const char *path, tct_buf *tried, const char **failed) {
 static void *search(tct_arena *a, const char *path, tct_buf *tried, const char **failed) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     void *library = open_file(path, tried, failed);
-    char program[PATH_MAX];
-    ssize_t n = library || *failed ? -1 : readlink("/proc/self/exe", program, sizeof program - 1);
-    if (n > 0) {
-        program[n] = 0;
-        const char *folder = tct_path_dir(a, program);
+    if (!library && !*failed) {
+        const char *folder = tct_program_folder(a);
         library = open_file(tct_path_join(a, folder, name), tried, failed);
         if (!library && !*failed) {
             folder = tct_path_join(a, folder, "examples");
@@ -37,10 +33,11 @@ static void *search(tct_arena *a, const char *path, tct_buf *tried, const char *
     return library;
 }
 
-void *tct_library_symbol(tct_diag *d, const char *path, const char *symbol) {
+void *tct_library_symbol(tct_diag *d, const char *folder, const char *path, const char *symbol) {
     bool itself = !path || !*path;
     tct_arena a = {0};
     tct_buf tried = {0};
+    if (!itself) path = tct_path_join(&a, folder, path);
     const char *failed = NULL;
     void *library = itself ? dlopen(NULL, RTLD_NOW | RTLD_LOCAL) : search(&a, path, &tried, &failed);
     void *fn = library ? dlsym(library, symbol) : NULL;

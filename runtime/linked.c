@@ -38,17 +38,17 @@ static tct_caller caller_of(tct_diag *d, tct_buf *signature) {
     return caller;
 }
 
-static bool resolve_plan(tct_diag *d, const tct_plan *plan) {
+static bool resolve_plan(tct_diag *d, const tct_plan *plan, const char *folder) {
     for (uint32_t k = 0; k < plan->n_kernels; k++)
         if (!(plan->kernels[k].fn = linked(d, plan->kernels[k].symbol))) return false;
     for (uint32_t k = 0; k < plan->n_foreigns; k++) {
         tct_buf signature = {0};
         tct_foreign_signature(&plan->foreigns[k], &signature);
         tct_caller caller = caller_of(d, &signature);
-        if (!caller || !tct_foreign_resolve(d, &plan->foreigns[k], caller)) return false;
+        if (!caller || !tct_foreign_resolve(d, &plan->foreigns[k], folder, caller)) return false;
     }
     for (uint32_t k = 0; k < plan->n_scans; k++)
-        if (!resolve_plan(d, plan->scans[k].body)) return false;
+        if (!resolve_plan(d, plan->scans[k].body, folder)) return false;
     return true;
 }
 
@@ -79,6 +79,6 @@ bool tct_linked_choose(tct_diag *d, const char *what, tct_image *image, tct_isa 
     }
     image->program.plans = chosen->plans;
     for (uint32_t i = 0; i < image->program.n_plans; i++)
-        if (!resolve_plan(d, chosen->plans[i])) return false;
+        if (!resolve_plan(d, chosen->plans[i], image->program.folder)) return false;
     return resolve_externs(d, &image->program);
 }

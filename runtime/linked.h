@@ -43,7 +43,8 @@ extern const tct_linked_library tct_linked_library_table;
 bool tct_linked_read(tct_diag *d, const char *what, tct_image *out);
 
 // Gives image->program the plans of the best instruction set that is at most `limit` and that this processor
-// has, and all their functions. E0845 when there is none, E0850 when a foreign function is missing.
+// has, and all their functions, those of libraries from image->program.folder. E0845 when there is none,
+// E0850 when a foreign function is missing.
 bool tct_linked_choose(tct_diag *d, const char *what, tct_image *image, tct_isa limit);
 
 #endif

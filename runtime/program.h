@@ -115,7 +115,7 @@ typedef struct tct_instr {
 
 typedef struct tct_const {
     uint8_t kind; // INT, FLOAT, BOOL, STRING
-    int64_t i;
+    int64_t i;    // STRING: 1 for a path relative to the program's folder, else 0
     double f;
     const char *s;
 } tct_const;
@@ -254,6 +254,7 @@ typedef struct tct_config_code {
 typedef struct tct_config_value {
     const char *name, *type, *value, *doc; // "ppo.lr", "float", "1e-05"; doc may be NULL
     bool is_default;                       // not set by hand
+    bool beside;                           // a path relative to the program's folder
     bool is_ranged;                        // a number from low to high
     double low, high;
     tct_config_code derived;             // its default, where that depends on other values: then `value` is
@@ -280,8 +281,10 @@ typedef struct tct_stage_desc {
 
 // Immutable while it runs, but for extern pointers. Owner: whoever made it (an arena, or the executable).
 typedef struct tct_program {
-    const char *name, *path; // the pipeline and its file
-    uint64_t hash;           // of everything below but config; a checkpoint belongs to one hash
+    const char *name, *path; // the pipeline and its file, by its name in its folder
+    const char *folder; // where the program's relative paths begin: set by whoever made or loaded it; NULL:
+                        // the current folder
+    uint64_t hash;      // of everything below but config; a checkpoint belongs to one hash
     uint32_t n_regs, n_instrs, n_consts, n_calls, n_runs, n_plans, n_models, n_optimizers, n_tokenizers,
         n_generators, n_logs, n_externs, n_config, n_guards, n_stages;
     const tct_reg_type *regs;

@@ -76,7 +76,7 @@ static void print_run(const tct_program *p, const tct_run *r, tct_buf *out) {
 
 static void print_const(const tct_const *c, tct_buf *out) {
     if (c->kind == TCT_KIND_STRING)
-        tct_buf_printf(out, "\"%s\"", c->s);
+        tct_buf_printf(out, c->i ? "\"%s\" beside the program" : "\"%s\"", c->s);
     else if (c->kind == TCT_KIND_FLOAT)
         tct_print_double(c->f, out);
     else if (c->kind == TCT_KIND_BOOL)

@@ -1,5 +1,6 @@
 #include "runtime/settings.h"
 
+#include "base/file.h"
 #include "runtime/vm_scalar.h"
 
 #include <stdlib.h>
@@ -48,17 +49,17 @@ static const char *text_of(tct_diag *d, const tct_literal *l) {
     return kept;
 }
 
-static bool read_value(tct_diag *d, const tct_config_value *c, tct_value *out) {
+static bool read_value(tct_diag *d, const tct_program *p, const tct_config_value *c, tct_value *out) {
     tct_setting s = {c->name, c->value};
     tct_literal l;
     if (!tct_setting_read(d, &s, c->declared_at, c->type, &l)) return false;
-    tct_value_set(out, value_of(&l));
+    tct_value_set(out, c->beside && l.kind == TCT_LITERAL_TEXT ? tct_vm_path(p, l.s) : value_of(&l));
     return true;
 }
 
 bool tct_settings_values(tct_diag *d, const tct_program *p, tct_value *out) {
     for (uint32_t i = 0; i < p->n_config; i++)
-        if (!read_value(d, &p->config[i], &out[i])) return false;
+        if (!read_value(d, p, &p->config[i], &out[i])) return false;
     return true;
 }
 
@@ -102,6 +103,12 @@ static bool derive(settings *s, uint32_t cell) {
     }
     tct_literal l = literal_of(&s->vm.config[cell]);
     c->value = text_of(s->vm.d, &l);
+    if (c->beside) { // as it stood in the table: without the program's folder
+        const char *folder = tct_path_join(&s->vm.d->arena, s->vm.program->folder, "");
+        size_t n = strlen(folder);
+        c->beside = strncmp(c->value, folder, n) == 0;
+        if (c->beside) c->value += n;
+    }
     return true;
 }
 
@@ -113,7 +120,7 @@ static bool resolve(settings *s, uint32_t cell) {
         return tct_error(s->vm.d, "E0404", c->declared_at, "config.%s depends on its own value", c->name);
     s->state[cell] = BUSY;
     bool follows = c->derived.end && c->is_default && !c->fixed;
-    bool ok = follows ? derive(s, cell) : read_value(s->vm.d, c, &s->vm.config[cell]);
+    bool ok = follows ? derive(s, cell) : read_value(s->vm.d, s->vm.program, c, &s->vm.config[cell]);
     if (ok) s->state[cell] = DONE;
     return ok;
 }
@@ -188,7 +195,7 @@ static bool give(settings *s, const tct_setting *set, const char *const *names) 
     const char *text = text_of(d, &l);
     if (strcmp(text, c->value) != 0 && is_fixed(d, p, c, place, text)) return false;
     c->value = text;
-    c->is_default = false;
+    c->is_default = c->beside = false;
     s->place[cell] = place;
     return true;
 }

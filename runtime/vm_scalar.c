@@ -1,6 +1,8 @@
 // Values from tables, and arithmetic of stage code on numbers and strings.
 #include "runtime/vm_scalar.h"
 
+#include "base/file.h"
+
 #include <assert.h>
 #include <math.h>
 
@@ -99,7 +101,15 @@ static tct_value joined(const tct_text *a, const tct_text *b) {
     return v;
 }
 
-static tct_value constant(const tct_const *c) {
+tct_value tct_vm_path(const tct_program *p, const char *text) {
+    tct_arena a = {0};
+    const char *path = tct_path_join(&a, p->folder, text);
+    tct_value v = tct_value_string(path, strlen(path));
+    tct_arena_free(&a);
+    return v;
+}
+
+static tct_value constant(const tct_program *p, const tct_const *c) {
     switch ((tct_kind)c->kind) {
     case TCT_KIND_INT:
         return tct_value_int(c->i);
@@ -108,7 +118,7 @@ static tct_value constant(const tct_const *c) {
     case TCT_KIND_BOOL:
         return tct_value_bool(c->i != 0);
     case TCT_KIND_STRING:
-        return tct_value_string(c->s, strlen(c->s));
+        return c->i ? tct_vm_path(p, c->s) : tct_value_string(c->s, strlen(c->s));
     default:
         assert(!"a constant has one of the kinds above");
         return (tct_value){0};
@@ -118,9 +128,9 @@ static tct_value constant(const tct_const *c) {
 bool tct_vm_scalar(tct_vm *vm, const tct_instr *at) {
     tct_value *dst = &vm->regs[at->dst];
     if (at->op == TCT_I_CONST || at->op == TCT_I_CONFIG) {
+        const tct_program *p = vm->program;
         bool config = at->op == TCT_I_CONFIG;
-        tct_value_set(dst,
-                      config ? tct_value_share(vm->config[at->a]) : constant(&vm->program->consts[at->a]));
+        tct_value_set(dst, config ? tct_value_share(vm->config[at->a]) : constant(p, &p->consts[at->a]));
         return true;
     }
     tct_value a = vm->regs[at->a], b = {0};

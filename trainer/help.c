@@ -40,6 +40,7 @@ static void add_value(const tct_program *p, uint32_t cell, tct_buf *out) {
     const tct_config_value *c = &p->config[cell];
     bool text = strcmp(c->type, "string") == 0 || strcmp(c->type, "path") == 0;
     tct_buf_printf(out, text ? "  %s: %s = \"%s\"" : "  %s: %s = %s", c->name, c->type, c->value);
+    if (c->beside) tct_buf_puts(out, " in --folder");
     if (c->is_ranged) {
         tct_buf_puts(out, ", from ");
         add_number(c, c->low, out);

@@ -1,4 +1,5 @@
 // A trainer: the program that `tercet build` linked into this executable, run by its command line.
+#include "base/file.h"
 #include "runtime/linked.h"
 #include "runtime/run_options.h"
 #include "runtime/settings.h"
@@ -19,14 +20,17 @@ static const char name[] = "this trainer"; // in messages
 typedef struct arguments {
     const tct_image *image;
     tct_run_request run;
+    const char *folder;
     tct_isa limit;
 } arguments;
 
-enum { KEY_ISA = 256, KEY_USAGE };
+enum { KEY_ISA = 256, KEY_FOLDER, KEY_USAGE };
 
 static const struct argp_option options[] = {
     {"isa", KEY_ISA, "SET", 0, "Use no better instruction set than this: base, avx2, avx512 or avx512bf16",
      0},
+    {"folder", KEY_FOLDER, "DIR", 0,
+     "Where relative paths of the program begin (default: this trainer's folder)", 0},
     {"help", 'h', NULL, 0, "Print this text", -1},
     {"usage", KEY_USAGE, NULL, 0, "Print a short text", -1},
     {"version", 'V', NULL, 0, "Print what this trainer runs and which Tercet built it", -1},
@@ -50,6 +54,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         return 0;
     case KEY_ISA:
         if (!tct_isa_parse(arg, &o->limit)) argp_error(state, "there is no instruction set called `%s`", arg);
+        return 0;
+    case KEY_FOLDER:
+        o->folder = arg;
         return 0;
     case 'h':
         argp_state_help(state, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG);
@@ -85,6 +92,7 @@ static bool list_stages(tct_diag *d, const tct_program *p, bool json) {
 
 static bool run(tct_diag *d, tct_image *image, arguments *o) {
     tct_program *p = &image->program;
+    p->folder = o->folder ? o->folder : tct_program_folder(&d->arena);
     if (o->run.list_stages) return list_stages(d, p, o->run.json);
     if (!tct_settings_apply(d, p, o->run.sets.data, o->run.sets.len) ||
         !tct_run_options_check(d, p, &o->run.run) || !tct_linked_choose(d, name, image, o->limit))

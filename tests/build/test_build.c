@@ -25,7 +25,8 @@ static void same_bits(void **state) {
         for (size_t s = 0; s < sizeof sets / sizeof *sets; s++)
             for (int threads = 1; has_isa(sets[s]) && threads <= 2; threads++) {
                 SUCCEEDS(p, "rm -rf $D/a $D/b");
-                SUCCEEDS(p, "$D/trainer --out $D/a --isa %s --threads %d --seed 5", sets[s], threads);
+                SUCCEEDS(p, "$D/trainer --folder " STAGE " --out $D/a --isa %s --threads %d --seed 5",
+                         sets[s], threads);
                 SUCCEEDS(p, TERCET " run " STAGE "%s.tct --out $D/b --isa %s --threads %d --seed 5",
                          programs[i], sets[s], threads);
                 same_results(p, "a", "b");
@@ -36,7 +37,8 @@ static void same_bits(void **state) {
 // What one of them began, the other ends.
 static void checkpoints_are_shared(void **state) {
     place *p = *state;
-    static const char run[] = TERCET " run " STAGE "runs.tct --isa avx2", trainer[] = "$D/trainer --isa avx2";
+    static const char run[] = TERCET " run " STAGE "runs.tct --isa avx2",
+                      trainer[] = "$D/trainer --isa avx2 --folder " STAGE;
     SUCCEEDS(p, TERCET " build " STAGE "runs.tct -o $D/trainer --isa avx2");
     SUCCEEDS(p, "%s --out $D/whole", trainer);
     SUCCEEDS(p, "%s --out $D/a --to-stage first && %s --out $D/a --resume", run, trainer);
@@ -44,7 +46,26 @@ static void checkpoints_are_shared(void **state) {
     SUCCEEDS(p, "%s --out $D/b --to-stage first && %s --out $D/b --from-stage second", trainer, run);
     same_results(p, "whole", "b");
     SUCCEEDS(p, TERCET " build " STAGE "training.tct -o $D/other --isa avx2");
-    FAILS(p, 1, "error[E0831]: the checkpoint", "$D/other --out $D/a --resume");
+    FAILS(p, 1, "error[E0831]: the checkpoint", "$D/other --folder " STAGE " --out $D/a --resume");
+}
+
+// Relative paths begin in the trainer's folder; those of the command line in the current one.
+static void paths(void **state) {
+    place *p = *state;
+    SUCCEEDS(p, TERCET " build " STAGE "runs.tct -o $D/trainer --isa avx2");
+    FAILS(p, 1, "error[E0701]: cannot open", "cd " STAGE " && $D/trainer --out $D/a");
+    SUCCEEDS(p, "cd " STAGE " && $D/trainer --out $D/a --set tokenizer=data/letters --set "
+                "demonstrations=data/demonstrations.jsonl --set rankings=data/rankings.jsonl");
+    SUCCEEDS(p, "mkdir -p $D/b/elsewhere && cp -r " STAGE
+                "data $D/b && cp $D/trainer $D/b && cd $D/b/elsewhere && "
+                "../trainer --out $D/c");
+    SUCCEEDS(p, TERCET " run " STAGE "runs.tct --isa avx2 --out $D/d");
+    SUCCEEDS(p, "cmp $D/a/first/model.safetensors $D/d/first/model.safetensors && "
+                "cmp $D/c/first/model.safetensors $D/d/first/model.safetensors");
+    // A program is the same wherever it lies and however it is named: what one run left, another goes on
+    // with.
+    SUCCEEDS(p, "cd " STAGE " && " TERCET " run runs.tct --isa avx2 --out $D/d --from-stage second");
+    SUCCEEDS(p, "$D/trainer --folder " STAGE " --isa avx2 --out $D/d --from-stage second");
 }
 
 // Foreign functions of both kinds, called by compiled code here and by libffi there.
@@ -65,6 +86,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(same_bits, open_place, close_place),
         cmocka_unit_test_setup_teardown(checkpoints_are_shared, open_place, close_place),
+        cmocka_unit_test_setup_teardown(paths, open_place, close_place),
         cmocka_unit_test_setup_teardown(foreign_functions, open_place, close_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 // Making the executable: linkers, reproducibility, and everything that can go wrong on the way.
 #include "tests/build/building.h"
 
-#define PROGRAM TERCET_SOURCE_DIR "/tests/stage/training.tct"
+#define FOLDER TERCET_SOURCE_DIR "/tests/stage"
+#define PROGRAM FOLDER "/training.tct"
 #define BUILD TERCET " build " PROGRAM " --isa avx2"
 
 // Nothing stays but these files of the folder.
@@ -21,7 +22,7 @@ static void linker_alone(void **state) {
                  linkers[i]);
         SUCCEEDS(p, "PATH=$D/bin " BUILD " -o $D/trainer");
         if (!strstr(p->said, linkers[i])) fail_msg("%s is not named:\n%s", linkers[i], p->said);
-        SUCCEEDS(p, "test -x $D/trainer && $D/trainer --out $D/out");
+        SUCCEEDS(p, "test -x $D/trainer && $D/trainer --folder " FOLDER " --out $D/out");
     }
     assert_true(found >= 2);
 }
@@ -48,6 +49,12 @@ static void reproducible(void **state) {
     SUCCEEDS(p, "sleep 1; cd $D && TZ=Asia/Tokyo LANG=C LD_RUN_PATH=/nowhere SOURCE_DATE_EPOCH=5 " TERCET
                 " build " PROGRAM " -o b --threads 2");
     SUCCEEDS(p, "cmp $D/a $D/b");
+    SUCCEEDS(p, "ln -s " TERCET_SOURCE_DIR "/tests $D/tests && cd $D && " TERCET
+                " build tests/../tests/stage/training.tct -o ./c");
+    SUCCEEDS(p, "cmp $D/a $D/c");
+    SUCCEEDS(p, "cd " TERCET_SOURCE_DIR "/tests/stage && " TERCET " build training.tct -o $D/d");
+    SUCCEEDS(p, "cmp $D/a $D/d");
+    FAILS(p, 1, "", "grep -c -a -F -e " TERCET_SOURCE_DIR " -e $D $D/a");
 }
 
 static void bad_input(void **state) {

@@ -1,7 +1,8 @@
 // What a trainer is and says: what it needs, its instruction sets, its command line, damage.
 #include "tests/build/building.h"
 
-#define PROGRAM TERCET_SOURCE_DIR "/tests/stage/runs.tct"
+#define FOLDER TERCET_SOURCE_DIR "/tests/stage"
+#define PROGRAM FOLDER "/runs.tct"
 #define EXAMPLE TERCET_SOURCE_DIR "/examples/instructgpt"
 
 static void says(const place *p, const char *words) {
@@ -27,10 +28,11 @@ static void instruction_sets(void **state) {
     says(p, "`tercet build --isa base` builds one that runs here");
     FAILS(p, 2, "no instruction set called `sse`", "$D/trainer --isa sse");
     SUCCEEDS(p, TERCET " build " PROGRAM " -o $D/old --isa base");
-    SUCCEEDS(p, "$D/old --out $D/out");
+    SUCCEEDS(p, "$D/old --folder " FOLDER " --out $D/out");
     // One with the next better set gives that set's bits, which are not those of base.
     if (has_isa("avx2")) {
-        SUCCEEDS(p, "$D/trainer --isa avx2 --out $D/a && " TERCET " run --isa avx2 --out $D/b " PROGRAM);
+        SUCCEEDS(p, "$D/trainer --folder " FOLDER " --isa avx2 --out $D/a && " TERCET
+                    " run --isa avx2 --out $D/b " PROGRAM);
         SUCCEEDS(p, "cmp $D/a/first/model.safetensors $D/b/first/model.safetensors");
     }
 }
@@ -59,7 +61,7 @@ static void command_line(void **state) {
     FAILS(p, 1, "error[E0402]", "$D/trainer --set ppo.lr=high");
     FAILS(p, 1, "error[E0403]", "$D/trainer --set ppo.lr=2");
     FAILS(p, 1, "error[E0902]", "$D/trainer --to-stage last");
-    FAILS(p, 1, "error[E0830]", "$D/trainer --out $D/none --resume");
+    FAILS(p, 1, "error[E0830]", "$D/trainer --folder " FOLDER " --out $D/none --resume");
 }
 
 static void damage(void **state) {
@@ -95,10 +97,9 @@ static void small_and_quick(void **state) {
     assert_in_range(atoll(p->said), 500000, 6000000);
     double least = 1e9;
     for (int i = 0; i < 5; i++) {
-        SUCCEEDS(
-            p,
-            "cd " TERCET_SOURCE_DIR
-            " && bash -c 'TIMEFORMAT=\"cpu %%3U %%3S\"; time $D/trainer --out $D/out --to-stage pretrain'");
+        SUCCEEDS(p, "cd " TERCET_SOURCE_DIR
+                    " && bash -c 'TIMEFORMAT=\"cpu %%3U %%3S\"; time $D/trainer --folder " EXAMPLE
+                    " --out $D/out --to-stage pretrain'");
         double user, system;
         const char *cpu = strstr(p->said, "cpu ");
         assert_non_null(cpu);

@@ -144,13 +144,13 @@ static void finds_functions_in_libraries(void **state) {
     (void)state;
     tct_diag d = {0};
     tct_extern e = {.name = "f", .library = "libm.so.6", .symbol = "sqrt"};
-    assert_true(tct_extern_resolve(&d, &e));
+    assert_true(tct_extern_resolve(&d, &e, NULL));
     assert_non_null(e.fn);
     e.symbol = "no_such_function";
-    assert_false(tct_extern_resolve(&d, &e));
+    assert_false(tct_extern_resolve(&d, &e, NULL));
     assert_non_null(strstr(d.messages.data[0].text, "no_such_function"));
     e.library = "/nowhere/libnothing.so";
-    assert_false(tct_extern_resolve(&d, &e));
+    assert_false(tct_extern_resolve(&d, &e, NULL));
     assert_string_equal(d.messages.data[1].code, "E0850");
     assert_non_null(strstr(d.messages.data[1].text, "looked for /nowhere/libnothing.so"));
     tct_diag_free(&d);

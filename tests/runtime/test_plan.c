@@ -230,10 +230,10 @@ static void test_foreign(void **state) {
 
     tct_plan_foreign missing = {.library = "/nonexistent.so", .symbol = "f"},
                      unknown = {.symbol = "no_such_function"};
-    assert_false(tct_foreign_resolve(&d, &missing, tct_ffi_call));
-    assert_false(tct_foreign_resolve(&d, &unknown, tct_ffi_call));
+    assert_false(tct_foreign_resolve(&d, &missing, NULL, tct_ffi_call));
+    assert_false(tct_foreign_resolve(&d, &unknown, NULL, tct_ffi_call));
     tct_plan_foreign known = {.symbol = "strlen"};
-    assert_true(tct_foreign_resolve(&d, &known, tct_ffi_call));
+    assert_true(tct_foreign_resolve(&d, &known, NULL, tct_ffi_call));
     assert_non_null(known.fn);
     assert_int_equal(d.n_errors, 3);
     tct_diag_free(&d);

@@ -31,7 +31,7 @@ static void resolve(tct_diag *d, const tct_plan *read, const tct_plan *from) {
     }
     for (uint32_t i = 0; i < read->n_scans; i++) resolve(d, read->scans[i].body, from);
     for (uint32_t i = 0; i < read->n_foreigns; i++)
-        assert_true(tct_foreign_resolve(d, &read->foreigns[i], tct_ffi_call));
+        assert_true(tct_foreign_resolve(d, &read->foreigns[i], NULL, tct_ffi_call));
 }
 
 static void same_text(void (*print)(const void *x, tct_buf *out), const void *x, const void *y) {
@@ -110,6 +110,7 @@ static void programs(void **state) {
         make_image(tct_path_join(&a, STAGE_FOLDER, names[i]), NULL, NULL, 0, &m);
         tct_image got;
         holds_the_same(&m, &got);
+        got.program.folder = STAGE_FOLDER;
         tct_run_options options = {.out = machine_folder(&a), .threads = 1};
         assert_true(tct_program_run(&m.d, &got.program, &options));
         machine_remove_folder(options.out);

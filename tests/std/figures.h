@@ -61,7 +61,7 @@ static inline void figures_everywhere(const tct_bound *b, const char *what, figu
     tct_tensor *outputs = tct_alloc((n + 1) * sizeof *outputs), *again = tct_alloc((n + 1) * sizeof *again);
     char how[200];
     snprintf(how, sizeof how, "%s, interpreted", what);
-    if (!tct_evaluate_interp(&d, b, false, outputs)) figures_fail(&d, how);
+    if (!tct_evaluate_interp(&d, b, NULL, false, outputs)) figures_fail(&d, how);
     check(ctx, how, b->graph, outputs);
     figures_free(b->graph, outputs);
     static const char *const sets[] = {"avx2", "avx512"};
