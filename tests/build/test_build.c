@@ -68,6 +68,30 @@ static void paths(void **state) {
     SUCCEEDS(p, "$D/trainer --folder " STAGE " --isa avx2 --out $D/d --from-stage second");
 }
 
+// Paths that are made of paths, in config and in stages, and those that stand in stages as they are.
+static void paths_of_paths(void **state) {
+    place *p = *state;
+    static const char text[] =
+        "config {\n    data: path = \"data\"\n    letters: path = config.data + \"/letters\"\n}\n\n"
+        "pipeline p {\n    let tok = tokenizer(config.letters)\n    stage s {\n"
+        "        let a = demonstrations(config.data + \"/demonstrations.jsonl\", tok, batch = 2, "
+        "length = 8)\n"
+        "        let b = rankings(\"data/rankings.jsonl\", tok, batch = 1, length = 8, k = 4)\n"
+        "        summary(\"n\", a = batches(a), b = batches(b))\n    }\n}\n";
+    assert_true(tct_file_write(&p->d, tct_path_join(&p->d.arena, p->folder, "prog.tct"), text, strlen(text)));
+    SUCCEEDS(p, "cp -r " STAGE "data $D/data && mkdir $D/away && cd $D/away && " TERCET
+                " build ../prog.tct -o trainer --isa avx2 && cd .. && " TERCET
+                " build prog.tct -o trainer --isa avx2 && cmp trainer away/trainer");
+    SUCCEEDS(p, "cd / && $D/trainer --out $D/a && cd $D && " TERCET
+                " run prog.tct --out $D/b && cmp a/summary.json "
+                "b/summary.json");
+    FAILS(p, 1, "error[E0701]: cannot open", "cd $D && away/trainer --out $D/c");
+    SUCCEEDS(p, "cd $D/away && ./trainer --folder .. --out $D/c && cmp $D/a/summary.json $D/c/summary.json");
+    FAILS(p, 1, "cannot open /nowhere/letters", "$D/trainer --set data=/nowhere --out $D/c");
+    SUCCEEDS(p, "$D/trainer --help");
+    assert_non_null(strstr(p->said, "letters: path = \"data/letters\" in --folder"));
+}
+
 // Foreign functions of both kinds, called by compiled code here and by libffi there.
 static void foreign_functions(void **state) {
     place *p = *state;
@@ -87,6 +111,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(same_bits, open_place, close_place),
         cmocka_unit_test_setup_teardown(checkpoints_are_shared, open_place, close_place),
         cmocka_unit_test_setup_teardown(paths, open_place, close_place),
+        cmocka_unit_test_setup_teardown(paths_of_paths, open_place, close_place),
         cmocka_unit_test_setup_teardown(foreign_functions, open_place, close_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
