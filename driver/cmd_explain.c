@@ -1,4 +1,5 @@
 // tercet explain: which operations became which kernel, why the others are apart, and what it costs.
+#include "base/file.h"
 #include "driver/compile_program.h"
 #include "driver/driver.h"
 #include "driver/explain.h"
@@ -79,6 +80,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 
 static bool explain(tct_diag *d, const explain_arguments *o, tct_graph *g, tct_buf *out) {
     tct_compiler *c = tct_jit_compiler(d, &o->jit, o->isa, o->threads);
+    if (c) tct_compiler_libraries(c, tct_path_dir(&d->arena, o->graph.file));
     tct_explanation e = {0};
     tct_pool *pool = o->measure ? tct_pool_new(o->threads) : NULL;
     tct_trace *trace = NULL;
