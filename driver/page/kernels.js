@@ -7,8 +7,9 @@ class KernelsPane {
     this.quiet = true; // assembly without directives
     this.current = 0;
     this.known = new Map(); // lines of texts that were opened
+    this.names = null; // of source lines, where the text has those of another step than the one at hand
     this.order = [];
-    this.names = new List(document.getElementById("kernel-list"), "Kernels", {
+    this.index = new List(document.getElementById("kernel-list"), "Kernels", {
       count: () => this.order.length,
       columns: () => 30,
       row: i => this.nameRow(this.order[i]),
@@ -46,6 +47,8 @@ class KernelsPane {
   build() {
     const g = this.page.graph;
     this.cost = new Map();
+    this.renames = new Map();
+    this.bases = new Map();
     for (const [k, ids] of g.kernelSteps) {
       const steps = ids.map(id => g.steps[id]);
       this.cost.set(k, { times: ids.length, flops: steps.reduce((sum, s) => sum + s.flops * s.plan.trips, 0),
@@ -55,7 +58,7 @@ class KernelsPane {
     // A product's kernels share its cost; what is a loop shows its own.
     this.order = [...this.cost.keys()].sort((a, b) => this.cost.get(b).bytes - this.cost.get(a).bytes || a - b);
     this.most = Math.max(1, ...[...this.cost.values()].map(c => c.bytes));
-    this.names.reset();
+    this.index.reset();
     this.open(this.order.find(k => hasLoops(k)) ?? this.order[0] ?? -1);
   }
   nameRow(k) {
@@ -76,8 +79,6 @@ class KernelsPane {
     }
     const kernel = data.kernels[k];
     title.textContent = kernel.symbol;
-    const uses = this.cost.get(k).times;
-    document.getElementById("uses").textContent = uses > 1 ? `lines: first of ${uses} uses` : "";
     // A product's inner kernels are made without loops of our own.
     const loops = hasLoops(k), form = this.form === "loop" && !loops ? "asm" : this.form;
     for (const b of this.tabs.querySelectorAll("[data-form]")) {
@@ -89,30 +90,89 @@ class KernelsPane {
     const key = [k, form, this.quiet].join();
     if (!this.known.has(key)) this.known.set(key, linesOf(kernel[form], form, this.quiet));
     this.lines = this.known.get(key);
+    this.rename();
     this.text.reset();
-    this.names.draw();
+    this.index.draw();
   }
-  textRow(i) {
-    const { key } = this.lines[i], again = i > 0 && i !== this.text.first && this.lines[i - 1].key === key;
-    const at = key < 0 || again ? "" : lineOfKey(key);
-    return `<span class="gutter kernel"><span class="where">${at && escape(data.sources[at.source].name + ":" + at.line)}</span></span>${colourKernel(this.lines[i].text, this.shown)}`;
+  // Takes the lines of the step at hand.
+  rename() {
+    if (this.current < 0) return;
+    const id = this.stepOf(this.current), uses = this.cost.get(this.current).times, base = this.base(this.current);
+    this.names = this.renamed(this.current, id);
+    const of = this.names || base === id ? `of step ${this.page.graph.steps[id].index}` : base < 0 ? "of its first use" : `of step ${this.page.graph.steps[base].index}`;
+    document.getElementById("uses").textContent = uses > 1 ? `${uses} uses, lines ${of}` : "";
   }
-  lineKind(i) {
-    const r = this.page.related, { key } = this.lines[i];
-    if (key < 0 || !r.kernels.has(this.current)) return "";
-    // All of a selected kernel is its own; marks would tell nothing.
-    if (this.page.selection && (this.page.selection.kind === "kernel" || this.page.selection.kind === "step")) return "";
-    return r.line === key ? "hit main" : r.lines.has(key) ? "hit" : r.softLines.has(key) ? "soft" : "";
+  // The text has the lines of one step; of another step that runs the same kernel they are those of its nodes in
+  // the same places. By line of the text: the lines of step `id`; null: as they are.
+  renamed(k, id) {
+    const memo = k + ":" + id, g = this.page.graph, last = g.last;
+    if (this.renames.has(memo)) return this.renames.get(memo);
+    let out = null;
+    const base = this.base(k), mine = g.steps[id];
+    if (base >= 0 && base !== id && mine.node >= 0) {
+      const inner = !hasLoops(k); // of a product, whatever is fused to it
+      const nodes = step => last.within(step.node).filter(n => last.span[n] >= 0 && (!inner || last.opName(n) === "dot"));
+      const a = nodes(g.steps[base]), b = nodes(mine);
+      if (a.length === b.length && a.every((n, i) => last.opName(n) === last.opName(b[i]))) {
+        out = new Map();
+        a.forEach((n, i) => {
+          const from = spanKey(last.span[n]), to = spanKey(last.span[b[i]]);
+          if (!out.has(from)) out.set(from, []);
+          if (!out.get(from).includes(to)) out.get(from).push(to);
+        });
+      }
+    }
+    this.renames.set(memo, out);
+    return out;
   }
-  pick(i) {
-    const { key } = this.lines[i];
-    if (key >= 0) this.page.select({ kind: "line", ...lineOfKey(key) }, "kernel-text");
+  // The step whose lines a kernel's text has, -1 where that is a step of another graph.
+  base(k) {
+    if (this.bases.has(k)) return this.bases.get(k);
+    const g = this.page.graph, last = g.last, wanted = textLines(k);
+    const has = id => {
+      const own = new Set(g.steps[id].node < 0 ? [] : last.within(g.steps[id].node).map(n => spanKey(last.span[n])));
+      return wanted.every(key => own.has(key));
+    };
+    this.bases.set(k, g.kernelSteps.get(k).find(has) ?? -1);
+    return this.bases.get(k);
+  }
+  // The lines of step `id` in kernel k.
+  stepLines(k, id) {
+    const names = this.renamed(k, id);
+    return names ? textLines(k).flatMap(key => names.get(key) || []) : this.base(k) < 0 || this.base(k) === id ? textLines(k) : [];
+  }
+  // The step whose lines are shown: the selected one, or the first that is marked and has a marked line.
+  stepOf(k) {
+    const r = this.page.related, ids = this.page.graph.kernelSteps.get(k);
+    if (ids.includes(r.step)) return r.step;
+    const some = ids.filter(id => r.steps.has(id));
+    return some.find(id => this.stepLines(k, id).some(key => r.lines.has(key))) ?? some[0] ?? ids[0];
   }
   // Whether some of a kernel's text is for a line of the selection.
   holds(k) {
-    const { at } = data.kernels[k][hasLoops(k) ? "loop" : "asm"], { lines } = this.page.related;
-    for (let i = 0; i < at.length; i += 3) if (at[i + 1] >= 0 && lines.has(lineKey(at[i + 1], at[i + 2]))) return true;
-    return false;
+    const { lines } = this.page.related;
+    return this.stepLines(k, this.stepOf(k)).some(key => lines.has(key));
+  }
+  keysOf(i) {
+    const { key } = this.lines[i];
+    if (key < 0) return [];
+    return this.names ? this.names.get(key) || [] : [key];
+  }
+  textRow(i) {
+    const [key] = this.keysOf(i), again = i > 0 && i !== this.text.first && this.keysOf(i - 1)[0] === key;
+    const at = key === undefined || again ? "" : lineOfKey(key);
+    return `<span class="gutter kernel"><span class="where">${at && escape(data.sources[at.source].name + ":" + at.line)}</span></span>${colourKernel(this.lines[i].text, this.shown)}`;
+  }
+  lineKind(i) {
+    const r = this.page.related, keys = this.keysOf(i);
+    if (!keys.length || !r.kernels.has(this.current)) return "";
+    // All of a selected kernel is its own; marks would tell nothing.
+    if (this.page.selection && (this.page.selection.kind === "kernel" || this.page.selection.kind === "step")) return "";
+    return keys.includes(r.line) ? "hit main" : keys.some(k => r.lines.has(k)) ? "hit" : keys.some(k => r.softLines.has(k)) ? "soft" : "";
+  }
+  pick(i) {
+    const [key] = this.keysOf(i);
+    if (key !== undefined) this.page.select({ kind: "line", ...lineOfKey(key) }, "kernel-text");
   }
   show(origin) {
     const kernels = this.page.related.kernels;
@@ -122,8 +182,11 @@ class KernelsPane {
       this.open(some.find(k => hasLoops(k) && this.holds(k)) ?? some.find(hasLoops) ?? some[0] ?? this.current);
     }
     if (origin === "kernels" && this.page.selection.kind === "kernel") this.open(this.page.selection.kernel);
-    else this.names.reveal(this.order.indexOf(this.current), true);
-    this.names.draw();
+    else {
+      this.rename();
+      this.index.reveal(this.order.indexOf(this.current), true);
+    }
+    this.index.draw();
     if (origin !== "kernel-text") {
       const first = this.lines.findIndex((_, i) => this.lineKind(i));
       if (first >= 0) this.text.reveal(first, true);
@@ -133,6 +196,19 @@ class KernelsPane {
 }
 
 const hasLoops = k => data.kernels[k].loop.text.trim() !== data.kernels[k].symbol;
+
+// The source lines that a kernel's text is for, as it has them.
+const textLines = (() => {
+  const known = new Map();
+  return k => {
+    if (!known.has(k)) {
+      const { at } = data.kernels[k][hasLoops(k) ? "loop" : "asm"], keys = new Set();
+      for (let i = 0; i < at.length; i += 3) if (at[i + 1] >= 0) keys.add(lineKey(at[i + 1], at[i + 2]));
+      known.set(k, [...keys]);
+    }
+    return known.get(k);
+  };
+})();
 
 // The lines of a kernel's text with the source lines that they are for (-1: none). Of assembly, with `quiet`, only
 // code and its labels.

@@ -318,8 +318,7 @@ function inspect(page) {
   } else if (s.kind === "step") {
     const step = g.steps[s.step];
     what = `<code>${escape(clip(step.text.trim(), 200))}</code>`;
-    more = costs([s.step]) + `<span>bound by ${step.bound}</span>` + few(r.lines, lineChip, "lines", 3) + few(r.kernels, kernelChip, "kernels", 2) + few(r.pieces, pieceChip, "pieces of memory", 2) +
-           apartText(step, stepChip);
+    more = costs([s.step]) + `<span>bound by ${step.bound}</span>` + apartText(step, stepChip) + few(r.lines, lineChip, "lines", 3) + few(r.kernels, kernelChip, "kernels", 2) + few(r.pieces, pieceChip, "pieces of memory", 2);
   } else if (s.kind === "kernel") {
     what = `<code>${escape(data.kernels[s.kernel].symbol)}</code>`;
     more = `<span>run by ${r.steps.size} step${r.steps.size === 1 ? "" : "s"}</span>` + costs(r.steps) + few(r.lines, lineChip, "lines") + few(r.steps, stepChip, "steps");
@@ -335,8 +334,8 @@ function inspect(page) {
 // Neighbours of a step that did not become one kernel with it, and why.
 function apartText(step, chip) {
   const edges = step.plan.apart.filter(e => e.from === step.id || e.to === step.id);
-  const one = e => chip(e.from === step.id ? e.to : e.from) + `<span class="why" title="${escape(whole(e))}">${escape(e.reasons()[0])}</span>`;
-  return edges.length ? "<span>apart from</span>" + edges.slice(0, 3).map(one).join("") : "";
+  const one = e => chip(e.from === step.id ? e.to : e.from) + `<span class="why" title="${escape(whole(e))}">${escape(clip(e.reasons()[0], 60))}</span>`;
+  return edges.length ? "<span>apart from</span>" + edges.slice(0, 2).map(one).join("") + (edges.length > 2 ? `<span>and ${edges.length - 2} more</span>` : "") : "";
 }
 
 // All that is known about an edge between two steps.

@@ -67,6 +67,21 @@ const checks = {
     }
     return "";
   },
+  // Of a kernel that several steps share, the lines are those of the step that is selected.
+  sharedKernels() {
+    const g = page.graph, k = page.kernels;
+    let renamed = 0;
+    for (const [kernel, ids] of g.kernelSteps) {
+      if (!hasLoops(kernel)) continue;
+      if (k.base(kernel) < 0) return `nobody has the lines of ${data.kernels[kernel].symbol}`;
+      for (const id of ids) {
+        const lines = k.stepLines(kernel, id), own = new Set(g.last.within(g.steps[id].node < 0 ? 0 : g.steps[id].node).map(n => spanKey(g.last.span[n])));
+        if (g.steps[id].node >= 0 && lines.some(key => !own.has(key))) return `step ${id} has lines in ${data.kernels[kernel].symbol} that aren't its own`;
+        renamed += k.renamed(kernel, id) !== null;
+      }
+    }
+    return renamed ? "" : "no kernel is shared";
+  },
   // Passes that keep most of a graph are seen to: most of it has a partner in the version before.
   passesKeepNodes() {
     const g = page.graph;

@@ -191,6 +191,7 @@ static void gpt2_is_quick(void **state) {
     browser_check(b, "fewRows()");
     browser_check(b, "everySelection(60)");
     browser_check(b, "passesKeepNodes()");
+    browser_check(b, "sharedKernels()");
     browser_check(b, "everyTab()");
     static const char *const tabs[] = {"ir", "graph", "plan", "memory"};
     static const char *const selections[] = {"line.1.100", "line.1.114", "node.0.3000",
