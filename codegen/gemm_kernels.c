@@ -5,7 +5,7 @@
 #include <string.h>
 
 // tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f]
-static const char *const kinds[] = {"micro", "dots", "copy", "turn"};
+static const char *const kinds[] = {"micro", "dots", "stream", "copy", "turn"};
 
 void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYMBOL]) {
     snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s", kinds[k->kind], tct_dtype_name(k->dtype),

@@ -6,19 +6,20 @@
 #include "codegen/gemm.h"
 
 typedef enum gemm_kernel_kind {
-    GEMM_MICRO, // tct_gemm_micro_fn: rows × vectors of C in registers
-    GEMM_DOTS,  // tct_gemm_micro_fn: A and B contiguous in k
-    GEMM_COPY,  // tct_gemm_pack_fn: the panel's axis is contiguous
-    GEMM_TURN,  // tct_gemm_pack_fn: k is contiguous
+    GEMM_MICRO,  // tct_gemm_micro_fn: rows × vectors of C in registers
+    GEMM_DOTS,   // tct_gemm_micro_fn: A and B contiguous in k
+    GEMM_STREAM, // tct_gemm_micro_fn: B contiguous in n, the sums in memory
+    GEMM_COPY,   // tct_gemm_pack_fn: the panel's axis is contiguous
+    GEMM_TURN,   // tct_gemm_pack_fn: k is contiguous
 } gemm_kernel_kind;
 
 typedef struct gemm_kernel {
     gemm_kernel_kind kind;
     tct_dtype dtype;
-    unsigned rows;    // MICRO, DOTS: of C; TURN: those turned together
-    unsigned columns; // MICRO: vectors; DOTS: rows of B at once
+    unsigned rows;    // MICRO, DOTS, STREAM: of C; TURN: those turned together
+    unsigned columns; // MICRO: vectors; DOTS, STREAM: rows of B at once
     bool edge;        // MICRO: the last vector is masked
-    bool by_row;      // MICRO: A is contiguous in k, not in m
+    bool by_row;      // MICRO, STREAM: A is contiguous in k, not in m
     bool far;         // MICRO: B comes from memory; fetch ahead of it
 } gemm_kernel;
 
@@ -29,12 +30,14 @@ bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa);
 void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                      const tct_target *target);
 void gemm_emit_dots(const gemm_kernel *k, const char *symbol, LLVMModuleRef module, const tct_target *target);
+void gemm_emit_stream(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
+                      const tct_target *target);
 void gemm_emit_pack(const gemm_kernel *k, const char *symbol, LLVMModuleRef module, const tct_target *target);
 
 // The micro-kernel's parameter that is fetched from and may be anything.
 enum { GEMM_NEXT = 9 };
 
-// What the three share: a function under construction.
+// What they share: a function under construction.
 typedef struct gemm_code {
     LLVMBuilderRef b;
     LLVMContextRef context;

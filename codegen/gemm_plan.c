@@ -16,8 +16,13 @@ enum {
     FEW_TASKS = 8,  // when there are fewer than these
     MAX_ROWS = 12,  // of a register tile: with more, LLVM spills
     MAX_DOT_ROWS = 16,
-    MAX_STREAM_ROWS = 4,
-    DIRECT_BYTES = 1 << 20, // of A, for reading it in place
+    MAX_STREAM_ROWS = 8,
+    STREAM_BYTES = 256,          // of a row of B, for streaming it,
+    STREAM_SUMS = 1 << 15,       // of a task's sums, which share L1 with B,
+    STREAM_BOX_BYTES = 2048,     // of a row of C, when parts are added,
+    STREAM_TASK_BYTES = 1 << 17, // of B, and
+    PART_ROWS = 8,               // steps of k for each row of C: writing sums costs little beside them
+    DIRECT_BYTES = 1 << 20,      // of A, for reading it in place
     PAGE = 4096,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
 };
@@ -168,23 +173,18 @@ static void choose_tile(planner *p) {
         }
 }
 
-// Few rows wait for B's memory: the wider the tile, the longer the stretches that are read.
-static void widen_tile(planner *p) {
-    tct_gemm_args *g = p->g;
-    int64_t most = ((int64_t)p->target->n_registers - 2) / (g->m + 1), waste = g->n + 1;
-    for (int64_t vectors = least(most, ceil_div(g->n, p->lanes)); vectors > most / 2; vectors--) {
-        int64_t nr = vectors * p->lanes, extra = rounded(g->n, nr) - g->n;
-        if (extra >= waste) continue;
-        waste = extra;
-        g->mr = g->m;
-        g->nr = nr;
-    }
-}
-
 static bool suits_dots(const planner *p) {
     const tct_gemm_args *g = p->g;
     return g->m <= MAX_DOT_ROWS && g->k >= 2 * p->lanes && is_plain(&g->a_k) && is_plain(&g->b_k) &&
            is_plain(&g->a_m) && is_plain(&g->b_n) && innermost(&g->a_k) == 1 && innermost(&g->b_k) == 1;
+}
+
+// Few rows wait for B's memory, which is fastest along its rows.
+static bool suits_stream(const planner *p) {
+    const tct_gemm_args *g = p->g;
+    return g->m >= 1 && g->m <= MAX_STREAM_ROWS && g->k > 1 && is_plain(&g->b_n) && is_plain(&g->b_k) &&
+           innermost(&g->b_n) == 1 && g->n * g->element_bytes >= STREAM_BYTES &&
+           g->n * g->k * g->element_bytes > SMALL_BYTES;
 }
 
 static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {
@@ -263,6 +263,22 @@ static void choose_dot_boxes(planner *p) {
     g->nc = g->nr = rounded(least(columns < 8 ? 8 : columns, g->n), 8);
 }
 
+// Stretches of B's columns whose sums L1 holds, and parts of k until there are tasks to share out.
+static void choose_stream_boxes(planner *p) {
+    tct_gemm_args *g = p->g;
+    int64_t bytes = g->element_bytes, box = least(STREAM_BOX_BYTES / bytes, rounded(g->n, p->lanes));
+    int64_t columns = STREAM_SUMS / (g->m * bytes) / box * box;
+    if (columns < box) columns = box;
+    g->mr = g->mc = g->ms = g->m;
+    g->ks = g->k;
+    g->nr = box;
+    g->nc = rounded(ceil_div(g->n, ceil_div(g->n, columns)), box);
+    int64_t pieces = g->batch * ceil_div(g->n, g->nc), parts = ceil_div(MIN_TASKS, pieces ? pieces : 1);
+    parts = least(parts, g->k * least(g->nc, g->n) * bytes / STREAM_TASK_BYTES);
+    parts = least(parts, g->k / (PART_ROWS * g->m));
+    g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), PART_ROWS);
+}
+
 static void add_kernel(planner *p, tct_gemm_slot slot, gemm_kernel kernel) {
     kernel.dtype = p->problem->dtype;
     char symbol[TCT_GEMM_SYMBOL];
@@ -297,6 +313,19 @@ static void list_kernels(planner *p) {
         add_kernel(p, TCT_GEMM_FULL, k);
         k.rows = (unsigned)rest;
         if (rest) add_kernel(p, TCT_GEMM_REST, k);
+    } else if (g->path == TCT_GEMM_STREAM) {
+        // As many rows of B at once as registers hold, beside their elements of A.
+        int64_t most = ((int64_t)p->target->n_registers - 2) / (g->m + 1), at_once = 4;
+        while (at_once < PART_ROWS && 2 * at_once <= most) at_once *= 2;
+        gemm_kernel k = {.kind = GEMM_STREAM,
+                         .rows = (unsigned)g->m,
+                         .columns = (unsigned)at_once,
+                         .by_row = g->m == 1 || g->feed_a == TCT_GEMM_DIRECT};
+        add_kernel(p, TCT_GEMM_FULL, k);
+        k.rows = 1;
+        k.columns = PART_ROWS;
+        k.by_row = true;
+        add_kernel(p, TCT_GEMM_REST, k);
     } else if (g->k > 0) {
         add_micro(p, TCT_GEMM_FULL, full_m * g->mr, full_n * g->nr);
         add_micro(p, TCT_GEMM_FULL_EDGE, full_m * g->mr, edge);
@@ -329,11 +358,15 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
         g->feed_a = g->feed_b = TCT_GEMM_DIRECT;
         g->a_by_row = true;
         choose_dot_boxes(&p);
+    } else if (suits_stream(&p)) {
+        g->path = TCT_GEMM_STREAM;
+        g->feed_b = TCT_GEMM_DIRECT;
+        g->a_by_row = is_plain(&g->a_m) && is_plain(&g->a_k) && innermost(&g->a_k) == 1;
+        g->feed_a = g->a_by_row ? TCT_GEMM_DIRECT : packed_feed(&p, &g->a_m, &g->a_k);
+        choose_stream_boxes(&p);
     } else {
         g->path = TCT_GEMM_TILES;
         choose_tile(&p);
-        if (g->m >= 1 && g->m <= MAX_STREAM_ROWS && g->n * g->k * g->element_bytes > SMALL_BYTES)
-            widen_tile(&p);
         choose_feeds(&p);
         choose_boxes(&p);
     }

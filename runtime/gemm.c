@@ -2,6 +2,7 @@
 #include "runtime/gemm.h"
 
 #include "runtime/gemm_pack.h"
+#include "runtime/gemm_stream.h"
 
 #include <string.h>
 
@@ -57,15 +58,18 @@ static uint64_t tile_bytes(const tct_gemm_args *g) {
 }
 
 uint64_t tct_gemm_scratch(const tct_gemm_args *g) {
+    if (g->path == TCT_GEMM_STREAM) return tct_gemm_stream_scratch(g);
     return packed_a_bytes(g) + 2 * packed_b_bytes(g) + tile_bytes(g);
 }
 
 uint64_t tct_gemm_shared(const tct_gemm_args *g) {
+    if (g->path == TCT_GEMM_STREAM) return tct_gemm_stream_shared(g);
     if (!g->shared_a) return 0;
     return (uint64_t)(rounded(least(g->ms, g->m), g->mr) * least(g->ks, g->k) * g->element_bytes);
 }
 
 int64_t tct_gemm_tasks(const tct_gemm_args *g) {
+    if (g->path == TCT_GEMM_STREAM) return tct_gemm_stream_tasks(g);
     return g->batch * blocks(g->m, g->mc) * blocks(g->n, g->nc);
 }
 
@@ -320,6 +324,10 @@ void tct_gemm_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel 
                   const int64_t *tile_args) {
     job j = {.g = g, .kernels = kernels, .bufs = bufs, .tile_args = tile_args, .pool = pool};
     if (tct_gemm_tasks(g) == 0) return;
+    if (g->path == TCT_GEMM_STREAM) {
+        tct_gemm_stream_run(pool, g, kernels, bufs, tile_args);
+        return;
+    }
     j.tile = (tct_tile_fn)kernel(&j, TCT_GEMM_TILE);
     if (g->shared_a) j.shared_a = tct_pool_shared(pool, tct_gemm_shared(g));
     for (j.m0 = 0; j.m0 < g->m; j.m0 = j.m1) {

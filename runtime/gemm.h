@@ -17,8 +17,9 @@ typedef struct tct_gemm_axes {
 } tct_gemm_axes;
 
 typedef enum tct_gemm_path {
-    TCT_GEMM_TILES, // register tiles: B's columns lie side by side
-    TCT_GEMM_DOTS,  // few rows, A and B contiguous in k: dot products, B is read once
+    TCT_GEMM_TILES,  // register tiles: B's columns lie side by side
+    TCT_GEMM_DOTS,   // few rows, A and B contiguous in k: dot products, B is read once
+    TCT_GEMM_STREAM, // few rows, B contiguous in n: long stretches of B, each read once, parts of k apart
 } tct_gemm_path;
 
 // How a micro-kernel gets A or B.
@@ -33,7 +34,7 @@ typedef enum tct_gemm_feed {
 typedef enum tct_gemm_slot {
     TCT_GEMM_FULL,      // mr × nr
     TCT_GEMM_FULL_EDGE, // mr × n % nr
-    TCT_GEMM_REST,      // m % mr × nr
+    TCT_GEMM_REST,      // m % mr × nr; of streams, 1 row, which adds the parts of k
     TCT_GEMM_REST_EDGE, // m % mr × n % nr
     TCT_GEMM_PACK_A,
     TCT_GEMM_PACK_B,
@@ -45,9 +46,9 @@ typedef enum tct_gemm_slot {
 typedef struct tct_gemm_args {
     int64_t element_bytes, path, accumulate;
     int64_t batch, m, n, k;
-    int64_t mr, nr; // the register tile; of dot products, nr = nc
+    int64_t mr, nr; // the register tile; of dot products, nr = nc; of streams, m and what is added at once
     int64_t lanes;  // steps of k that a turning pack kernel does at once
-    int64_t kc;     // k's block: one pass of the micro-kernel
+    int64_t kc;     // k's block: one pass of the micro-kernel; of streams, a part of k
     int64_t mc, nc; // a task's box of C
     int64_t ms, ks; // what of A is packed at once, for all threads, when shared_a; else m and k
     int64_t shared_a;
@@ -58,11 +59,12 @@ typedef struct tct_gemm_args {
 } tct_gemm_args;
 
 enum { TCT_GEMM_N_ARGS = sizeof(tct_gemm_args) / sizeof(int64_t) };
+enum { TCT_GEMM_MAX_PARTS = 64 }; // of k, in a stream
 
 // mr × n of C (rows ldc apart) from k steps of A and B. A: a[i * as + k] or a[k * as + i], whichever the
 // kernel was made for; B: b[k * bs + j], of dot products b[j * bs + k]. Strides in elements; accumulate: adds
-// to C instead of overwriting it. On the way it fetches next, next + next_stride, … (elements; any addresses)
-// for what comes after.
+// to C instead of overwriting it; of streams always. On the way it fetches next, next + next_stride, …
+// (elements; any addresses) for what comes after.
 typedef void (*tct_gemm_micro_fn)(int64_t k, const void *a, int64_t as, const void *b, int64_t bs, void *c,
                                   int64_t ldc, int64_t n, int64_t accumulate, const void *next,
                                   int64_t next_stride);

@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-static const int64_t most_side = (int64_t)1 << 40, most_block = (int64_t)1 << 28;
+static const int64_t most_side = (int64_t)1 << 40, most_block = (int64_t)1 << 28, most_line = 16;
 
 // The product of an axis list's sizes is `n`; the largest offset is added to *far.
 static bool covers(const tct_gemm_axes *x, int64_t n, int64_t *far) {
@@ -24,7 +24,7 @@ static bool covers(const tct_gemm_axes *x, int64_t n, int64_t *far) {
 static bool in_range(int64_t x, int64_t low, int64_t high) { return x >= low && x <= high; }
 
 static bool sides_fit(const tct_gemm_args *g) {
-    return (g->element_bytes == 4 || g->element_bytes == 8) && in_range(g->path, 0, TCT_GEMM_DOTS) &&
+    return (g->element_bytes == 4 || g->element_bytes == 8) && in_range(g->path, 0, TCT_GEMM_STREAM) &&
            in_range(g->feed_a, 0, TCT_GEMM_GATHERED) && in_range(g->feed_b, 0, TCT_GEMM_GATHERED) &&
            in_range(g->accumulate, 0, 1) && in_range(g->shared_a, 0, 1) && in_range(g->a_by_row, 0, 1) &&
            in_range(g->batch, 0, most_side) && in_range(g->m, 0, most_side) && in_range(g->n, 0, most_side) &&
@@ -37,6 +37,10 @@ static bool blocks_fit(const tct_gemm_args *g) {
         !in_range(g->lanes, 1, most_block) || !in_range(g->mc, 1, most_block) ||
         !in_range(g->nc, 1, most_block) || !in_range(g->ms, 1, most_side) ||
         !in_range(g->kc, g->k > 0, most_block) || !in_range(g->ks, g->k > 0, most_side))
+        return false;
+    // A stream has one panel of rows, and its parts a bound.
+    if (g->path == TCT_GEMM_STREAM &&
+        (g->mr != g->m || g->mc != g->m || g->k == 0 || (g->k - 1) / g->kc >= TCT_GEMM_MAX_PARTS))
         return false;
     bool whole = g->mc % g->mr == 0 && g->nc % g->nr == 0 && (g->ms >= g->m || g->ms % g->mr == 0) &&
                  (g->ks >= g->k || g->ks % g->kc == 0);
@@ -63,6 +67,9 @@ static bool feed_fits(int64_t feed, const tct_gemm_axes *w, const tct_gemm_axes 
 
 static bool feeds_fit(const tct_gemm_args *g) {
     bool dots = g->path == TCT_GEMM_DOTS;
+    if (g->path == TCT_GEMM_STREAM && (g->feed_b != TCT_GEMM_DIRECT || g->shared_a)) return false;
+    // A row alone is read as one of neighbours.
+    if (g->path == TCT_GEMM_STREAM && g->feed_a == TCT_GEMM_DIRECT && !g->a_by_row) return false;
     if (dots && (g->feed_a != TCT_GEMM_DIRECT || g->feed_b != TCT_GEMM_DIRECT || !g->a_by_row)) return false;
     return feed_fits(g->feed_a, &g->a_m, &g->a_k, g->a_by_row) &&
            feed_fits(g->feed_b, &g->b_n, &g->b_k, dots);
@@ -71,6 +78,8 @@ static bool feeds_fit(const tct_gemm_args *g) {
 static bool is_needed(const tct_gemm_args *g, tct_gemm_slot slot) {
     bool full_m = g->m >= g->mr, rest = g->m % g->mr != 0, dots = g->path == TCT_GEMM_DOTS;
     bool full_n = dots || g->n >= g->nr, edge = !dots && g->n % g->nr != 0;
+    if (g->path == TCT_GEMM_STREAM && slot != TCT_GEMM_PACK_A)
+        return slot == TCT_GEMM_FULL || slot == TCT_GEMM_REST;
     switch (slot) {
     case TCT_GEMM_FULL:
         return full_m && full_n;
@@ -110,6 +119,10 @@ static bool reaches(const tct_gemm_args *g, const tct_gemm_axes *const lists[3],
 
 static bool shared_fits(const tct_gemm_args *g) {
     int64_t rows = (g->ms < g->m ? g->ms : g->m) + g->mr, steps = g->ks < g->k ? g->ks : g->k, product;
+    if (g->path == TCT_GEMM_STREAM)
+        return g->batch <= most_block && g->n <= most_block && g->m <= most_block / TCT_GEMM_MAX_PARTS &&
+               !__builtin_mul_overflow(g->batch * g->m, (g->n + most_line) * TCT_GEMM_MAX_PARTS, &product) &&
+               product <= most_side;
     return !g->shared_a || (!__builtin_mul_overflow(rows, steps, &product) && product <= most_side);
 }
 

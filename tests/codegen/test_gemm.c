@@ -188,11 +188,12 @@ static tct_gemm_problem matrices(tct_dtype dtype, int64_t batch, int64_t m, int6
 
 static void check_sizes(session *s, tct_isa isa, tct_dtype dtype) {
     static const int64_t sizes[][4] = {
-        {1, 1, 1, 1},    {1, 1, 1, 0},    {1, 0, 5, 3},       {1, 3, 0, 4},     {0, 3, 4, 5},
-        {1, 5, 7, 0},    {1, 2, 3, 4},    {1, 7, 13, 11},     {1, 17, 31, 29},  {1, 64, 64, 64},
-        {3, 64, 64, 64}, {2, 61, 67, 71}, {1, 101, 97, 89},   {1, 1, 100, 70},  {1, 5, 257, 33},
-        {1, 97, 1, 53},  {1, 9, 50, 401}, {1, 37, 200, 1100}, {1, 150, 131, 7}, {2, 16, 48, 130},
-        {1, 8, 96, 96},
+        {1, 1, 1, 1},     {1, 1, 1, 0},     {1, 0, 5, 3},       {1, 3, 0, 4},     {0, 3, 4, 5},
+        {1, 5, 7, 0},     {1, 2, 3, 4},     {1, 7, 13, 11},     {1, 17, 31, 29},  {1, 64, 64, 64},
+        {3, 64, 64, 64},  {2, 61, 67, 71},  {1, 101, 97, 89},   {1, 1, 100, 70},  {1, 5, 257, 33},
+        {1, 97, 1, 53},   {1, 9, 50, 401},  {1, 37, 200, 1100}, {1, 150, 131, 7}, {2, 16, 48, 130},
+        {1, 8, 96, 96},   {1, 1, 173, 259}, {1, 2, 259, 173},   {1, 3, 1031, 67}, {1, 4, 67, 541},
+        {1, 5, 300, 150}, {1, 7, 64, 1030}, {2, 6, 130, 331},   {1, 8, 1300, 40}, {1, 1, 5003, 19},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int form = 0; form < 16; form++) {
@@ -267,9 +268,9 @@ static void twice(void *const *bufs, const int64_t *args, int64_t batch, int64_t
 static void test_epilogue(void **state) {
     session *s = *state;
     tct_target target = tct_target_of(tct_isa_host());
-    for (int small = 0; small < 3; small++) {
-        int64_t m = small == 1 ? 3 : 60, n = 130, k = small == 2 ? 0 : 700;
-        tct_gemm_problem p = matrices(TCT_F32, 2, m, n, k, false, true, false, false);
+    for (int small = 0; small < 4; small++) {
+        int64_t m = small % 2 ? 3 : 60, n = 130, k = small == 2 ? 0 : 700;
+        tct_gemm_problem p = matrices(TCT_F32, 2, m, n, k, false, small < 3, false, false);
         p.epilogue = true;
         tct_gemm_plan plan;
         tct_gemm_plan_make(&p, &target, &plan);

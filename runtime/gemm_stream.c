@@ -1,0 +1,154 @@
+// Each task multiplies one part of k and one stretch of columns into sums of its own; then the parts' sums
+// are added, in the order of k, where the result belongs.
+#include "runtime/gemm_stream.h"
+
+#include "runtime/gemm_pack.h"
+
+#include <string.h>
+
+enum { LINE = 64, PAGE = 4096, APART = 576 };
+
+typedef struct stream {
+    const tct_gemm_args *g;
+    void *const *bufs;
+    const int64_t *tile_args;
+    tct_pool *pool;
+    tct_gemm_micro_fn multiply, add;
+    tct_gemm_pack_fn pack;
+    tct_tile_fn tile;
+    int64_t parts, pieces, boxes; // of k; of n; of n, when parts are added
+    int64_t row;                  // elements from one row of sums to the next
+    char *sums;                   // [batch, piece, part, m, row]
+    const void *ones;             // as many as parts
+} stream;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t blocks(int64_t n, int64_t size) { return n ? (n + size - 1) / size : 0; }
+static int64_t rounded(int64_t n, int64_t unit) { return blocks(n, unit) * unit; }
+
+// Rows of sums are apart by what isn't nearly a multiple of a page: a load that follows a store at the same
+// place of another page waits for it.
+static int64_t row_bytes(const tct_gemm_args *g) {
+    int64_t bytes = g->nc * g->element_bytes;
+    return bytes <= APART ? APART : rounded(bytes - APART, PAGE) + APART;
+}
+
+static uint64_t packed_bytes(const tct_gemm_args *g) {
+    if (g->feed_a == TCT_GEMM_DIRECT) return 0;
+    return (uint64_t)rounded(g->kc * g->mr * g->element_bytes, LINE);
+}
+
+uint64_t tct_gemm_stream_scratch(const tct_gemm_args *g) {
+    return packed_bytes(g) + (uint64_t)rounded(g->nr * g->element_bytes, LINE);
+}
+
+uint64_t tct_gemm_stream_shared(const tct_gemm_args *g) {
+    return (uint64_t)(tct_gemm_stream_tasks(g) * g->m * row_bytes(g));
+}
+
+int64_t tct_gemm_stream_tasks(const tct_gemm_args *g) {
+    return g->batch * blocks(g->k, g->kc) * blocks(g->n, g->nc);
+}
+
+static char *sums_of(const stream *s, int64_t batch, int64_t n, int64_t part, int64_t m) {
+    const tct_gemm_args *g = s->g;
+    int64_t row = ((batch * s->pieces + n / g->nc) * s->parts + part) * g->m + m;
+    return s->sums + (row * s->row + n % g->nc) * g->element_bytes;
+}
+
+// Steps [k, k_end) of A, where the kernel finds them; *stride is what it needs beside that.
+static const char *rows_of_a(const stream *s, int64_t batch, int64_t k, int64_t k_end, char *scratch,
+                             int64_t *stride) {
+    const tct_gemm_args *g = s->g;
+    int64_t run, at = tct_gemm_locate(&g->batch_a, batch, &run);
+    const char *base = (const char *)s->bufs[1] + at * g->element_bytes;
+    *stride = tct_gemm_stride(&g->a_m);
+    if (g->feed_a == TCT_GEMM_DIRECT) return base + k * tct_gemm_stride(&g->a_k) * g->element_bytes;
+    tct_gemm_side a = {base, &g->a_m, &g->a_k, g->feed_a, g->mr, g->element_bytes, g->lanes, s->pack};
+    tct_gemm_pack_block(&a, 0, g->m, k, k_end, k, k_end, scratch);
+    *stride = g->mr;
+    return scratch;
+}
+
+// Neighbouring tasks take B in the order of memory.
+static void multiply(void *ctx, int64_t begin, int64_t end, int thread) {
+    const stream *s = ctx;
+    const tct_gemm_args *g = s->g;
+    for (int64_t t = begin; t < end; t++) {
+        int64_t batch = t / (s->pieces * s->parts), part = t / s->pieces % s->parts, run;
+        int64_t k = part * g->kc, k_end = least(k + g->kc, g->k), n = t % s->pieces * g->nc,
+                columns = least(g->nc, g->n - n), stride;
+        const char *a = rows_of_a(s, batch, k, k_end, tct_pool_scratch(s->pool, thread), &stride);
+        int64_t at = tct_gemm_locate(&g->batch_b, batch, &run) + k * tct_gemm_stride(&g->b_k) + n;
+        const char *b = (const char *)s->bufs[2] + at * g->element_bytes;
+        for (int64_t i = 0; i < g->m; i++)
+            memset(sums_of(s, batch, n, part, i), 0, (size_t)(columns * g->element_bytes));
+        s->multiply(k_end - k, a, stride, b, tct_gemm_stride(&g->b_k), sums_of(s, batch, n, part, 0), s->row,
+                    columns, true, a, 0);
+    }
+}
+
+// Copies columns of C to or from a row of neighbours.
+static void move_columns(const stream *s, char *c, int64_t n, int64_t columns, char *row, bool to_c) {
+    const tct_gemm_args *g = s->g;
+    int64_t bytes = g->element_bytes, stride = tct_gemm_stride(&g->c_n), run;
+    for (int64_t j = 0; j < columns; j += run) {
+        char *at = c + tct_gemm_locate(&g->c_n, n + j, &run) * bytes;
+        run = least(run, columns - j);
+        for (int64_t e = 0; e < run; e++, at += stride * bytes)
+            memcpy(to_c ? at : row + (j + e) * bytes, to_c ? row + (j + e) * bytes : at, (size_t)bytes);
+    }
+}
+
+static void add(void *ctx, int64_t begin, int64_t end, int thread) {
+    const stream *s = ctx;
+    const tct_gemm_args *g = s->g;
+    char *scratch = tct_pool_scratch(s->pool, thread), *own = scratch + packed_bytes(g);
+    for (int64_t t = begin; t < end; t++) {
+        int64_t batch = t / s->boxes, n = t % s->boxes * g->nr, columns = least(g->nr, g->n - n), run, n_run;
+        char *c = (char *)s->bufs[0] + tct_gemm_locate(&g->batch_c, batch, &run) * g->element_bytes;
+        int64_t at = tct_gemm_locate(&g->c_n, n, &n_run);
+        bool direct = columns <= n_run && (columns == 1 || tct_gemm_stride(&g->c_n) == 1);
+        for (int64_t i = 0; i < g->m; i++) {
+            char *row = c + tct_gemm_locate(&g->c_m, i, &run) * g->element_bytes;
+            char *to = direct ? row + at * g->element_bytes : own;
+            if (!g->accumulate)
+                memset(to, 0, (size_t)(columns * g->element_bytes));
+            else if (!direct)
+                move_columns(s, row, n, columns, own, false);
+            s->add(s->parts, s->ones, 0, sums_of(s, batch, n, 0, i), g->m * s->row, to, 0, columns, true,
+                   s->ones, 0);
+            if (!direct) move_columns(s, row, n, columns, own, true);
+        }
+        if (s->tile)
+            s->tile(s->bufs, s->tile_args, batch, 0, g->m, n, n + columns,
+                    scratch + tct_gemm_stream_scratch(g));
+    }
+}
+
+static void *kernel(const tct_gemm_args *g, const tct_plan_kernel *kernels, tct_gemm_slot slot) {
+    return g->slot[slot] < 0 ? NULL : kernels[g->slot[slot]].fn;
+}
+
+void tct_gemm_stream_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels,
+                         void *const *bufs, const int64_t *tile_args) {
+    float ones_f32[TCT_GEMM_MAX_PARTS];
+    double ones_f64[TCT_GEMM_MAX_PARTS];
+    for (int i = 0; i < TCT_GEMM_MAX_PARTS; i++) ones_f64[i] = ones_f32[i] = 1;
+    stream s = {.g = g,
+                .bufs = bufs,
+                .tile_args = tile_args,
+                .pool = pool,
+                .multiply = (tct_gemm_micro_fn)kernel(g, kernels, TCT_GEMM_FULL),
+                .add = (tct_gemm_micro_fn)kernel(g, kernels, TCT_GEMM_REST),
+                .pack = (tct_gemm_pack_fn)kernel(g, kernels, TCT_GEMM_PACK_A),
+                .tile = (tct_tile_fn)kernel(g, kernels, TCT_GEMM_TILE),
+                .parts = blocks(g->k, g->kc),
+                .pieces = blocks(g->n, g->nc),
+                .boxes = blocks(g->n, g->nr),
+                .row = row_bytes(g) / g->element_bytes,
+                .sums = tct_pool_shared(pool, tct_gemm_stream_shared(g)),
+                .ones = g->element_bytes == 4 ? (const void *)ones_f32 : ones_f64};
+    tct_pool_run(pool, tct_gemm_stream_tasks(g), multiply, &s);
+    tct_pool_run(pool, g->batch * s.boxes, add, &s);
+}
