@@ -92,7 +92,7 @@ static void test_planted_failures(void **state) {
     fused = tct_arena_printf(
         &p->d.arena,
         "reduce g.tir -o small.tir --command '%s opt {} --passes cse --stats && false' --match "
-        "\"-rename 1\"",
+        "\"rename 1\"",
         TERCET_PROGRAM);
     gives(p, fused, 0, "");
     const char *small = machine_read(&p->d.arena, p->folder, "small.tir");
