@@ -26,6 +26,19 @@ static void put_config(const tct_diag *d, const tct_inspection *x, json_t *root)
         json_array_append_new(list, j);
     }
     json_object_set_new(root, "config", list);
+    json_t *conditions = json_array();
+    for (uint32_t i = 0; i < p->n_guards; i++) {
+        const tct_config_guard *g = &p->guards[i];
+        json_t *j = json_object(), *of = json_array();
+        for (uint32_t k = 0; k < g->of.n; k++)
+            json_array_append_new(of, json_string(p->config[g->of.config[k]].name));
+        json_object_set_new(j, "text", json_string(g->text));
+        json_object_set_new(j, "holds", json_boolean(g->holds));
+        json_object_set_new(j, "of", of);
+        json_object_set_new(j, "at", text_or_null(tct_inspect_place(d, &a, g->at)));
+        json_array_append_new(conditions, j);
+    }
+    json_object_set_new(root, "conditions", conditions);
     tct_arena_free(&a);
 }
 

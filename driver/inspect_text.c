@@ -52,6 +52,11 @@ static void put_config(const tct_diag *d, const tct_program *p, tct_buf *out) {
         tct_buf_puts(out, v->fixed ? ")\n" : "\n");
         put_doc(v->doc, 6, out);
     }
+    for (uint32_t i = 0; i < p->n_guards; i++) {
+        const tct_config_guard *g = &p->guards[i];
+        tct_buf_printf(out, "  compiled for `%s` being %s, %s\n", g->text, g->holds ? "true" : "false",
+                       tct_inspect_place(d, &a, g->at));
+    }
     tct_arena_free(&a);
 }
 

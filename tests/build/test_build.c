@@ -34,6 +34,23 @@ static void same_bits(void **state) {
     }
 }
 
+// Values that are given when a trainer starts are those that `tercet run` is given.
+static void given_values(void **state) {
+    place *p = *state;
+    static const char sets[] = "--set free.steps=3 --set free.lr=0.005 --set free.count=2 --set "
+                               "free.factor=5 --set free.note=other --set "
+                               "free.clip=false --set free.temperature=2 --set free.rate=0.2 --set "
+                               "free.shift=-0.125 --set free.gamma=0.5";
+    SUCCEEDS(p, TERCET " build " STAGE "config.tct -o $D/trainer --isa avx2 --set fixed.parts=4");
+    SUCCEEDS(p, "$D/trainer --folder " STAGE " --out $D/a %s", sets);
+    SUCCEEDS(p, TERCET " run " STAGE "config.tct --isa avx2 --out $D/b --set fixed.parts=4 %s", sets);
+    same_results(p, "a", "b");
+    FAILS(p, 1, "error[E0831]: the checkpoint",
+          "$D/trainer --folder " STAGE " --out $D/a --resume"); // other values
+    FAILS(p, 1, "--set fixed.parts=2 -o", "$D/trainer --set fixed.parts=2");
+    FAILS(p, 1, "config.free.rate is 0, but", "$D/trainer --set free.rate=0");
+}
+
 // What one of them began, the other ends.
 static void checkpoints_are_shared(void **state) {
     place *p = *state;
@@ -109,6 +126,7 @@ static void foreign_functions(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(same_bits, open_place, close_place),
+        cmocka_unit_test_setup_teardown(given_values, open_place, close_place),
         cmocka_unit_test_setup_teardown(checkpoints_are_shared, open_place, close_place),
         cmocka_unit_test_setup_teardown(paths, open_place, close_place),
         cmocka_unit_test_setup_teardown(paths_of_paths, open_place, close_place),
