@@ -1,6 +1,6 @@
 // tercet check: everything that can be known to be wrong before a program runs.
-#include "driver/compile_program.h"
 #include "driver/driver.h"
+#include "driver/hooks.h"
 #include "frontend/elab.h"
 
 #include <stdio.h>

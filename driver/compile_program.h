@@ -3,6 +3,7 @@
 #define TCT_DRIVER_COMPILE_PROGRAM_H
 
 #include "codegen/compile.h"
+#include "driver/hooks.h"
 #include "driver/jit_options.h"
 #include "frontend/stage.h"
 #include "runtime/image.h"
@@ -38,8 +39,5 @@ bool tct_program_compile(tct_diag *d, const tct_compile_request *r, tct_compiled
 bool tct_program_compile_ahead(tct_diag *d, const tct_compile_request *r, const tct_isa *sets,
                                uint32_t n_sets, tct_compiled *out);
 void tct_compiled_free(tct_compiled *c);
-
-// The hooks that connect stage elaboration to autodiff, tokenizers and model folders.
-extern const tct_stage_hooks tct_driver_hooks;
 
 #endif

@@ -1,6 +1,6 @@
 // Checking documents: each by itself, or as part of another open program that uses it, because there it may
 // see names and config that it doesn't declare.
-#include "driver/compile_program.h"
+#include "driver/hooks.h"
 #include "driver/lsp.h"
 #include "frontend/elab.h"
 

@@ -1,18 +1,26 @@
 // tercet: finds the sub-command and runs it.
+#include "base/file.h"
 #include "base/version.h"
 #include "driver/driver.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct tct_command {
     const char *name, *args, *doc;
     int (*run)(int argc, char **argv);
 } tct_command;
 
+// LLVM takes longer to load than most commands take that don't need it. So there are two programs: this one,
+// made with TERCET_COMPILER, has all commands; without, it starts that for those that compile.
 static const tct_command commands[] = {
 #define COMMAND(name, args, doc) {#name, args, doc, tct_cmd_##name},
+#ifndef TERCET_COMPILER
+#define COMPILES(name, args, doc) {#name, args, doc, NULL},
+#endif
 #include "driver/commands.def"
 #undef COMMAND
 };
@@ -49,7 +57,17 @@ static int unknown_command(const char *word) {
     return TCT_EXIT_USAGE;
 }
 
+static int start_compiler(char **argv) {
+    tct_diag d = {0};
+    const char *program = tct_path_join(&d.arena, tct_program_folder(&d.arena), "tercet-compiler");
+    execv(program, argv);
+    tct_error(&d, "E0701", TCT_NO_SPAN, "cannot start %s: %s", program, strerror(errno));
+    tct_help(&d, "it compiles for tercet, and belongs into the same folder");
+    return tct_report(&d);
+}
+
 static int run(const tct_command *c, int argc, char **argv) {
+    if (!c->run) return start_compiler(argv);
     char name[64];
     snprintf(name, sizeof name, "tercet %s", c->name);
     argv[1] = name;

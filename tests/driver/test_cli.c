@@ -79,6 +79,25 @@ static void test_every_command_has_help(void **state) {
     }
 }
 
+// What needs no compiler starts without one: loading LLVM takes longer than checking a program.
+static void test_compiler_is_apart(void **state) {
+    (void)state;
+    tct_outcome o = run("--version; ldd " TERCET_PROGRAM);
+    assert_null(strstr(o.out.data, "LLVM"));
+    assert_non_null(strstr(o.out.data, "libc.so"));
+    tct_buf_free(&o.out);
+    char folder[] = "/tmp/tercet-alone-XXXXXX", command[512];
+    assert_non_null(mkdtemp(folder));
+    snprintf(command, sizeof command, "cp " TERCET_PROGRAM " %s", folder);
+    assert_int_equal(system(command), 0);
+    snprintf(command, sizeof command, "--version; %s/tercet run x.tct; echo status $?; rm -r %s", folder,
+             folder);
+    o = run(command);
+    assert_non_null(strstr(o.out.data, "tercet-compiler: No such file"));
+    assert_non_null(strstr(o.out.data, "status 1"));
+    tct_buf_free(&o.out);
+}
+
 static void test_check(void **state) {
     (void)state;
     gives("check", TCT_EXIT_USAGE, "Usage");
@@ -158,9 +177,13 @@ static void test_run_options(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_usage),       cmocka_unit_test(test_every_command_has_help),
-        cmocka_unit_test(test_check),       cmocka_unit_test(test_fmt),
-        cmocka_unit_test(test_std_and_ops), cmocka_unit_test(test_run_options),
+        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_every_command_has_help),
+        cmocka_unit_test(test_compiler_is_apart),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_fmt),
+        cmocka_unit_test(test_std_and_ops),
+        cmocka_unit_test(test_run_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
