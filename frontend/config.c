@@ -198,7 +198,7 @@ static const tct_config_set *alone(tct_elab *e, uint32_t cell) {
 static tct_val *in_program(tct_elab *e, uint32_t cell, tct_val *v, tct_span span) {
     if (!e->config.data[cell].fixed && tct_stage_at_run_time(e)) {
         tct_config_node *how = TCT_NEW(&e->arena, tct_config_node);
-        *how = (tct_config_node){.kind = TCT_HOW_CELL, .cell = cell};
+        *how = (tct_config_node){.kind = TCT_HOW_CELL, .cell = cell, .size = 1};
         tct_val *reg = tct_stage_config(e, cell, span);
         reg->from = alone(e, cell);
         reg->fold = v;

@@ -53,7 +53,7 @@ typedef struct tct_config_node {
         TCT_HOW_FLOAT, // of an int
         TCT_HOW_CHOICE // condition, then, otherwise
     } kind;
-    uint32_t n, cell;
+    uint32_t n, cell, size; // size: of all of it written out, parts of parts included
     tct_operator op;
     const char *name;
     struct tct_val *part[3];

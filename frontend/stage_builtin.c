@@ -257,44 +257,6 @@ tct_val *tct_stage_batch(tct_elab *e, const stage_data *data, uint32_t *regs, ui
     return out;
 }
 
-// What a tokenizer tells, read once however often the program is elaborated.
-static bool token_info(tct_elab *e, const char *path, tct_token_info *out, tct_span span) {
-    for (size_t i = 0; i < e->stage->known.len; i++)
-        if (strcmp(e->stage->known.data[i].path, path) == 0) {
-            *out = e->stage->known.data[i].info;
-            return true;
-        }
-    if (!e->stage->hooks->tokenizer(e->stage->hooks->ctx, e->d, path, out)) {
-        tct_note_at(e->d, span, "this tokenizer is read when the program is compiled");
-        return false;
-    }
-    TCT_PUSH(&e->stage->known, ((stage_known){path, *out}));
-    return true;
-}
-
-// The path may be another when the program runs: what is settled here is what the tokenizer tells.
-static tct_val *tokenizer_value(tct_elab *e, const tct_val *path, tct_span span) {
-    stage_tokenizer *t = TCT_NEW(&e->arena, stage_tokenizer);
-    if (!token_info(e, path->fold ? path->fold->s : path->s, &t->info, span)) return tct_val_error(e);
-    tct_val *v = tct_val_new(e, V_STRUCT, span);
-    v->s = "a tokenizer";
-    v->data = t;
-    v->has_reg = true;
-    v->reg = tct_stage_reg(
-        e, (tct_reg_type){.kind = TCT_KIND_TOKENIZER, .table = (uint32_t)e->stage->tokenizers.len});
-    tct_tokenizer_desc desc = {.vocab = t->info.vocab,
-                               .bos = t->info.bos,
-                               .eos = t->info.eos,
-                               .pad = t->info.pad,
-                               .path = tct_stage_decided(path->from)};
-    TCT_PUSH(&e->stage->tokenizers, desc);
-    tct_val_add_field(e, v, "vocab", tct_val_int(e, t->info.vocab, span));
-    tct_val_add_field(e, v, "bos", tct_val_int(e, t->info.bos, span));
-    tct_val_add_field(e, v, "eos", tct_val_int(e, t->info.eos, span));
-    tct_val_add_field(e, v, "pad", tct_val_int(e, t->info.pad, span));
-    return v;
-}
-
 static int data_kind(const char *kind) { // as tct_data_kind: the order of the first fields in datasets.def
     int n = -1;
     const char *last = "";
@@ -341,14 +303,7 @@ static tct_val *result(tct_elab *e, tct_builtin id, const signature *s, argument
     tct_val *v = tct_val_new(e, V_NONE, span);
     switch (id) {
     case TCT_BUILTIN_TOKENIZER: {
-        if (tct_val_is_config(a->val[0]) && !a->val[0]->fold) // can't be computed: it is to be told why
-            a->val[0] = tct_elab_fix(e, a->val[0], a->span[0], "is the path of a tokenizer");
-        if (a->val[0]->kind == V_ERROR) return a->val[0];
-        if (tct_val_static_kind(e, a->val[0]) != V_STRING) {
-            tct_elab_error(e, "E0509", a->span[0], "the path of a tokenizer must be known at compile time");
-            return tct_val_error(e);
-        }
-        v = tokenizer_value(e, a->val[0], span);
+        v = tct_stage_tokenizer(e, a->val[0], a->span[0], span);
         if (v->kind != V_ERROR) regs[(*n_regs)++] = v->reg;
         return v;
     }

@@ -31,17 +31,21 @@ tct_val_kind tct_val_static_kind(const tct_elab *e, const tct_val *v) {
     return k == TCT_KIND_INT ? V_INT : k == TCT_KIND_FLOAT ? V_FLOAT : k == TCT_KIND_BOOL ? V_BOOL : V_STRING;
 }
 
-void tct_elab_fix_cells(tct_elab *e, const tct_config_set *cells, tct_span place, const char *use) {
+// `of`: the value whose default follows from these; NULL: they are used themselves.
+static void fix_cells(tct_elab *e, const tct_config_set *cells, tct_span place, const char *use,
+                      const tct_config_cell *of) {
     for (uint32_t i = 0; cells && i < cells->n; i++) {
         tct_config_cell *c = &e->config.data[cells->cell[i]];
         if (c->fixed) continue;
-        c->fixed = use;
-        c->fixed_at = tct_elab_own_place(e, place);
+        c->fixed = of ? tct_arena_printf(&e->arena, "decides config.%s, which %s", of->name, use) : use;
+        c->fixed_at = place;
         e->n_fixed++;
-        if (!c->from_command_line) // its default must stay as well
-            tct_elab_fix_cells(e, c->value_from, place,
-                               tct_arena_printf(&e->arena, "decides config.%s, which %s", c->name, use));
+        if (!c->from_command_line) fix_cells(e, c->value_from, place, use, of ? of : c);
     }
+}
+
+void tct_elab_fix_cells(tct_elab *e, const tct_config_set *cells, tct_span place, const char *use) {
+    fix_cells(e, cells, tct_elab_own_place(e, place), use, NULL);
 }
 
 tct_val *tct_elab_fix(tct_elab *e, tct_val *v, tct_span place, const char *use) {
@@ -66,8 +70,8 @@ static bool same(const tct_val *a, const tct_val *b) {
                                       : a->kind == V_FLOAT ? memcmp(&a->f, &b->f, sizeof a->f) == 0
                                                            : a->i == b->i);
     const tct_config_node *x = a->how, *y = b->how;
-    bool eq = x->kind == y->kind && x->n == y->n && x->cell == y->cell && x->op == y->op &&
-              (!x->name || strcmp(x->name, y->name) == 0);
+    bool eq = x->kind == y->kind && x->size == y->size && x->n == y->n && x->cell == y->cell &&
+              x->op == y->op && (!x->name || strcmp(x->name, y->name) == 0);
     for (uint32_t i = 0; eq && i < x->n; i++) eq = same(x->part[i], y->part[i]);
     return eq;
 }
@@ -84,9 +88,14 @@ static void guard(tct_elab *e, tct_val *c, tct_span place) {
     TCT_PUSH(&e->pipeline->guards, ((stage_guard){c, place, tct_elab_own_place(e, place)}));
 }
 
+// A condition that is large when it is written out whole isn't kept, nor one that is a value itself.
+static bool may_be_guard(const tct_elab *e, const tct_val *c) {
+    enum { MAX_SIZE = 1000 };
+    return c->fold && tct_val_static_kind(e, c) == V_BOOL && c->how->size <= MAX_SIZE && !is_cell(c);
+}
+
 tct_val *tct_elab_decide(tct_elab *e, tct_val *c, tct_span place, const char *use) {
-    if (!tct_val_is_config(c) || !c->fold || tct_val_static_kind(e, c) != V_BOOL || is_cell(c))
-        return tct_elab_fix(e, c, place, use);
+    if (!tct_val_is_config(c) || !may_be_guard(e, c)) return tct_elab_fix(e, c, place, use);
     guard(e, c, place);
     tct_val *out = tct_val_copy(e, c->fold);
     out->from = c->from;
@@ -146,8 +155,14 @@ tct_val *tct_stage_follows(tct_elab *e, tct_val *out, tct_config_node how) {
         from = tct_config_union(e, from, v->from);
         plain[i] = v->fold ? v->fold : v;
     }
-    out->from = from;
+    if (out->kind != V_REG) out->from = from;
     if (out->kind != V_REG || !config) return out;
+    out->from = from;
+    how.size = 1;
+    for (uint32_t i = 0; i < how.n; i++) {
+        uint32_t size = how.part[i]->how ? how.part[i]->how->size : 1;
+        how.size = size < UINT32_MAX - how.size ? how.size + size : UINT32_MAX;
+    }
     tct_config_node *kept = TCT_NEW(&e->arena, tct_config_node);
     *kept = how;
     out->how = kept;

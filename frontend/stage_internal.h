@@ -202,6 +202,9 @@ tct_val *tct_stage_model_like(tct_elab *e, const tct_val *model,
 tct_val *tct_stage_call(tct_elab *e, const tct_expr *x, bool statement);
 bool tct_stage_is_builtin(const char *name);
 tct_val *tct_stage_builtin(tct_elab *e, const char *name, const tct_expr *x);
+// A tokenizer in a folder, which may be another one when the program runs, with the same tokens
+// (stage_tokenizer.c).
+tct_val *tct_stage_tokenizer(tct_elab *e, tct_val *path, tct_span place, tct_span span);
 // The structure of a batch of `data`: registers for its fields. batch sizes: 0 for n_rows of next.
 tct_val *tct_stage_batch(tct_elab *e, const stage_data *data, uint32_t *regs, uint32_t *n_regs,
                          tct_span span);

@@ -229,6 +229,30 @@ static void refused_at_start(const char *text, tct_setting set, bool ahead, cons
     tct_arena_free(&a);
 }
 
+// A condition that is small in memory and huge when it is written out: what it follows from is fixed.
+static void conditions_of_any_size(void **state) {
+    (void)state;
+    tct_buf text = {0};
+    tct_buf_puts(&text, "config {\nx: float = 0.5\n}\n"
+                        "graph pick(a: f32[N], x: float) -> f32[N] {\nlet x0 = x\n");
+    for (int i = 0; i < 60; i++) tct_buf_printf(&text, "let x%d = x%d + x%d\n", i + 1, i, i);
+    tct_buf_puts(&text, "if x60 > 1.0 {\nreturn a\n} else {\nreturn 2.0 * a\n}\n}\n"
+                        "pipeline p {\nstage s {\nlet y = pick(tensor([1.0], \"N\", 1), config.x)\n"
+                        "log(y = sum(y, N))\n}\n}\n");
+    tct_arena a = {0};
+    pipeline_run r = {0};
+    tct_compiled c = {0};
+    pipeline_write(&a, &r, text.data);
+    assert_true(tct_program_draft(&r.d, &r.compile, &c));
+    assert_string_equal(c.draft->program.config[0].fixed, "chooses a side in a graph");
+    assert_int_equal(c.draft->program.n_guards, 0);
+    machine_remove_folder(r.options.out);
+    tct_compiled_free(&c);
+    tct_diag_free(&r.d);
+    tct_arena_free(&a);
+    tct_buf_free(&text);
+}
+
 #define DATA STAGE_FOLDER "/data/"
 #define LETTERS "tokenizer: path = \"" DATA "letters\"\n"
 
@@ -290,6 +314,7 @@ int main(void) {
         cmocka_unit_test(given_values_have_effect),
         cmocka_unit_test(same_bits_however_they_are_given),
         cmocka_unit_test(fixed_values_make_other_programs),
+        cmocka_unit_test(conditions_of_any_size),
         cmocka_unit_test(other_tokenizers),
         cmocka_unit_test(data_of_other_sizes),
         cmocka_unit_test(other_folders),
