@@ -36,7 +36,10 @@ static void emit_functions(LLVMModuleRef module, const contents *x) {
     LLVMTypeRef function = LLVMFunctionType(LLVMVoidTypeInContext(c), NULL, 0, 0);
     LLVMValueRef *entries = tct_alloc((x->n + 1) * sizeof *entries);
     for (size_t i = 0; i < x->n; i++) {
-        LLVMValueRef address = LLVMAddFunction(module, x->symbols[i], function);
+        const char *name = x->symbols[i];
+        if (strncmp(name, TCT_LINKED_FOREIGN, strlen(TCT_LINKED_FOREIGN)) == 0)
+            name += strlen(TCT_LINKED_FOREIGN);
+        LLVMValueRef address = LLVMAddFunction(module, name, function);
         LLVMSetVisibility(address, LLVMHiddenVisibility);
         LLVMValueRef pair[] = {text(module, x->symbols[i]), address};
         entries[i] = LLVMConstNamedStruct(entry, pair, 2);
@@ -77,9 +80,12 @@ bool tct_bundle_objects(tct_diag *d, const tct_bundle *p, tct_objects *out) {
     for (size_t i = 0; i < p->n_signatures; i++)
         callers[i] = tct_arena_printf(&a, TCT_LINKED_CALLER "%s", p->signatures[i]);
     size_t n_callers = sort_once(callers, p->n_signatures);
-    contents x = {.bundle = p, .symbols = TCT_NEW_ARRAY(&a, const char *, p->n_kernels + n_callers + 1)};
+    contents x = {.bundle = p,
+                  .symbols = TCT_NEW_ARRAY(&a, const char *, p->n_kernels + n_callers + p->n_foreigns + 1)};
     for (size_t i = 0; i < p->n_kernels; i++) x.symbols[x.n++] = p->kernels[i];
     for (size_t i = 0; i < n_callers; i++) x.symbols[x.n++] = callers[i];
+    for (size_t i = 0; i < p->n_foreigns; i++)
+        x.symbols[x.n++] = tct_arena_printf(&a, TCT_LINKED_FOREIGN "%s", p->foreigns[i]);
     x.n = sort_once(x.symbols, x.n);
     tct_unit *units = TCT_NEW_ARRAY(&a, tct_unit, n_callers + 1);
     units[0] = (tct_unit){.name = "bundle", .emit = emit, .data = &x};

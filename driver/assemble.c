@@ -59,23 +59,40 @@ static void image_signatures(tct_arena *a, const tct_image *image, texts *out) {
         for (uint32_t i = 0; i < p->n_plans; i++) plan_signatures(a, image->variants[v].plans[i], out);
 }
 
-bool tct_assemble(tct_diag *d, tct_compiler *c, const tct_image *image, tct_objects *out) {
+static void plan_foreigns(const tct_plan *plan, texts *out) {
+    for (uint32_t i = 0; i < plan->n_foreigns; i++) TCT_PUSH(out, plan->foreigns[i].symbol);
+    for (uint32_t i = 0; i < plan->n_scans; i++) plan_foreigns(plan->scans[i].body, out);
+}
+
+// The names of all of them.
+static void image_foreigns(const tct_image *image, texts *out) {
+    const tct_program *p = &image->program;
+    for (uint32_t i = 0; i < p->n_externs; i++) TCT_PUSH(out, p->externs[i].symbol);
+    for (uint32_t v = 0; v < image->n_variants; v++)
+        for (uint32_t i = 0; i < p->n_plans; i++) plan_foreigns(image->variants[v].plans[i], out);
+}
+
+bool tct_assemble(tct_diag *d, tct_compiler *c, const tct_image *image, bool link_foreign, tct_objects *out) {
     tct_objects more = {0};
     tct_buf bytes = {0};
-    texts kernels = {0}, signatures = {0};
+    texts kernels = {0}, signatures = {0}, foreigns = {0};
     for (uint32_t i = 0; i < tct_compiler_n_kernels(c); i++) TCT_PUSH(&kernels, tct_compiler_kernel(c, i));
     image_signatures(&d->arena, image, &signatures);
+    if (link_foreign) image_foreigns(image, &foreigns);
     write_image(d, image, &bytes);
     tct_bundle bundle = {.image = bytes.data,
                          .image_bytes = bytes.len,
                          .kernels = kernels.data,
                          .n_kernels = kernels.len,
                          .signatures = signatures.data,
-                         .n_signatures = signatures.len};
+                         .n_signatures = signatures.len,
+                         .foreigns = foreigns.data,
+                         .n_foreigns = foreigns.len};
     bool ok = tct_compiler_objects(d, c, out) && tct_bundle_objects(d, &bundle, &more);
     tct_objects_append(out, &more);
     tct_buf_free(&bytes);
     TCT_VEC_FREE(&kernels);
     TCT_VEC_FREE(&signatures);
+    TCT_VEC_FREE(&foreigns);
     return ok;
 }

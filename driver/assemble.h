@@ -7,7 +7,8 @@
 
 // Code of all kernels of `c`, callers of foreign functions, and the image. Of `image`, the program and the
 // variants count; the sources are those of `d`, the library's by a name that doesn't tell where it is
-// installed. false after reporting.
-bool tct_assemble(tct_diag *d, tct_compiler *c, const tct_image *image, tct_objects *out);
+// installed. `link_foreign`: foreign functions are linked, not looked for in their libraries when the
+// program starts. false after reporting.
+bool tct_assemble(tct_diag *d, tct_compiler *c, const tct_image *image, bool link_foreign, tct_objects *out);
 
 #endif

@@ -19,15 +19,21 @@ typedef struct build {
     const char *out, *linker;
     tct_isa isas[TCT_N_ISAS]; // ascending
     uint32_t n_isas;
+    TCT_VEC(const char *) links; // files with the foreign functions
 } build;
 
-enum { KEY_ISA = 256, KEY_LINKER, KEY_PIPELINE };
+enum { KEY_ISA = 256, KEY_LINK, KEY_LINKER, KEY_PIPELINE };
 
 static const struct argp_option options[] = {
     {"output", 'o', "TRAINER", 0, "The executable to write", 0},
     {"set", 's', "KEY=VALUE", 0, "Give a config value, which is the trainer's default then", 0},
     {"isa", KEY_ISA, "SET,...", 0,
      "Instruction sets to carry code for, of base, avx2, avx512, avx512bf16 (default: all but base)", 0},
+    {"link", KEY_LINK, "FILE", 0,
+     "Take the foreign functions of the program from this object file or archive, into the trainer. May be "
+     "given more "
+     "than once; all must be in one of them",
+     0},
     {"linker", KEY_LINKER, "LD", 0, "The linker (default: the first of ld.lld-19, ld.lld, ld in PATH)", 0},
     {"threads", 't', "N", 0, "Threads that compile (default: all cores)", 0},
     {"pipeline", KEY_PIPELINE, "NAME", 0, "Which pipeline, where the file has several", 0},
@@ -66,6 +72,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case KEY_ISA:
         parse_sets(state, b, arg);
         return 0;
+    case KEY_LINK:
+        TCT_PUSH(&b->links, arg);
+        return 0;
     case KEY_LINKER:
         b->linker = arg;
         return 0;
@@ -95,6 +104,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         if (!b->out && !b->library.out)
             argp_error(state, "-o says which executable to write, or --lib which library");
         if (b->out && b->library.out) argp_error(state, "-o or --lib, not both");
+        if (b->library.out && b->links.len)
+            argp_error(state, "--link is for trainers: programs that use a library link what it calls");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -118,8 +129,8 @@ static bool make(tct_diag *d, build *b, tct_compiled *c, tct_objects *objects) {
         !tct_assemble(
             d, c->compiler,
             &(tct_image){.program = c->draft->program, .n_variants = c->n_variants, .variants = c->variants},
-            objects) ||
-        !tct_link_trainer(d, linker, objects, b->out))
+            b->links.len > 0, objects) ||
+        !tct_link_trainer(d, linker, objects, b->links.data, b->links.len, b->out))
         return false;
     tct_jit_say(&b->compile.jit, c->compiler);
     tell(b, c, linker);
@@ -162,5 +173,6 @@ int tct_cmd_build(int argc, char **argv) {
     tct_objects_free(&objects);
     tct_compiled_free(&c);
     tct_library_request_free(&b.library);
+    TCT_VEC_FREE(&b.links);
     return tct_report(&d);
 }

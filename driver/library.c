@@ -175,8 +175,8 @@ static bool assemble(making *m) {
         functions[i] = tct_arena_printf(&m->d->arena, "%s_%s", m->x.name, m->functions[i].name);
     tct_library_parts parts = {*t, functions};
     tct_objects more = {0};
-    bool ok =
-        tct_assemble(m->d, m->c.compiler, &image, &m->objects) && tct_library_objects(m->d, &parts, &more);
+    bool ok = tct_assemble(m->d, m->c.compiler, &image, false, &m->objects) &&
+              tct_library_objects(m->d, &parts, &more);
     tct_objects_append(&m->objects, &more);
     return ok;
 }

@@ -168,8 +168,8 @@ static bool run_linker(tct_diag *d, arguments *args) {
     return status == 0;
 }
 
-static bool link_files(tct_diag *d, const char *linker, const arguments *files, const char *layout,
-                       const char *out) {
+static bool link_files(tct_diag *d, const char *linker, const arguments *files, const char *const *more,
+                       size_t n_more, const char *layout, const char *out) {
     const char *runtime = runtime_file(d, &trainer_runtime),
                *libm = runtime ? library_file(d, "libm.so.6") : NULL;
     const char *libc = libm ? library_file(d, "libc.so.6") : NULL;
@@ -200,6 +200,7 @@ static bool link_files(tct_diag *d, const char *linker, const arguments *files, 
     // Otherwise lld writes into a mapping of the file, and dies where the disk is full.
     if (strstr(linker, "lld")) TCT_PUSH(&args, "--no-mmap-output-file");
     for (size_t i = 0; i < files->len; i++) TCT_PUSH(&args, files->data[i]);
+    for (size_t i = 0; i < n_more; i++) TCT_PUSH(&args, more[i]);
     TCT_PUSH(&args, libm);
     TCT_PUSH(&args, libc);
     return run_linker(d, &args);
@@ -214,7 +215,8 @@ static bool put_in_place(tct_diag *d, const char *linked, const char *out) {
     return ok;
 }
 
-bool tct_link_trainer(tct_diag *d, const char *linker, const tct_objects *objects, const char *out) {
+bool tct_link_trainer(tct_diag *d, const char *linker, const tct_objects *objects, const char *const *more,
+                      size_t n_more, const char *out) {
     const char *folder = work_folder(d, out);
     if (!folder) return false;
     arguments files = {0};
@@ -222,7 +224,7 @@ bool tct_link_trainer(tct_diag *d, const char *linker, const tct_objects *object
     const char *layout = tct_path_join(&d->arena, folder, "layout.ld");
     bool ok = write_objects(d, objects, folder, &files) &&
               write_part(d, layout, tct_embed_trainer_layout, tct_embed_trainer_layout_len) &&
-              link_files(d, linker, &files, layout, linked);
+              link_files(d, linker, &files, more, n_more, layout, linked);
     ok = ok && put_in_place(d, linked, out);
     TCT_PUSH(&files, linked);
     TCT_PUSH(&files, layout);

@@ -18,11 +18,25 @@ static int compare(const void *symbol, const void *entry) {
     return strcmp(symbol, ((const tct_linked_function *)entry)->symbol);
 }
 
-// The address of a function, NULL after reporting.
-static void *linked(tct_diag *d, const char *symbol) {
+static void *look_up(const char *symbol) {
     const tct_linked_function *found =
         bsearch(symbol, tct_linked_functions, tct_linked_n_functions, sizeof *tct_linked_functions, compare);
-    if (found) return found->address;
+    return found ? found->address : NULL;
+}
+
+// A foreign function that was linked, NULL where its library is to be opened.
+static void *foreign(const char *name) {
+    tct_buf symbol = {0};
+    tct_buf_printf(&symbol, TCT_LINKED_FOREIGN "%s", name);
+    void *fn = look_up(symbol.data);
+    tct_buf_free(&symbol);
+    return fn;
+}
+
+// The address of a function, NULL after reporting.
+static void *linked(tct_diag *d, const char *symbol) {
+    void *found = look_up(symbol);
+    if (found) return found;
     tct_error(d, "E0715", TCT_NO_SPAN, "the function %s is missing that the image names", symbol);
     tct_help(d, "build it again");
     return NULL;
@@ -45,7 +59,11 @@ static bool resolve_plan(tct_diag *d, const tct_plan *plan, const char *folder) 
         tct_buf signature = {0};
         tct_foreign_signature(&plan->foreigns[k], &signature);
         tct_caller caller = caller_of(d, &signature);
-        if (!caller || !tct_foreign_resolve(d, &plan->foreigns[k], folder, caller)) return false;
+        if (!caller) return false;
+        plan->foreigns[k].caller = caller;
+        plan->foreigns[k].fn = foreign(plan->foreigns[k].symbol);
+        if (!plan->foreigns[k].fn && !tct_foreign_resolve(d, &plan->foreigns[k], folder, caller))
+            return false;
     }
     for (uint32_t k = 0; k < plan->n_scans; k++)
         if (!resolve_plan(d, plan->scans[k].body, folder)) return false;
@@ -57,6 +75,7 @@ static bool resolve_externs(tct_diag *d, const tct_program *p) {
         tct_buf signature = {0};
         tct_extern_signature(&p->externs[i], p->regs, &signature);
         if (!(p->externs[i].caller = caller_of(d, &signature))) return false;
+        p->externs[i].fn = foreign(p->externs[i].symbol);
     }
     return true;
 }

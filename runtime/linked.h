@@ -5,14 +5,16 @@
 
 #include "runtime/image.h"
 
-// A kernel by the symbol that plans name it by, or the caller (runtime/caller.h) of foreign functions of one
-// type, TCT_LINKED_CALLER and its signature.
+// A kernel by the symbol that plans name it by; the caller (runtime/caller.h) of foreign functions of one
+// type, TCT_LINKED_CALLER and its signature; or a foreign function that was linked, TCT_LINKED_FOREIGN and
+// its name.
 typedef struct tct_linked_function {
     const char *symbol;
     void *address;
 } tct_linked_function;
 
-#define TCT_LINKED_CALLER "tct_call_" // a prefix
+#define TCT_LINKED_CALLER "tct_call_" // prefixes
+#define TCT_LINKED_FOREIGN "tct_foreign_"
 
 extern const unsigned char tct_linked_image[]; // runtime/image.h, in section TCT_IMAGE_SECTION
 extern const uint64_t tct_linked_image_bytes;
@@ -43,8 +45,8 @@ extern const tct_linked_library tct_linked_library_table;
 bool tct_linked_read(tct_diag *d, const char *what, tct_image *out);
 
 // Gives image->program the plans of the best instruction set that is at most `limit` and that this processor
-// has, and all their functions, those of libraries from image->program.folder. E0845 when there is none,
-// E0850 when a foreign function is missing.
+// has, and all their functions, those of libraries that weren't linked from image->program.folder. E0845 when
+// there is none, E0850 when a foreign function is missing.
 bool tct_linked_choose(tct_diag *d, const char *what, tct_image *image, tct_isa limit);
 
 #endif

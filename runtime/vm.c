@@ -320,7 +320,9 @@ static bool begin(tct_vm *vm) {
     if (!tct_make_dir(vm->d, o->out)) return false;
     if (o->trace && !(vm->trace = tct_trace_open(vm->d, vm->pool, o->trace, o->trace_limit))) return false;
     for (uint32_t i = 0; i < vm->program->n_externs; i++)
-        if (!tct_extern_resolve(vm->d, &vm->program->externs[i], vm->program->folder)) return false;
+        if (!vm->program->externs[i].fn &&
+            !tct_extern_resolve(vm->d, &vm->program->externs[i], vm->program->folder))
+            return false;
     if (!tct_vm_room_open(vm)) return false;
     if ((o->resume || before) && !tct_vm_restore(vm, o->resume ? NULL : before, &metrics_bytes)) return false;
     vm->stage_mark = tct_trace_begin(vm->trace);

@@ -121,6 +121,13 @@ static void foreign_functions(void **state) {
     SUCCEEDS(p, "$D/trainer --out $D/a"); // it holds itself to its assertions
     SUCCEEDS(p, "rm $D/libforeign.so");
     FAILS(p, 1, "error[E0850]", "$D/trainer --out $D/a");
+
+    // Or they are in the trainer.
+    SUCCEEDS(p, "cc -c -fPIC -o $D/foreign.o " STAGE "foreign.c");
+    SUCCEEDS(p, TERCET " build $D/foreign.tct -o $D/whole --isa avx2 --link $D/foreign.o");
+    SUCCEEDS(p, "$D/whole --out $D/b");
+    SUCCEEDS(p, "echo 'int nothing;' | cc -c -fPIC -x c -o $D/empty.o -");
+    FAILS(p, 1, "error[E0847]", TERCET " build $D/foreign.tct -o $D/none --isa avx2 --link $D/empty.o");
 }
 
 int main(void) {
