@@ -26,8 +26,8 @@ static void check_type(tct_elab *e, const tct_item *item, const tct_type *t) {
         static const char *const words[] = {"f32",  "f64",  "bf16", "i32",   "i64",
                                             "bool", "real", "int",  "float", "string"};
         const char *near = tct_nearest(t->name.text, words, sizeof words / sizeof *words);
-        if (!near) near = tct_elab_suggest(e, t->name.text);
         tct_elab_error(e, "E0201", t->name.span, "unknown type or model `%s`", t->name.text);
+        if (!near) near = tct_elab_suggest(e, t->name.text);
         if (near) tct_elab_help(e, "did you mean `%s`?", near);
     }
     if (t->n_axes > TCT_IR_MAX_AXES)

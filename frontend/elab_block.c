@@ -164,6 +164,17 @@ static bool body_once(tct_elab *e, const tct_block *b) {
     return go_on;
 }
 
+// One turn of a loop, false after a return. One with errors is the last: the others would have the same.
+static bool turn(tct_elab *e, const tct_stmt *s, tct_val *v, bool *last) {
+    size_t faults = tct_elab_faults(e);
+    tct_scope_push(e, false);
+    tct_scope_bind(e, s->names[0].text, v, s->names[0].span, false);
+    bool go_on = body_once(e, s->body);
+    tct_scope_pop(e);
+    *last = !go_on || tct_elab_faults(e) > faults;
+    return go_on;
+}
+
 static bool for_loop(tct_elab *e, const tct_stmt *s) {
     tct_val *over;
     if (s->value->kind == TCT_EXPR_CALL && s->value->a->kind == TCT_EXPR_NAME &&
@@ -194,32 +205,26 @@ static bool for_loop(tct_elab *e, const tct_stmt *s) {
             tct_elab_help(e, "scan repeats along an axis without being unrolled");
             return false;
         }
-        for (uint64_t k = 0; k < count; k++) {
+        bool last = false, go_on = true;
+        for (uint64_t k = 0; k < count && !last; k++) {
             if (!tct_elab_one_more(e, r->span)) return false;
-            tct_scope_push(e, false);
             tct_val *v = tct_val_int(e, first + (int64_t)k * step, s->names[0].span);
             v->known = known;
-            tct_scope_bind(e, s->names[0].text, v, s->names[0].span, false);
-            bool go_on = body_once(e, s->body);
-            tct_scope_pop(e);
-            if (!go_on) return false;
+            go_on = turn(e, s, v, &last);
         }
-        return true;
+        return go_on;
     }
     over = tct_elab_expr(e, s->value);
     if (over->kind == V_ERROR) return false;
     if (over->kind != V_LIST)
         return tct_elab_error(e, "E0342", s->value->span, "for goes over a list or a range, found %s",
                               tct_val_describe(e, over));
-    for (uint32_t k = 0; k < over->n_items; k++) {
+    bool last = false, go_on = true;
+    for (uint32_t k = 0; k < over->n_items && !last; k++) {
         if (!tct_elab_one_more(e, s->value->span)) return false;
-        tct_scope_push(e, false);
-        tct_scope_bind(e, s->names[0].text, over->items[k], s->names[0].span, false);
-        bool go_on = body_once(e, s->body);
-        tct_scope_pop(e);
-        if (!go_on) return false;
+        go_on = turn(e, s, over->items[k], &last);
     }
-    return true;
+    return go_on;
 }
 
 static bool if_statement(tct_elab *e, const tct_stmt *s) {

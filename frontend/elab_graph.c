@@ -263,8 +263,8 @@ static tct_val *argument(tct_elab *e, const tct_item *item, const tct_param *p, 
     }
     const tct_item *model = tct_elab_item(e, p->type->name.text);
     if (!model || model->kind != TCT_ITEM_MODEL) {
-        const char *near = tct_elab_suggest(e, p->type->name.text);
         tct_elab_error(e, "E0201", p->type->span, "unknown type or model `%s`", p->type->name.text);
+        const char *near = tct_elab_suggest(e, p->type->name.text);
         if (near) tct_elab_help(e, "did you mean `%s`?", near);
         return tct_val_error(e);
     }

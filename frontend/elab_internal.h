@@ -246,7 +246,7 @@ const tct_item *tct_elab_item(tct_elab *e, const char *name);
 bool tct_elab_of_library(const tct_elab *e, const tct_ast *file);
 const tct_ast *tct_elab_item_file(tct_elab *e, const tct_item *item);
 
-// The nearest of variables, items and operations to a name that isn't there; NULL.
+// After the error: the nearest of variables, items and operations to a name that isn't there; NULL.
 const char *tct_elab_suggest(tct_elab *e, const char *name);
 
 // Tensors

@@ -234,6 +234,7 @@ const char *tct_axis_local_name(tct_elab *e, tct_axis axis) {
 }
 
 const char *tct_elab_suggest(tct_elab *e, const char *name) {
+    if (e->muted) return NULL; // what it would help with isn't told again
     TCT_VEC(const char *) names = {0};
     for (tct_scope *s = e->scope; s; s = s->parent)
         for (size_t i = 0; i < s->symbols.len; i++)
