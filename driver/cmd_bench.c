@@ -37,7 +37,8 @@ static const struct argp_option options[] = {
     {"runs", KEY_RUNS, "N", 0, "step: measured ones (default: 5; 0: none, only until it could begin)", 0},
     {"trace", KEY_TRACE, "FILE", 0, "step, decode: write a trace for ui.perfetto.dev", 0},
     {"seconds", KEY_SECONDS, "S", 0, "peak, gemm: time for a figure", 0},
-    {"isa", KEY_ISA, "SET", 0, "Compile for base, avx2 or avx512 (default: the best of this machine)", 0},
+    {"isa", KEY_ISA, "SET", 0,
+     "Compile for base, avx2, avx512 or avx512bf16 (default: the best of this machine)", 0},
     {0},
 };
 
