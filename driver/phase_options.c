@@ -71,8 +71,7 @@ static void show_diff(showing *w, const tct_phase *phase) {
         w->ok = tct_error(w->d, "E0602", TCT_NO_SPAN, "'%s' is no pass, so it changed nothing", phase->name);
         return;
     }
-    const tct_diag *sources = w->s->options->bare ? NULL : w->d;
-    if (tct_ir_diff(phase->before, phase->graph, phase->name, sources, w->out)) return;
+    if (tct_ir_diff(phase->before, phase->graph, phase->name, w->d, w->s->options->bare, w->out)) return;
     bool equal = tct_ir_equal(phase->before, phase->graph);
     tct_buf_printf(w->out, "; %s changed nothing%s\n", phase->name, equal ? "" : " but the order of nodes");
 }

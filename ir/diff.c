@@ -145,11 +145,12 @@ static void graph_lines(writer *w, const tct_graph *before, const tct_graph *g, 
 }
 
 bool tct_ir_diff(const tct_graph *before, const tct_graph *after, const char *name, const tct_diag *sources,
-                 tct_buf *out) {
+                 bool bare, tct_buf *out) {
     if (before == after) return false;
     writer w = {0};
     lines a = {0}, b = {0};
-    tct_ir_printer_begin(&w.printer, before->module, sources);
+    tct_ir_printer_begin(&w.printer, before->module, bare ? NULL : sources);
+    w.printer.no_pass = bare;
     tct_ir_printer_names(&w.printer, before);
     tct_ir_printer_names(&w.printer, after);
     graph_lines(&w, NULL, before, &a);

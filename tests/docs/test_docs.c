@@ -213,6 +213,24 @@ static void test_examples(void **state) {
     assert_int_equal(n.wrong, 0);
 }
 
+// docs/passes.md shows every pass at work.
+static void test_every_pass_is_shown(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    char *text;
+    assert_true(tct_file_read(&d, "docs/passes.md", &text, NULL));
+    for (size_t k = 0; k <= tct_n_passes; k++) {
+        const char *name = k < tct_n_passes ? tct_passes[k].name : "grad";
+        const char *head = tct_arena_printf(&d.arena, "\n## %s\n", name),
+                   *shown = tct_arena_printf(&d.arena, " --diff %s", name), *section = strstr(text, head);
+        const char *next = section ? strstr(section + 1, "\n## ") : NULL,
+                   *found = section ? strstr(section, shown) : NULL;
+        if (!found || (next && found > next)) fail_msg("docs/passes.md doesn't show `%s` at work", name);
+    }
+    tct_heap_free(text);
+    tct_diag_free(&d);
+}
+
 static void test_wildcard(void **state) {
     (void)state;
     assert_true(lines_match("a\n", "a\n"));
@@ -233,8 +251,8 @@ static void test_wildcard(void **state) {
 
 // With an argument, docs/data.md for example, that page alone.
 int main(int argc, char **argv) {
-
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_wildcard),
-                                       cmocka_unit_test_prestate(test_examples, argc > 1 ? argv[1] : NULL)};
+                                       cmocka_unit_test_prestate(test_examples, argc > 1 ? argv[1] : NULL),
+                                       cmocka_unit_test(test_every_pass_is_shown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,7 +101,7 @@ static void check_graph(tct_diag *d, tct_graph *g, const char *name, uint32_t ev
         bool ok = run_phases(d, g, passes, NULL, &all);
         assert_true(ok || grad);
         if (!ok) d->n_errors = d->messages.len = errors; // no gradient is no failure
-        uint32_t end = 1; // of the graphs
+        uint32_t end = 1;                                // of the graphs
         while (end < all.n && strcmp(all.name[end], "kernel") != 0) end++;
         for (uint32_t k = 1; ok && k < end; k += every) {
             go_on(&all, k, passes, name);
@@ -295,6 +295,38 @@ static void test_dump(void **state) {
     gives(p, "dump " MARGIN " --pipeline x --stage grad", 2, "come with their gradients");
 }
 
+// What is printed of a small graph, whole: tests/driver/golden/*.txt. TERCET_UPDATE=1 writes what comes out.
+static void test_golden(void **state) {
+    place *p = *state;
+    static const char *const cases[][2] = {
+        {"ir", "--stage ir"},
+        {"grad", "--stage grad"},
+        {"opt", "--stage opt --grad --axis P=64 --axis K=9"},
+        {"kernel", "--stage kernel --grad --axis P=64 --axis K=9 --isa avx2"},
+        {"memory", "--stage memory --grad --axis P=64 --axis K=9"},
+        {"diff", "--diff fuse"},
+        {"list", "--list"},
+    };
+    bool differs = false;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const char *command = tct_arena_printf(
+            &p->d.arena, "'%s' dump examples/loss/margin.tct --graph margin_loss %s >'%s/log' 2>&1",
+            TERCET_PROGRAM, cases[k][1], p->folder);
+        assert_int_equal(system(command), 0);
+        const char *got = log_of(p);
+        const char *path = tct_arena_printf(&p->d.arena, "tests/driver/golden/%s.txt", cases[k][0]);
+        if (getenv("TERCET_UPDATE")) assert_true(tct_file_write(&p->d, path, got, strlen(got)));
+        char *want;
+        assert_true(tct_file_read(&p->d, path, &want, NULL));
+        if (strcmp(got, want) != 0) {
+            fprintf(stderr, "%s: this comes out now:\n%s\n", path, got);
+            differs = true;
+        }
+        tct_heap_free(want);
+    }
+    assert_false(differs);
+}
+
 static void test_opt(void **state) {
     place *p = *state;
     gives(p, "dump " MARGIN " --stage ir --axis P=8 --axis K=3", 0, "");
@@ -359,6 +391,7 @@ int main(void) {
         cmocka_unit_test(test_phases_of_a_pipeline),
         TEST(test_dump_dir),
         TEST(test_dump),
+        TEST(test_golden),
         TEST(test_opt),
         TEST(test_no_graphs),
     };

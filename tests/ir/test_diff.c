@@ -22,7 +22,7 @@ static void check(const char *before, const char *after, const char *expected) {
     tct_ir_module *m = tct_ir_module_new();
     tct_diag d = {0};
     tct_buf out = {0};
-    bool any = tct_ir_diff(parse(&d, m, before), parse(&d, m, after), "p", NULL, &out);
+    bool any = tct_ir_diff(parse(&d, m, before), parse(&d, m, after), "p", NULL, false, &out);
     assert_true(any == (strlen(expected) > 0));
     static const char head[] = "--- before p\n+++ after p\n";
     if (any) assert_memory_equal(out.data, head, strlen(head));
@@ -99,7 +99,7 @@ static void test_random_graphs(void **state) {
         tct_graph *a = tct_random_graph(m, &(tct_random_graph_options){.seed = seed, .n_nodes = 40});
         tct_graph *b = tct_random_graph(m, &(tct_random_graph_options){.seed = seed % 50, .n_nodes = 30});
         tct_buf out = {0};
-        assert_false(tct_ir_diff(a, tct_graph_copy(a, a->name), "p", NULL, &out));
+        assert_false(tct_ir_diff(a, tct_graph_copy(a, a->name), "p", NULL, false, &out));
         tct_ir_match x;
         tct_ir_match_graphs(&arena, a, b, &x);
         for (tct_value v = 0; v < a->nodes.len; v++) {
@@ -110,7 +110,7 @@ static void test_random_graphs(void **state) {
             assert_int_equal(x.before[v], x.after[w]);
             assert_int_equal(a->nodes.data[v].n_axes, b->nodes.data[w].n_axes);
         }
-        tct_ir_diff(a, b, "p", NULL, &out);
+        tct_ir_diff(a, b, "p", NULL, false, &out);
         tct_buf_free(&out);
         tct_arena_free(&arena);
         tct_ir_module_free(m);
