@@ -164,7 +164,8 @@ static bool assemble(making *m) {
     if (m->x.program)
         image.program = *m->x.program;
     else
-        image.program = (tct_program){.name = m->x.name, .path = m->r->file};
+        image.program = (tct_program){
+            .name = m->x.name, .path = m->x.file, .folder = tct_path_dir(&m->d->arena, m->r->file)};
     image.program.n_plans = m->n_pipeline + m->x.n_functions;
 
     t->abi = tct_library_header(&m->x, &m->header);
@@ -225,7 +226,8 @@ static bool link_archive(making *m, const char *linker) {
 static bool make(making *m) {
     const char *slash = strrchr(m->r->out, '/'), *name = slash ? slash + 1 : m->r->out;
     m->x.name = name;
-    m->x.file = m->r->file;
+    const char *file = strrchr(m->r->file, '/');
+    m->x.file = file ? file + 1 : m->r->file;
     if (!tct_is_c_name(name) || strncmp(name, "tct_", 4) == 0) {
         tct_error(m->d, "E0903", TCT_NO_SPAN, "a library cannot be called `%s`", name);
         tct_help(m->d,

@@ -46,6 +46,8 @@ typedef struct tct_library_options {
     void *workspace; // working memory of the caller's, aligned to 64 bytes, which stays the context's until
                      // it is destroyed; NULL: the context finds its own
     size_t workspace_bytes; // of it, at least tct_library_workspace_bytes(threads)
+    const char *folder; // where relative paths of the program begin, those of foreign functions' libraries;
+                        // NULL: the current folder
 } tct_library_options;
 
 // What the graphs need beside their inputs and outputs, for any of them and any processor. threads as above.
@@ -75,6 +77,7 @@ typedef struct tct_library_run_options {
                      // pipeline's name
     const char *const *settings; // config values, as "ppo.lr=1e-6"
     size_t n_settings;
+    const char *folder;                // where relative paths of the program begin; NULL: the current folder
     uint64_t seed;                     // of everything random
     int threads;                       // 0: as many as the caller may run on; the result doesn't depend on it
     const char *isa;                   // no better instruction set than this; NULL: the best there is

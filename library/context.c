@@ -56,9 +56,10 @@ static void make_room(tct_library_context *c) {
 static bool open(tct_library_context *c, const tct_library_options *o) {
     tct_isa limit;
     if (!tct_library_limit(&c->d, o->isa, &limit) || !tct_library_threads(&c->d, o->threads) ||
-        !tct_linked_read(&c->d, TCT_LIBRARY_ITSELF, &c->image) ||
-        !tct_linked_choose(&c->d, TCT_LIBRARY_ITSELF, &c->image, limit))
+        !tct_linked_read(&c->d, TCT_LIBRARY_ITSELF, &c->image))
         return false;
+    c->image.program.folder = o->folder ? o->folder : ".";
+    if (!tct_linked_choose(&c->d, TCT_LIBRARY_ITSELF, &c->image, limit)) return false;
     int threads = o->threads ? o->threads : tct_pool_cores();
     if (!find_workspace(c, o, threads)) return false;
     c->pool = tct_pool_new(threads);

@@ -29,6 +29,7 @@ static bool run(tct_diag *d, const tct_library_run_options *o) {
         !tct_linked_read(d, TCT_LIBRARY_ITSELF, &image))
         return false;
     tct_program *p = &image.program;
+    p->folder = o->folder ? o->folder : ".";
     tct_run_options options = {.out = o->out ? o->out : tct_arena_printf(&d->arena, "runs/%s", p->name),
                                .seed = o->seed,
                                .threads = o->threads,

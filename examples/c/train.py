@@ -20,7 +20,7 @@ class Library:
 
         class Options(ctypes.Structure):
             _fields_ = [("threads", ctypes.c_int), ("isa", ctypes.c_char_p), ("workspace", ctypes.c_void_p),
-                        ("workspace_bytes", ctypes.c_size_t)]
+                        ("workspace_bytes", ctypes.c_size_t), ("folder", ctypes.c_char_p)]
 
         self.context = ctypes.c_void_p()
         abi = ctypes.c_uint64(int(about["abi"], 16))

@@ -98,18 +98,33 @@ static void keeps_to_itself(void **state) {
                 "-Wl,-z,defs -Wl,-z,text" LINK
                 " && nm -D lib$l.so | grep -E ' [A-TV-Z] ' | grep -v \" T ${l}_\" && "
                 "exit 1; done; true");
+    SUCCEEDS(p, "gcc -std=c17" STRICT "-o $D/threads " FILES "use_threads.c $D/one.a" LINK " && $D/threads");
+    assert_string_equal(p->said, "0 wrong\n");
     SUCCEEDS(p, TERCET " inspect $D/libone.so");
     assert_non_null(strstr(p->said, "library one of "));
 }
 
+static void foreign_functions(void **state) {
+    place *p = *state;
+    SUCCEEDS(p, "cd $D && cp " STAGE "foreign.tct . && cc -shared -fPIC -o libforeign.so " STAGE
+                "foreign.c && " TERCET
+                " build foreign.tct --lib squares --isa avx2 --graph total --grad && gcc -std=c17" STRICT
+                "-o use " FILES "use_foreign.c squares.a" LINK " && ./use");
+    assert_string_equal(p->said + strlen(p->said) - strlen("182 91 4 24\n"), "182 91 4 24\n");
+    SUCCEEDS(p, "$D/use $D");
+    FAILS(p, 5, "the work failed: error[E0850]", "cd $D && rm libforeign.so && ./use");
+}
+
 static void same_bytes(void **state) {
     place *p = *state;
-    SUCCEEDS(p, "mkdir $D/a $D/b");
+    SUCCEEDS(p, "mkdir $D/a $D/b && cp " TERCET_SOURCE_DIR "/examples/loss/margin.tct $D/b");
     SUCCEEDS(p, MARGIN " --lib $D/a/margin" SIZES " --graph margin_loss --grad --threads 1 --cache off");
     SUCCEEDS(p, MARGIN " --lib $D/b/margin" SIZES " --graph margin_loss --grad --threads 2 --cache $D/cache");
     SUCCEEDS(p, "cmp $D/a/margin.a $D/b/margin.a && cmp $D/a/margin.h $D/b/margin.h");
     SUCCEEDS(p, MARGIN " --lib $D/b/margin" SIZES " --graph margin_loss --grad --threads 2 --cache $D/cache");
     SUCCEEDS(p, "cmp $D/a/margin.a $D/b/margin.a");
+    SUCCEEDS(p, "cd $D/b && " TERCET " build margin.tct --isa avx2,avx512 --lib margin" SIZES
+                " --graph margin_loss --grad && cmp margin.a ../a/margin.a && cmp margin.h ../a/margin.h");
     SUCCEEDS(p, "cd $D && ls | grep -v -x -e a -e b -e cache -e in.safetensors && exit 1; ls a b");
     SUCCEEDS(p, MARGIN " --lib $D/b/margin --axis P=3 --axis K=4 --graph margin_loss --grad");
     SUCCEEDS(p, "test \"$(grep 'define MARGIN_ABI' $D/a/margin.h)\" != \"$(grep 'define MARGIN_ABI' "
@@ -127,6 +142,10 @@ static void runs_a_pipeline(void **state) {
              TERCET " run " STAGE "runs.tct --isa avx2 --seed 5 --threads 1 --out $D/b --set ppo.lr=0.125");
     SUCCEEDS(p, "cd $D/b && for f in $(find . -name model.safetensors); do cmp $f ../a/$f || exit 1; done; "
                 "test $(find . -name model.safetensors | wc -l) -gt 1");
+    // Sizes of a model from its folder.
+    SUCCEEDS(p, TERCET " build " STAGE
+                       "runs.tct --lib $D/net --isa avx2 --graph sft --model m=$D/b/first --axis B=2 "
+                       "--axis T=4 && grep m_body_wte $D/net.h");
     FAILS(p, 1, "an argument cannot be used: error[E0903]", "$D/use $D/c nonsense");
     FAILS(p, 1, "the work failed: error[E0405]", "$D/use $D/c ppo.rl=1");
     assert_non_null(strstr(p->said, "ppo.lr"));
@@ -250,6 +269,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(as_eval_says, open_place, close_place),
         cmocka_unit_test_setup_teardown(keeps_to_itself, open_place, close_place),
+        cmocka_unit_test_setup_teardown(foreign_functions, open_place, close_place),
         cmocka_unit_test_setup_teardown(same_bytes, open_place, close_place),
         cmocka_unit_test_setup_teardown(runs_a_pipeline, open_place, close_place),
         cmocka_unit_test_setup_teardown(models, open_place, close_place),

@@ -129,11 +129,27 @@ static void test_default_threads(void **state) {
     tct_pool_free(NULL);
 }
 
+// Memory of the caller's: each thread's part, then what they share, and nothing of it is freed.
+static void test_lent_memory(void **state) {
+    (void)state;
+    enum { THREADS = 3, SCRATCH = 128, SHARED = 256 };
+    static _Alignas(64) char memory[THREADS * SCRATCH + SHARED];
+    assert_true(tct_pool_cores() >= 1);
+    tct_pool *pool = tct_pool_new(THREADS);
+    tct_pool_lend(pool, memory, SCRATCH, SHARED);
+    tct_pool_reserve_scratch(pool, SCRATCH);
+    for (int i = 0; i < tct_pool_threads(pool); i++)
+        assert_ptr_equal(tct_pool_scratch(pool, i), memory + i * SCRATCH);
+    assert_ptr_equal(tct_pool_shared(pool, SHARED), memory + tct_pool_threads(pool) * SCRATCH);
+    tct_pool_free(pool);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_once), cmocka_unit_test(test_watched),
         cmocka_unit_test(test_many_short_runs), cmocka_unit_test(test_runs_after_sleep),
         cmocka_unit_test(test_scratch_grows),   cmocka_unit_test(test_default_threads),
+        cmocka_unit_test(test_lent_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
