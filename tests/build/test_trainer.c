@@ -92,7 +92,11 @@ static void damage(void **state) {
 static void small_and_quick(void **state) {
     place *p = *state;
     SUCCEEDS(p, TERCET " build " EXAMPLE "/instructgpt.tct -o $D/trainer --set pretrain.steps=1");
-    SUCCEEDS(p, "ln -s $(dirname " TERCET_PROGRAM ")/examples $D/examples"); // liblabeler.so
+    // Not the build's own, which sanitizers may be in.
+    if (sh(p, "cc -shared -fPIC -o $D/liblabeler.so " EXAMPLE "/labeler.c -lm") != 0) {
+        print_message("SKIPPED: no library of the example: %s\n", p->said);
+        skip();
+    }
     SUCCEEDS(p, "stat -c %%s $D/trainer");
     assert_in_range(atoll(p->said), 500000, 6000000);
     double least = 1e9;
