@@ -99,6 +99,11 @@ static void small_and_quick(void **state) {
     }
     SUCCEEDS(p, "stat -c %%s $D/trainer");
     assert_in_range(atoll(p->said), 500000, 6000000);
+    FAILS(p, 1, "error[E0406]: config.batch was fixed", "$D/trainer --set batch=5");
+    says(p, "tercet build instructgpt.tct --set batch=5 -o");
+    SUCCEEDS(p, "$D/trainer --help");
+    says(p, "pretrain.lr: float = 0.004, from 0 to 1\n");
+    says(p, "Fixed: it decides the size of axis B.\n");
     double least = 1e9;
     for (int i = 0; i < 5; i++) {
         SUCCEEDS(p, "cd " TERCET_SOURCE_DIR
