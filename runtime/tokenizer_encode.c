@@ -11,6 +11,7 @@ struct tct_encoder {
     tct_tok_pieces a, b; // take turns
     tct_tok_scratch scratch;
     tct_tok_memo memo;
+    bool begins_raw[256], begins_normalized[256]; // bytes that added tokens begin with
     // Of the text at hand.
     tct_diag *d;
     tct_ids *out;
@@ -119,11 +120,16 @@ static bool encode_words(encoder *e, const char *text, size_t len, bool first) {
     return true;
 }
 
-// Cuts the tokens of `list` out of text; `within` encodes what lies between.
-static bool cut_added(encoder *e, const tct_tok_added_list *list, const char *text, size_t len, bool first,
-                      bool (*within)(encoder *, const char *, size_t, bool)) {
+// Cuts the tokens of `list`, which begin with the bytes of `begins`, out of text; `within` encodes what lies
+// between.
+static bool cut_added(encoder *e, const tct_tok_added_list *list, const bool begins[256], const char *text,
+                      size_t len, bool first, bool (*within)(encoder *, const char *, size_t, bool)) {
     size_t done = 0;
     for (size_t at = 0; list->len && at < len;) {
+        if (!begins[(unsigned char)text[at]]) {
+            at++;
+            continue;
+        }
         const tct_tok_added *a = match_added(list, text + at, len - at);
         size_t begin = at, end = a ? at + a->len : at + 1;
         if (a && accept(a, text, len, done, &begin, &end)) {
@@ -146,9 +152,14 @@ static bool encode_stretch(encoder *e, const char *text, size_t len, bool first)
         text = normal.data;
         len = normal.len;
     }
-    ok = ok && cut_added(e, &e->t->normalized_added, text, len, first, encode_words);
+    ok = ok && cut_added(e, &e->t->normalized_added, e->begins_normalized, text, len, first, encode_words);
     tct_buf_free(&normal);
     return ok;
+}
+
+static void note_begins(const tct_tok_added_list *list, bool begins[256]) {
+    for (size_t i = 0; i < list->len; i++)
+        if (list->data[i].len) begins[(unsigned char)list->data[i].content[0]] = true;
 }
 
 tct_encoder *tct_encoder_new(const tct_tokenizer *t) {
@@ -156,6 +167,8 @@ tct_encoder *tct_encoder_new(const tct_tokenizer *t) {
     e->t = t;
     e->md = pcre2_match_data_create(1, NULL);
     if (!e->md) tct_out_of_memory(64);
+    note_begins(&t->raw_added, e->begins_raw);
+    note_begins(&t->normalized_added, e->begins_normalized);
     return e;
 }
 
@@ -183,7 +196,7 @@ bool tct_encoder_encode(tct_diag *d, tct_encoder *e, const char *text, size_t le
     e->out = out;
     e->continues = (flags & TCT_ENCODE_CONTINUE) != 0;
     for (size_t i = 0; flags & TCT_ENCODE_PREFIX && i < t->prefix.len; i++) TCT_PUSH(out, t->prefix.data[i]);
-    bool ok = cut_added(e, &t->raw_added, text, len, true, encode_stretch);
+    bool ok = cut_added(e, &t->raw_added, e->begins_raw, text, len, true, encode_stretch);
     for (size_t i = 0; flags & TCT_ENCODE_SUFFIX && i < t->suffix.len; i++) TCT_PUSH(out, t->suffix.data[i]);
     return ok;
 }
