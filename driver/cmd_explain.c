@@ -30,7 +30,8 @@ static const struct argp_option options[] = {
      "Run it on random numbers: time, rates and share of peak of every kernel", 0},
     {"json", KEY_JSON, NULL, 0, "As JSON, with everything", 0},
     {"threads", 't', "N", 0, "Threads (default: all cores)", 0},
-    {"isa", KEY_ISA, "SET", 0, "Compile for base, avx2, avx512 or avx512bf16 (default: the best of this machine)", 0},
+    {"isa", KEY_ISA, "SET", 0,
+     "Compile for base, avx2, avx512 or avx512bf16 (default: the best of this machine)", 0},
     {0},
 };
 
