@@ -90,7 +90,7 @@ bool tct_linked_choose(tct_diag *d, const char *what, tct_image *image, tct_isa 
         sets = tct_arena_printf(&d->arena, "%s%s%s", sets, i ? ", " : "", tct_isa_name(v->isa));
     }
     if (!chosen) {
-        const char *whose = limit < host ? "--isa allows" : "this processor has";
+        const char *whose = limit < host ? "it may use" : "this processor has";
         bool plain = limit >= host && host == TCT_ISA_BASE;
         tct_error(d, "E0845", TCT_NO_SPAN, "%s was built for %s, and %s no %s%s", what, sets, whose,
                   plain ? "AVX2" : "more than ", plain ? "" : tct_isa_name(best));
