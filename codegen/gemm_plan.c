@@ -21,7 +21,8 @@ enum {
     STREAM_SUMS = 1 << 15,       // of a task's sums, which share L1 with B,
     STREAM_BOX_BYTES = 2048,     // of a row of C, when parts are added,
     STREAM_TASK_BYTES = 1 << 17, // of B, and
-    PART_ROWS = 8,               // steps of k for each row of C: writing sums costs little beside them
+    STREAM_STEPS = 8,            // of k, at once,
+    PART_STEPS = 16,             // of k, for each row of C: writing sums costs little beside them
     DIRECT_BYTES = 1 << 20,      // of A, for reading it in place
     PAGE = 4096,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
@@ -275,8 +276,8 @@ static void choose_stream_boxes(planner *p) {
     g->nc = rounded(ceil_div(g->n, ceil_div(g->n, columns)), box);
     int64_t pieces = g->batch * ceil_div(g->n, g->nc), parts = ceil_div(MIN_TASKS, pieces ? pieces : 1);
     parts = least(parts, g->k * least(g->nc, g->n) * bytes / STREAM_TASK_BYTES);
-    parts = least(parts, g->k / (PART_ROWS * g->m));
-    g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), PART_ROWS);
+    parts = least(parts, g->k / (PART_STEPS * g->m));
+    g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), STREAM_STEPS);
 }
 
 static void add_kernel(planner *p, tct_gemm_slot slot, gemm_kernel kernel) {
@@ -316,14 +317,14 @@ static void list_kernels(planner *p) {
     } else if (g->path == TCT_GEMM_STREAM) {
         // As many rows of B at once as registers hold, beside their elements of A.
         int64_t most = ((int64_t)p->target->n_registers - 2) / (g->m + 1), at_once = 4;
-        while (at_once < PART_ROWS && 2 * at_once <= most) at_once *= 2;
+        while (at_once < STREAM_STEPS && 2 * at_once <= most) at_once *= 2;
         gemm_kernel k = {.kind = GEMM_STREAM,
                          .rows = (unsigned)g->m,
                          .columns = (unsigned)at_once,
                          .by_row = g->m == 1 || g->feed_a == TCT_GEMM_DIRECT};
         add_kernel(p, TCT_GEMM_FULL, k);
         k.rows = 1;
-        k.columns = PART_ROWS;
+        k.columns = STREAM_STEPS;
         k.by_row = true;
         add_kernel(p, TCT_GEMM_REST, k);
     } else if (g->k > 0) {

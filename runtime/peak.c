@@ -75,6 +75,26 @@ static triad_fn triad_of(tct_isa isa) {
     return isa >= TCT_ISA_AVX512 ? triad_avx512 : isa >= TCT_ISA_AVX2 ? triad_avx2 : triad_base;
 }
 
+// The sum of whole groups of vectors.
+#define READ(name, target, type)                                                                             \
+    target static float name(const void *from, int64_t bytes) {                                              \
+        const type *x = from;                                                                                \
+        type s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};                                                         \
+        for (int64_t n = bytes / (int64_t)sizeof(type); n >= 4; n -= 4, x += 4)                              \
+            s0 += x[0], s1 += x[1], s2 += x[2], s3 += x[3];                                                  \
+        s0 += s1 + s2 + s3;                                                                                  \
+        return s0[0];                                                                                        \
+    }
+READ(read_base, , __m128)
+READ(read_avx2, AVX2, __m256)
+READ(read_avx512, AVX512, __m512)
+
+typedef float (*read_fn)(const void *from, int64_t bytes);
+
+static read_fn read_of(tct_isa isa) {
+    return isa >= TCT_ISA_AVX512 ? read_avx512 : isa >= TCT_ISA_AVX2 ? read_avx2 : read_base;
+}
+
 // --- Measuring ---
 
 enum {
@@ -121,6 +141,34 @@ static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+typedef struct reading {
+    read_fn read;
+    const void *const *blocks;
+    const uint64_t *bytes;
+    _Atomic float sum; // so that reading has a use
+} reading;
+
+static int64_t parts_of(uint64_t bytes) { return (int64_t)(bytes + (uint64_t)large_part - 1) / large_part; }
+
+static void run_read(void *ctx, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    reading *r = ctx;
+    for (int64_t t = begin; t < end; t++) {
+        int64_t part = t, block = 0;
+        for (; part >= parts_of(r->bytes[block]); block++) part -= parts_of(r->bytes[block]);
+        int64_t left = (int64_t)r->bytes[block] - part * large_part;
+        r->sum = r->read((const char *)r->blocks[block] + part * large_part,
+                         left < large_part ? left : large_part);
+    }
+}
+
+void tct_peak_read(tct_pool *pool, tct_isa isa, const void *const *blocks, const uint64_t *bytes, size_t n) {
+    reading r = {.read = read_of(isa), .blocks = blocks, .bytes = bytes};
+    int64_t parts = 0;
+    for (size_t i = 0; i < n; i++) parts += parts_of(bytes[i]);
+    tct_pool_run(pool, parts, run_read, &r);
 }
 
 // Tasks a second, the best of some rounds.

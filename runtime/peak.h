@@ -25,6 +25,9 @@ typedef struct tct_peak {
 // Measures on the pool's threads, in a quarter of a second and 96 MB. Reports E0801.
 bool tct_peak_measure(tct_diag *d, tct_pool *pool, tct_isa isa, tct_peak *out);
 
+// Reads n blocks of memory once, each 64-byte aligned: what takes as long as their bytes need to come.
+void tct_peak_read(tct_pool *pool, tct_isa isa, const void *const *blocks, const uint64_t *bytes, size_t n);
+
 // What a core of 3 GHz does with `isa`, times `threads`, where nothing is measured: 24 GFLOP/s in f32 for
 // base, 96 above (half in f64), 10 GB/s from memory (40 in all), 50 from a cache of 1 MB.
 void tct_peak_assume(tct_isa isa, int threads, tct_peak *out);
