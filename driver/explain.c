@@ -80,7 +80,7 @@ tct_kernel_figures tct_explain_figures(const tct_explanation *e, const tct_expla
     const tct_trace_sum *sums = e->trace ? tct_trace_sums(e->trace, x->plan) : NULL;
     if (sums && sums[step].calls) {
         f.calls = sums[step].calls;
-        f.seconds = sums[step].seconds / (double)sums[step].calls;
+        f.seconds = sums[step].shortest;
     }
     return f;
 }

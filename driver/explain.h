@@ -46,7 +46,7 @@ typedef struct tct_kernel_figures {
     double least;                   // seconds that the peak allows
     tct_limit limit;
     uint64_t calls; // measured; 0: not
-    double seconds; // of a call
+    double seconds; // of the shortest call
 } tct_kernel_figures;
 tct_kernel_figures tct_explain_figures(const tct_explanation *e, const tct_explained *x, uint32_t step);
 

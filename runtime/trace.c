@@ -189,9 +189,11 @@ void tct_trace_end_step(tct_trace *t, tct_trace_plan *p, uint32_t step, tct_trac
     const tct_trace_step *s = &p->steps[step];
     const tct_step *of = &p->plan->steps[step];
     double seconds = (double)took * 1e-9;
-    p->sums[step].calls++;
-    p->sums[step].seconds += seconds;
-    p->sums[step].own += (double)(took - t->nested) * 1e-9;
+    tct_trace_sum *sum = &p->sums[step];
+    if (!sum->calls || seconds < sum->shortest) sum->shortest = seconds;
+    sum->calls++;
+    sum->seconds += seconds;
+    sum->own += (double)(took - t->nested) * 1e-9;
     t->nested = mark.nested + took;
     if (!t->file) return;
     t->text.len = 0;

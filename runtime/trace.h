@@ -46,10 +46,11 @@ tct_trace_plan *tct_trace_plan_of(tct_trace *t, const tct_plan *plan);
 void tct_trace_end_step(tct_trace *t, tct_trace_plan *p, uint32_t step, tct_trace_mark mark);
 void tct_trace_end_plan(tct_trace *t, tct_trace_plan *p, tct_trace_mark mark);
 
-// All runs of one step of a plan: seconds, and those without what ran within it (the body of a scan).
+// All runs of one step of a plan: seconds, those without what ran within it (the body of a scan), and those
+// of the shortest run.
 typedef struct tct_trace_sum {
     uint64_t calls;
-    double seconds, own;
+    double seconds, own, shortest;
 } tct_trace_sum;
 // One for each step; NULL when the plan never ran. Valid until the next run or tct_trace_close.
 const tct_trace_sum *tct_trace_sums(const tct_trace *t, const tct_plan *plan);

@@ -242,6 +242,8 @@ static void measures(void **state) {
         sum += number_at(m, "seconds");
     }
     assert_true(sum > 0);
+    // The shortest calls of all kernels take no longer than the shortest run.
+    assert_true(sum <= number_at(json_object_get(root, "run"), "seconds"));
     json_decref(root);
     tct_arena_free(&a);
 }
