@@ -204,9 +204,10 @@ tct_val *tct_elab_binary(tct_elab *e, tct_operator op, tct_val *a, tct_val *b, t
     if (da != db) {
         tct_elab_error(e, "E0301", span, "%s needs one dtype on both sides, found %s and %s",
                        operator_text[op], tct_val_describe(e, a), tct_val_describe(e, b));
-        bool left = da == TCT_BOOL || (db == TCT_F32 && da != TCT_F64);
-        tct_elab_help(e, "convert the %s side: %s(…)", left ? "left" : "right",
-                      tct_dtype_name(left ? db : da));
+        bool logic = op == TCT_OP_AND || op == TCT_OP_OR; // of two different dtypes one is no bool
+        bool left = logic ? da != TCT_BOOL : da == TCT_BOOL || (db == TCT_F32 && da != TCT_F64);
+        const char *dtype = logic ? "bool" : tct_dtype_name(left ? db : da);
+        tct_elab_help(e, "convert the %s side: %s(…)", left ? "left" : "right", dtype);
         return tct_val_error(e);
     }
     if (same_name_two_sizes(e, x, y, span)) return tct_val_error(e);

@@ -37,6 +37,7 @@ static bool find_uses(work *w) {
             return tct_elab_error(e, "E0505", x->span,
                                   "an optimizer with its rates is expected: with opt(lr = …)");
         tct_symbol *s = tct_scope_find(e, x->a->name.text, false);
+        if (s && s->val->kind == V_ERROR) return false;
         if (!s || s->val->kind != V_OPAQUE || !s->val->s || strcmp(s->val->s, "an optimizer") != 0) {
             const tct_item *item = tct_elab_item(e, x->a->name.text);
             bool kind = item && item->kind == TCT_ITEM_OPTIMIZER;
