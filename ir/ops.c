@@ -23,7 +23,8 @@ const tct_ir_op_info tct_ir_ops[TCT_IR_N_OPS] = {
 
 tct_ir_op tct_ir_op_by_name(const char *name, size_t len) {
     for (int op = 0; op < TCT_IR_N_OPS; op++)
-        if (strlen(tct_ir_ops[op].name) == len && memcmp(tct_ir_ops[op].name, name, len) == 0)
+        if (len && tct_ir_ops[op].name[0] == name[0] && strncmp(tct_ir_ops[op].name, name, len) == 0 &&
+            !tct_ir_ops[op].name[len])
             return (tct_ir_op)op;
     return TCT_IR_N_OPS;
 }
