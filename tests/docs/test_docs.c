@@ -1,8 +1,9 @@
 // The documentation's examples. In docs/*.md and README.md, a block tagged ```tct is parsed, one tagged
-// ```tct check is checked as `tercet check` does, and one tagged with a language and a name, as ```tct
-// loss.tct, becomes a file in the page's current folder. Of a block tagged ```console every command `$ …`
-// (lines that begin with `> ` continue it) is run, at first in the root of the repository, and its output
-// compared, where `…` stands for any text, as a line for any number of lines.
+// ```tct check is checked as `tercet check` does, one tagged ```tir is a graph as it is printed, and one
+// tagged with a language and a name, as ```tct loss.tct, becomes a file in the page's current folder. Of a
+// block tagged ```console every command `$ …` (lines that begin with `> ` continue it) is run, at first in
+// the root of the repository, and its output compared, where `…` stands for any text, as a line for any
+// number of lines.
 #include "frontend/stage.h"
 #include "passes/passes.h"
 
@@ -39,6 +40,24 @@ static void show(const char *path, size_t line, const tct_diag *d) {
     tct_diag_render(d, &out, false);
     fprintf(stderr, "%s:%zu: this example has errors\n%s", path, line, out.data ? out.data : "");
     tct_buf_free(&out);
+}
+
+// A graph in text form that reads, verifies, and prints as it stands there.
+static void check_graph(const char *path, size_t line, const char *text, size_t len, tct_counts *n) {
+    tct_diag d = {0};
+    tct_buf again = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_graph *g = tct_ir_parse(&d, m, path, text, len);
+    if (g && tct_ir_verify(&d, g, NULL))
+        tct_ir_print(g, &again, strncmp(text, "source ", 7) == 0 ? &d : NULL);
+    if (d.n_errors) show(path, line, &d);
+    bool same = again.len >= len && memcmp(again.data, text, len) == 0;
+    if (!d.n_errors && !same) fprintf(stderr, "%s:%zu: this graph prints as\n%s", path, line, again.data);
+    n->parsed++;
+    n->wrong += !same;
+    tct_ir_module_free(m);
+    tct_buf_free(&again);
+    tct_diag_free(&d);
 }
 
 static void check_program(const char *path, size_t line, const char *text, size_t len, bool whole,
@@ -138,6 +157,8 @@ static void check_block(tct_session *session, const char *path, size_t line, con
         check_program(path, line, text, len, false, n);
     else if (strcmp(tag, "tct check") == 0)
         check_program(path, line, text, len, true, n);
+    else if (strcmp(tag, "tir") == 0)
+        check_graph(path, line, text, len, n);
     else if (strcmp(tag, "console") == 0)
         run_console(session, path, line, text, len, n);
     else if (second && strchr(second, '.'))
