@@ -138,8 +138,22 @@ static void test_passes(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+// Every procedure of stages stands in the reference; what it does exactly, `tercet std --builtins` says.
+static void test_builtins(void **state) {
+    (void)state;
+    char *page = read_page("docs/language.md");
+    uint32_t wrong = 0;
+#define BUILTIN(id, name, signature, text)                                                                   \
+    if (!strstr(page, "`" name "(") && !strstr(page, "`" name "`"))                                          \
+        fprintf(stderr, "docs/language.md lacks %s\n", name), wrong++;
+#include "runtime/builtins.def"
+#undef BUILTIN
+    tct_heap_free(page);
+    assert_int_equal(wrong, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_links), cmocka_unit_test(test_folders),
-                                       cmocka_unit_test(test_passes)};
+                                       cmocka_unit_test(test_passes), cmocka_unit_test(test_builtins)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
