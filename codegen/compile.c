@@ -225,7 +225,11 @@ void tct_compiler_use_cache(tct_compiler *c, tct_cache *cache) {
 
 bool tct_compiler_use_perf(tct_diag *d, tct_compiler *c) {
     assert(c->jit && c->set.kernels.len == 0);
-    return tct_jit_use_perf(d, c->jit);
+    if (c->sources) { // whose lines perf is to know
+        tct_jit_free(c->jit);
+        c->jit = tct_jit_new_dumping(d);
+    }
+    return c->jit && tct_jit_use_perf(d, c->jit);
 }
 
 tct_cache *tct_compiler_cache(const tct_compiler *c) { return c->cache; }

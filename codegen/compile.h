@@ -40,7 +40,7 @@ void tct_compiler_free(tct_compiler *c); // and every plan made with it
 // Kernels are looked for in `cache` before they are compiled, and kept there. The compiler takes it over.
 void tct_compiler_use_cache(tct_compiler *c, tct_cache *cache);
 tct_cache *tct_compiler_cache(const tct_compiler *c); // NULL: none
-// tct_jit_use_perf, before anything is compiled.
+// tct_jit_use_perf, before anything is compiled; after tct_compiler_debug with lines (tct_jit_new_dumping).
 bool tct_compiler_use_perf(tct_diag *d, tct_compiler *c);
 
 // Machine code made from now on tells debuggers and profilers which lines of `sources` it is for; NULL: it

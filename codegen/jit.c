@@ -3,6 +3,8 @@
 
 #include "codegen/perf_map.h"
 
+#include <llvm-c/ExecutionEngine.h>
+#include <llvm-c/OrcEE.h>
 #include <stdlib.h>
 
 struct tct_jit {
@@ -19,13 +21,25 @@ static bool succeeded(tct_diag *d, LLVMErrorRef failure, const char *what) {
     return false;
 }
 
-tct_jit *tct_jit_new(tct_diag *d) {
+// The older linker of objects, which LLVM's listeners for perf and gdb work with.
+static LLVMOrcObjectLayerRef with_listeners(void *perf, LLVMOrcExecutionSessionRef session,
+                                            const char *triple) {
+    (void)triple;
+    LLVMOrcObjectLayerRef layer = LLVMOrcCreateRTDyldObjectLinkingLayerWithSectionMemoryManager(session);
+    LLVMOrcRTDyldObjectLinkingLayerRegisterJITEventListener(layer, perf);
+    LLVMOrcRTDyldObjectLinkingLayerRegisterJITEventListener(layer, LLVMCreateGDBRegistrationListener());
+    return layer;
+}
+
+// `perf`: LLVM's listener that writes code and lines for perf, NULL: none.
+static tct_jit *new_jit(tct_diag *d, LLVMJITEventListenerRef perf) {
     tct_target host = tct_target_of(tct_isa_host());
     LLVMTargetMachineRef machine = tct_target_machine(d, &host);
     if (!machine) return NULL;
     LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
     LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(
         builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine));
+    if (perf) LLVMOrcLLJITBuilderSetObjectLinkingLayerCreator(builder, with_listeners, perf);
     LLVMOrcLLJITRef lljit;
     if (!succeeded(d, LLVMOrcCreateLLJIT(&lljit, builder), "code cannot be loaded into memory")) return NULL;
     tct_jit *jit = tct_alloc(sizeof *jit);
@@ -39,11 +53,21 @@ tct_jit *tct_jit_new(tct_diag *d) {
     }
     LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(lljit), process);
     // gdb's interface: takes less than a millisecond for a hundred kernels.
-    if (!succeeded(d, LLVMOrcLLJITEnableDebugSupport(lljit), "code cannot be shown to debuggers")) {
+    if (!perf && !succeeded(d, LLVMOrcLLJITEnableDebugSupport(lljit), "code cannot be shown to debuggers")) {
         tct_jit_free(jit);
         return NULL;
     }
     return jit;
+}
+
+tct_jit *tct_jit_new(tct_diag *d) { return new_jit(d, NULL); }
+
+tct_jit *tct_jit_new_dumping(tct_diag *d) {
+    LLVMJITEventListenerRef perf = LLVMCreatePerfJITEventListener();
+    if (perf) return new_jit(d, perf);
+    tct_error(d, "E0842", TCT_NO_SPAN, "this LLVM was built without support for perf");
+    tct_help(d, "--perf without --debug shows kernels by their names");
+    return NULL;
 }
 
 void tct_jit_free(tct_jit *jit) {

@@ -42,6 +42,10 @@ typedef struct tct_jit tct_jit;
 
 // NULL after reporting E0842.
 tct_jit *tct_jit_new(tct_diag *d);
+// For code with debug information: code and lines are written as well to a dump that `perf inject --jit`
+// reads, in the folder that $JITDUMPDIR names, or the home folder, under .debug/jit. NULL after reporting
+// E0842.
+tct_jit *tct_jit_new_dumping(tct_diag *d);
 void tct_jit_free(tct_jit *jit);
 // From now on functions are written to /tmp/perf-PID.map when they are looked up, where `perf report` finds
 // their names. (gdb knows them in any case.) E0702.

@@ -21,7 +21,10 @@ static const struct argp_option cache_options[] = {
 
 static const struct argp_option jit_options[] = {
     {"debug", KEY_DEBUG, NULL, 0, "Give kernels lines of the source, for gdb. None comes from the cache", 0},
-    {"perf", KEY_PERF, NULL, 0, "Write the names of kernels to /tmp/perf-PID.map, for `perf report`", 0},
+    {"perf", KEY_PERF, NULL, 0,
+     "Write the names of kernels to /tmp/perf-PID.map, for `perf report`; with --debug also "
+     "code and lines, for `perf inject --jit` and `perf annotate`",
+     0},
     {0},
 };
 
@@ -86,11 +89,11 @@ void tct_jit_cache(tct_diag *d, const tct_jit_options *o, tct_compiler *c) {
 tct_compiler *tct_jit_compiler(tct_diag *d, const tct_jit_options *o, const char *isa, int threads) {
     tct_compiler *c = tct_compiler_new(d, isa, threads);
     if (!c) return NULL;
+    if (o->debug) tct_compiler_debug(c, d);
     if (o->perf && !tct_compiler_use_perf(d, c)) {
         tct_compiler_free(c);
         return NULL;
     }
-    if (o->debug) tct_compiler_debug(c, d);
     tct_jit_cache(d, o, c);
     return c;
 }
