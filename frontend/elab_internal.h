@@ -170,6 +170,7 @@ struct tct_elab {
     uint32_t level;                        // heights of what is being expanded, added up
     uint32_t work;                         // expansions and turns of loops in this graph
     uint32_t repeated;                     // errors that were dropped as repetitions
+    uint32_t repeated_before;              // this graph
     bool too_deep;                         // reported
     uint32_t n_fixed;                      // config values fixed in this pipeline
     bool in_scan;                          // directly, not in a graph that the scan calls

@@ -24,13 +24,19 @@ static bool drop_repetition(tct_elab *e) {
 
 size_t tct_elab_faults(const tct_elab *e) { return e->d->n_errors + e->repeated; }
 
-enum { MAX_WORK = 200000 };
+enum { MAX_WORK = 200000, MAX_REPEATED = 1000 };
 
 void tct_elab_new_graph(tct_elab *e) {
     if (e->work <= MAX_WORK) e->work = 0; // otherwise the rest of the program isn't tried
+    e->repeated_before = e->repeated;
 }
 
 bool tct_elab_one_more(tct_elab *e, tct_span span) {
+    // Calls and turns that go wrong as others did, told once: the rest would do so, too.
+    if (e->repeated - e->repeated_before > MAX_REPEATED) {
+        e->repeated++;
+        return false;
+    }
     if (++e->work <= MAX_WORK) return true;
     if (e->work > MAX_WORK + 1) { // reported
         e->work = MAX_WORK + 2;

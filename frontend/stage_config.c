@@ -11,7 +11,7 @@ tct_mark tct_elab_mark(const tct_elab *e) {
 void tct_elab_forget(tct_elab *e, tct_mark mark) {
     e->d->messages.len = mark.messages;
     e->d->n_errors = mark.errors;
-    e->repeated = mark.repeated;
+    e->repeated = e->repeated_before = mark.repeated;
     e->work = mark.work;
     e->too_deep = mark.too_deep;
 }
