@@ -20,6 +20,37 @@
 
 #define ANY_URI "file:///nowhere/test.tct"
 
+// A program with something of everything.
+static const char program[] =
+    "use std.loss.sft\n"
+    "\n"
+    "config {\n"
+    "    loss {\n"
+    "        /// How much the loss counts.\n"
+    "        weight: float = 0.5 in 0.0 .. 1.0\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "/// Two weights.\n"
+    "model Pair(d: int = 4) {\n"
+    "    axis C = d\n"
+    "    /// The first.\n"
+    "    param w: f32[C] = 0.0\n"
+    "    param v: f32[C, E = 8] = 0.0\n"
+    "}\n"
+    "\n"
+    "/// What is minimized.\n"
+    "graph objective(m: Pair, logits: f32[B, T, V], target: i32[B, T], mask: bool[B, T]) -> (loss: f32, "
+    "norm: f32) {\n"
+    "    let logp = log_softmax(logits, V)\n"
+    "    let loss = sft_loss(logits, target, mask)\n"
+    "    var norm = sum(m.w * m.w, C)\n"
+    "    for k in range(2) {\n"
+    "        norm = norm + float(k)\n"
+    "    }\n"
+    "    return (loss = loss * config.loss.weight, norm = norm + sum(logp, [B, T, V]))\n"
+    "}\n";
+
 typedef struct client {
     pid_t pid;
     FILE *to, *from;
@@ -30,7 +61,7 @@ typedef struct client {
     size_t published;    // publishDiagnostics that came
 } client;
 
-static client start_client(void) {
+static inline client start_client(void) {
     int in[2], out[2];
     assert_int_equal(pipe(in), 0);
     assert_int_equal(pipe(out), 0);
@@ -58,17 +89,17 @@ static client start_client(void) {
                     .orphans = json_array()};
 }
 
-static void send_bytes(client *c, const char *text, size_t n) {
+static inline void send_bytes(client *c, const char *text, size_t n) {
     fwrite(text, 1, n, c->to);
     fflush(c->to);
 }
 
-static void send_text(client *c, const char *text) { // with the header that belongs to it
+static inline void send_text(client *c, const char *text) { // with the header that belongs to it
     fprintf(c->to, "Content-Length: %zu\r\n\r\n%s", strlen(text), text);
     fflush(c->to);
 }
 
-static void send_json(client *c, json_t *message) {
+static inline void send_json(client *c, json_t *message) {
     char *text = json_dumps(message, JSON_COMPACT);
     assert_non_null(text);
     send_text(c, text);
@@ -77,7 +108,7 @@ static void send_json(client *c, json_t *message) {
 }
 
 // The next message of the server; NULL at its end.
-static json_t *receive(client *c) {
+static inline json_t *receive(client *c) {
     size_t n = 0;
     char line[256];
     while (fgets(line, sizeof line, c->from) && strcmp(line, "\r\n") != 0)
@@ -95,7 +126,7 @@ static json_t *receive(client *c) {
 }
 
 // Takes in what is no answer.
-static void take(client *c, json_t *message) {
+static inline void take(client *c, json_t *message) {
     const char *method = json_string_value(json_object_get(message, "method"));
     json_t *params = json_object_get(message, "params");
     if (method && strcmp(method, "textDocument/publishDiagnostics") == 0) {
@@ -112,7 +143,7 @@ static void take(client *c, json_t *message) {
 }
 
 // Sends a request and waits for its answer: the whole message, a new reference.
-static json_t *ask(client *c, const char *method, json_t *params) {
+static inline json_t *ask(client *c, const char *method, json_t *params) {
     int id = ++c->next_id;
     send_json(c, json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", id, "method", method, "params",
                            params));
@@ -126,14 +157,14 @@ static json_t *ask(client *c, const char *method, json_t *params) {
 }
 
 // The result of a request that succeeds, a new reference.
-static json_t *result_of(client *c, const char *method, json_t *params) {
+static inline json_t *result_of(client *c, const char *method, json_t *params) {
     json_t *message = ask(c, method, params), *result = json_incref(json_object_get(message, "result"));
     if (!result) fail_msg("%s: %s", method, json_dumps(message, 0));
     json_decref(message);
     return result;
 }
 
-static int error_of(client *c, const char *method, json_t *params) {
+static inline int error_of(client *c, const char *method, json_t *params) {
     json_t *message = ask(c, method, params);
     const json_t *code = json_object_get(json_object_get(message, "error"), "code");
     assert_true(json_is_integer(code));
@@ -143,12 +174,12 @@ static int error_of(client *c, const char *method, json_t *params) {
     return value;
 }
 
-static void notify(client *c, const char *method, json_t *params) {
+static inline void notify(client *c, const char *method, json_t *params) {
     send_json(c, json_pack("{s:s, s:s, s:o*}", "jsonrpc", "2.0", "method", method, "params", params));
 }
 
 // What an editor says first. `encoding`: that it offers besides UTF-16, or NULL.
-static void initialize(client *c, const char *encoding) {
+static inline void initialize(client *c, const char *encoding) {
     json_t *encodings = json_pack("[s]", "utf-16");
     if (encoding) json_array_append_new(encodings, json_string(encoding));
     json_t *params = json_pack(
@@ -165,14 +196,14 @@ static void initialize(client *c, const char *encoding) {
     notify(c, "initialized", json_object());
 }
 
-static client start_initialized(void) {
+static inline client start_initialized(void) {
     client c = start_client();
     initialize(&c, NULL);
     return c;
 }
 
 // Ends a client; the exit status of the program.
-static int end_client(client *c) {
+static inline int end_client(client *c) {
     fclose(c->to);
     for (json_t *message; (message = receive(c));) take(c, message);
     fclose(c->from);
@@ -185,7 +216,7 @@ static int end_client(client *c) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void finish(client *c) {
+static inline void finish(client *c) {
     json_t *nothing = result_of(c, "shutdown", NULL);
     assert_true(json_is_null(nothing));
     json_decref(nothing);
@@ -195,7 +226,7 @@ static void finish(client *c) {
 }
 
 // Takes in everything up to the next diagnostics of a document; the list, borrowed.
-static json_t *await_diagnostics(client *c, const char *uri) {
+static inline json_t *await_diagnostics(client *c, const char *uri) {
     json_object_del(c->diagnostics, uri);
     while (!json_object_get(c->diagnostics, uri)) {
         json_t *message = receive(c);
@@ -205,14 +236,14 @@ static json_t *await_diagnostics(client *c, const char *uri) {
     return json_object_get(c->diagnostics, uri);
 }
 
-static json_t *open_text(client *c, const char *uri, const char *text) {
+static inline json_t *open_text(client *c, const char *uri, const char *text) {
     notify(c, "textDocument/didOpen",
            json_pack("{s:{s:s, s:s, s:i, s:s}}", "textDocument", "uri", uri, "languageId", "tercet",
                      "version", 1, "text", text));
     return await_diagnostics(c, uri);
 }
 
-static json_t *replace_text(client *c, const char *uri, const char *text) {
+static inline json_t *replace_text(client *c, const char *uri, const char *text) {
     notify(c, "textDocument/didChange",
            json_pack("{s:{s:s, s:i}, s:[{s:s}]}", "textDocument", "uri", uri, "version", 2, "contentChanges",
                      "text", text));
@@ -220,7 +251,7 @@ static json_t *replace_text(client *c, const char *uri, const char *text) {
 }
 
 // The position of byte `offset`, in UTF-16 units or in bytes.
-static json_t *position(const char *text, size_t offset, bool utf8) {
+static inline json_t *position(const char *text, size_t offset, bool utf8) {
     int line = 0, column = 0;
     for (size_t k = 0; k < offset; k++) {
         unsigned char b = (unsigned char)text[k];
@@ -237,7 +268,7 @@ static json_t *position(const char *text, size_t offset, bool utf8) {
 }
 
 // `|` in a text is the cursor: the text without it, on the heap, and where it was.
-static char *cut_cursor(const char *text, size_t *offset) {
+static inline char *cut_cursor(const char *text, size_t *offset) {
     const char *bar = strchr(text, '|');
     assert_non_null(bar);
     *offset = (size_t)(bar - text);
@@ -247,7 +278,8 @@ static char *cut_cursor(const char *text, size_t *offset) {
 }
 
 // A request about the place of the text that `mark` names by a `|` in it: "let |loss = ".
-static json_t *ask_at(client *c, const char *method, const char *uri, const char *text, const char *mark) {
+static inline json_t *ask_at(client *c, const char *method, const char *uri, const char *text,
+                             const char *mark) {
     size_t within;
     char *needle = cut_cursor(mark, &within);
     const char *found = strstr(text, needle);
