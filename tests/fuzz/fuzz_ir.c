@@ -48,6 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         tct_ir_print(g, &text, &d);
         const tct_graph *back = tct_ir_parse(&d, m, "again.tir", text.data, text.len);
         if (!back || !tct_ir_equal(g, back)) abort();
+        tct_buf again = {0}; // with the places that the text gives, if it gives any
+        tct_ir_print(back, &again, &d);
+        bool places = strncmp(text.data, "source ", 7) == 0;
+        if (places && (again.len != text.len || memcmp(again.data, text.data, text.len) != 0)) abort();
+        tct_buf_free(&again);
         tct_buf_free(&text);
         if (is_small(g)) run(&d, g);
     }
