@@ -265,6 +265,19 @@ static void pair_replacements(matcher *m) {
     }
 }
 
+// A copy whose operands are the partners of those it had is the same after all.
+static void settle_copies(matcher *m) {
+    for (tct_value v = 0; v < m->after->nodes.len; v++) {
+        tct_value was = m->m->to_before[v];
+        if (m->m->after[v] != TCT_IR_REWRITTEN) continue;
+        const tct_node *x = &m->before->nodes.data[was], *y = &m->after->nodes.data[v];
+        bool same = x->n_in == y->n_in && same_type(x, y, true) &&
+                    tct_ir_attr_equal((tct_ir_op)x->op, &x->attr, &y->attr);
+        for (uint32_t k = 0; same && k < x->n_in; k++) same = m->m->to_after[x->in[k]] == y->in[k];
+        if (same) m->m->before[was] = m->m->after[v] = TCT_IR_SAME;
+    }
+}
+
 void tct_ir_match_graphs(tct_arena *arena, const tct_graph *before, const tct_graph *after,
                          tct_ir_match *out) {
     size_t n = before->nodes.len, n_after = after->nodes.len;
@@ -286,5 +299,6 @@ void tct_ir_match_graphs(tct_arena *arena, const tct_graph *before, const tct_gr
     pair_equal_values(&m);
     pair_copies(&m);
     pair_replacements(&m);
+    settle_copies(&m);
     TCT_VEC_FREE(&m.pending);
 }

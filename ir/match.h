@@ -6,7 +6,7 @@
 
 typedef enum tct_ir_fate {
     TCT_IR_GONE,      // before alone: no longer there; after alone: new
-    TCT_IR_SAME,      // the same operation on the same operands
+    TCT_IR_SAME,      // the same operation on the same operands, or on their partners
     TCT_IR_REWRITTEN, // a copy with other operands, attributes, layout or body
     TCT_IR_REPLACED,  // another operation in its place: the same users, the same type
 } tct_ir_fate;
