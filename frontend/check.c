@@ -185,6 +185,7 @@ static void check_items(tct_elab *e, tct_ir_module *m, bool library) {
             if (item->kind == TCT_ITEM_GRAPH) tct_elab_build(e, item);
             if (item->kind == TCT_ITEM_MODEL) tct_elab_build_model(e, item);
             if (item->kind == TCT_ITEM_OPTIMIZER) check_optimizer(e, item);
+            tct_ir_module_drop(m, 0);
         }
     }
 }

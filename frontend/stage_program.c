@@ -114,6 +114,7 @@ static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name
     e->module = module;
     for (size_t i = 0; i < e->config.len; i++) e->config.data[i].fixed = NULL;
     tct_mark mark = tct_elab_mark(e);
+    size_t n_graphs = module->graphs.len;
     stage s = {.hooks = hooks};
     tct_draft *d = NULL;
     for (bool again = true; again;) {
@@ -121,6 +122,7 @@ static tct_draft *elaborate(tct_elab *e, tct_ir_module *module, const char *name
         d = pass(e, item, &s, g);
         again = e->n_fixed > fixed;
         if (again) tct_elab_forget(e, mark);
+        if (again) tct_ir_module_drop(module, n_graphs);
         stage next = {.hooks = hooks, .known = s.known, .one_sided = s.one_sided};
         s = next;
     }

@@ -7,14 +7,18 @@
 
 tct_ir_module *tct_ir_module_new(void) { return tct_alloc(sizeof(tct_ir_module)); }
 
-void tct_ir_module_free(tct_ir_module *m) {
-    if (!m) return;
-    for (size_t k = 0; k < m->graphs.len; k++) {
-        tct_graph *g = m->graphs.data[k];
+void tct_ir_module_drop(tct_ir_module *m, size_t first) {
+    while (m->graphs.len > first) {
+        tct_graph *g = m->graphs.data[--m->graphs.len];
         TCT_VEC_FREE(&g->nodes);
         TCT_VEC_FREE(&g->inputs);
         TCT_VEC_FREE(&g->outputs);
     }
+}
+
+void tct_ir_module_free(tct_ir_module *m) {
+    if (!m) return;
+    tct_ir_module_drop(m, 0);
     TCT_VEC_FREE(&m->graphs);
     TCT_VEC_FREE(&m->axes);
     tct_arena_free(&m->arena);

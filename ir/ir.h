@@ -128,6 +128,8 @@ typedef struct tct_graph {
 
 tct_ir_module *tct_ir_module_new(void);
 void tct_ir_module_free(tct_ir_module *m); // and every graph made in it
+// Frees all graphs but the first so many: nothing may refer to the others any more.
+void tct_ir_module_drop(tct_ir_module *m, size_t first);
 // A graph of the module; freed with it. Bodies of scans and fused groups are graphs of the same module.
 tct_graph *tct_graph_new(tct_ir_module *m, const char *name);
 // Deep copy, bodies included, in the same module.
