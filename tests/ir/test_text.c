@@ -1,5 +1,4 @@
 // The text form: print, parse, print again; and what the parser refuses.
-#include "base/file.h"
 #include "ir/ir.h"
 #include "tests/support/random_graph.h"
 
@@ -322,27 +321,6 @@ static void test_damaged_text_is_harmless(void **state) {
 
 // The graph in docs/ir.md: the block between its first "axis" line and the line "}" is what the printer
 // writes.
-static void test_the_example_of_the_documentation(void **state) {
-    (void)state;
-    char *page;
-    size_t len;
-    tct_diag d = {0};
-    assert_true(tct_file_read(&d, TERCET_SOURCE_DIR "/docs/ir.md", &page, &len));
-    tct_buf text = {0}, printed = {0};
-    char *line = strstr(page, "\n    axis ");
-    assert_non_null(line);
-    for (line++; strncmp(line, "    ", 4) == 0; line = strchr(line, '\n') + 1)
-        tct_buf_add(&text, line + 4, (size_t)(strchr(line, '\n') + 1 - (line + 4)));
-    tct_ir_module *m = tct_ir_module_new();
-    tct_graph *g = parse(&d, m, text.data);
-    assert_string_equal(print(g, &printed), text.data);
-    tct_buf_free(&text);
-    tct_buf_free(&printed);
-    tct_heap_free(page);
-    tct_diag_free(&d);
-    tct_ir_module_free(m);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_feature_prints_as_written),
@@ -354,7 +332,6 @@ int main(void) {
         cmocka_unit_test(test_bad_text_is_refused),
         cmocka_unit_test(test_nesting_is_limited),
         cmocka_unit_test(test_damaged_text_is_harmless),
-        cmocka_unit_test(test_the_example_of_the_documentation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
