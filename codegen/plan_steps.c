@@ -306,6 +306,21 @@ static void plan_gemm(tct_planner *p, tct_value v) {
 
 // --- Scans and calls ---
 
+static bool calls_out(const tct_plan *plan) {
+    for (uint32_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kind == TCT_STEP_FOREIGN) return true;
+    for (uint32_t i = 0; i < plan->n_scans; i++)
+        if (calls_out(plan->scans[i].body)) return true;
+    return false;
+}
+
+// Trips that carry nothing are run beside each other where each is small: a thread has memory for one, and
+// none needs what all threads can do together.
+static bool runs_apart(const tct_node *scan, const tct_plan *body, int64_t trips) {
+    enum { MOST_BYTES = 16 << 20, FEWEST_TRIPS = 8 };
+    return scan->attr.i == 0 && trips >= FEWEST_TRIPS && body->arena_bytes <= MOST_BYTES && !calls_out(body);
+}
+
 static bool plan_scan(tct_planner *p, tct_value v) {
     const tct_node *n = node(p, v);
     tct_graph *body = tct_pass_fuse(n->attr.body);
@@ -315,20 +330,31 @@ static bool plan_scan(tct_planner *p, tct_value v) {
     if (!sub) return false;
     uint32_t n_in = n->n_in, n_out = (uint32_t)body->outputs.len, carries = (uint32_t)n->attr.i;
     tct_plan_scan *scan = TCT_NEW(p->arena, tct_plan_scan);
-    int64_t *stride = TCT_NEW_ARRAY(p->arena, int64_t, n_in + n_out);
+    uint32_t axes = n->attr.n_axes;
+    int64_t *stride = TCT_NEW_ARRAY(p->arena, int64_t, (size_t)(n_in + n_out) * axes);
+    int64_t *size = TCT_NEW_ARRAY(p->arena, int64_t, axes), trips = 1;
+    for (uint32_t a = 0; a < axes; a++) trips *= size[a] = size_of(p, n->attr.axes[a]);
     *scan = (tct_plan_scan){.body = sub,
-                            .trips = size_of(p, n->attr.axes[0]),
+                            .trips = trips,
+                            .n_axes = axes,
+                            .size = size,
                             .reverse = n->attr.step < 0,
+                            .apart = runs_apart(n, sub, trips),
                             .n_in = n_in,
                             .n_out = n_out,
                             .n_carries = carries,
                             .stride = stride};
-    tct_pstep *s = tct_new_step(p, TCT_STEP_SCAN, n_in + n_out + 1);
+    tct_pstep *s = tct_new_step(p, TCT_STEP_SCAN, n_in + n_out + !scan->apart);
     uint32_t at = (uint32_t)(p->steps.len - 1);
     for (uint32_t k = 0; k < n_in; k++) {
         const tct_node *o = node(p, n->in[k]);
         s->operands[k] = reading(p, n->in[k]);
-        if (k >= carries && tct_node_has_axis(o, n->attr.axes[0])) stride[k] = (int64_t)sub->inputs[k].bytes;
+        int64_t bytes = (int64_t)sub->inputs[k].bytes;
+        for (uint32_t a = axes; a-- > 0 && k >= carries;) {
+            if (!tct_node_has_axis(o, n->attr.axes[a])) continue;
+            stride[k * axes + a] = bytes;
+            bytes *= size[a];
+        }
     }
     p->bundle[v] = TCT_NEW_ARRAY(&p->temporary, uint32_t, n_out);
     for (uint32_t k = 0; k < n_out; k++) {
@@ -336,12 +362,15 @@ static bool plan_scan(tct_planner *p, tct_value v) {
         p->bundle[v][k] = tct_new_storage(p, (tct_dtype)sub->outputs[k].dtype, bytes);
         set_writer(p, p->bundle[v][k], at);
         s->operands[n_in + k] = writing(p->bundle[v][k]);
-        if (k >= carries) stride[n_in + k] = (int64_t)sub->outputs[k].bytes;
+        int64_t each = (int64_t)sub->outputs[k].bytes;
+        for (uint32_t a = axes; a-- > 0 && k >= carries; each *= size[a]) stride[(n_in + k) * axes + a] = each;
     }
-    uint32_t workspace = tct_new_storage(p, TCT_BOOL, tct_plan_scan_workspace(scan));
-    p->storages.data[workspace].scratch = true;
-    set_writer(p, workspace, at);
-    s->operands[n_in + n_out] = writing(workspace);
+    if (!scan->apart) {
+        uint32_t workspace = tct_new_storage(p, TCT_BOOL, tct_plan_scan_workspace(scan));
+        p->storages.data[workspace].scratch = true;
+        set_writer(p, workspace, at);
+        s->operands[n_in + n_out] = writing(workspace);
+    }
     s->scan = scan;
     s->scan_origin = origin;
     s->label = "scan";

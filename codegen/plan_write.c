@@ -104,7 +104,7 @@ static tct_step write_step(writer *w, tct_pstep *s) {
         break;
     case TCT_STEP_SCAN:
         out.kernel = (uint32_t)w->scans.len;
-        out.scratch = s->scan->body->scratch_bytes;
+        out.scratch = tct_plan_scan_scratch(s->scan);
         TCT_PUSH(&w->scans, *s->scan);
         TCT_PUSH(&w->p->scan_origins, s->scan_origin);
         break;

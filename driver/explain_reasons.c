@@ -235,18 +235,21 @@ static bool has(const tct_fusion_edge *e, tct_fusion_reason r) { return e->reaso
 static void advise_scan(const tct_explained *x, const tct_fusion_edge *edge, tct_buf *out) {
     const tct_graph *g = x->report.graph;
     const tct_node *value = tct_node_of(g, edge->value), *scan = tct_node_of(g, edge->user);
-    tct_axis along = scan->attr.axes[0];
-    const char *name = tct_axis_of(g->module, along)->name;
-    if (!tct_node_has_axis(value, along)) return;
-    if (value->op == TCT_IR_CAST)
+    tct_buf names = {0};
+    for (int a = 0; a < scan->attr.n_axes; a++)
+        if (tct_node_has_axis(value, scan->attr.axes[a]))
+            tct_buf_printf(&names, "%s%s", names.len ? ", " : "",
+                           tct_axis_of(g->module, scan->attr.axes[a])->name);
+    if (names.len && value->op == TCT_IR_CAST)
         tct_buf_printf(
             out,
             "this is a copy with %s outermost, as the scan reads it: a value that has %s there needs none",
-            name, name);
-    else if (edge->again != TCT_AGAIN_WHOLE)
+            names.data, names.data);
+    else if (names.len && edge->again != TCT_AGAIN_WHOLE)
         tct_buf_printf(
             out, "computed within the scan, for one position of %s at a time, it needs no memory for all",
-            name);
+            names.data);
+    tct_buf_free(&names);
 }
 
 static void advise_moved(const tct_explanation *e, const tct_explained *x, const tct_fusion_edge *edge,

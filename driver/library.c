@@ -138,15 +138,11 @@ static void at_least(uint64_t *most, uint64_t bytes) {
     if (bytes > *most) *most = bytes;
 }
 
-// The working memory that a plan takes, its scans' bodies included.
-static void measure(tct_linked_library *t, const tct_plan *plan, bool outermost) {
-    if (outermost) at_least(&t->arena_bytes, plan->arena_bytes);
+// The working memory that a plan takes.
+static void measure(tct_linked_library *t, const tct_plan *plan) {
+    at_least(&t->arena_bytes, plan->arena_bytes);
     at_least(&t->scratch_bytes, plan->scratch_bytes);
-    for (uint32_t i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].kind == TCT_STEP_GEMM)
-            at_least(&t->shared_bytes,
-                     tct_gemm_shared((const tct_gemm_args *)(plan->args + plan->steps[i].arg)));
-    for (uint32_t i = 0; i < plan->n_scans; i++) measure(t, plan->scans[i].body, false);
+    at_least(&t->shared_bytes, tct_plan_shared(plan));
 }
 
 static bool assemble(making *m) {
@@ -158,7 +154,7 @@ static bool assemble(making *m) {
     tct_image_variant variants[TCT_N_ISAS];
     for (uint32_t s = 0; s < m->r->n_isas; s++) {
         variants[s] = (tct_image_variant){m->r->isas[s], m->plans[s]};
-        for (uint32_t i = 0; i < m->x.n_functions; i++) measure(t, m->plans[s][m->n_pipeline + i], true);
+        for (uint32_t i = 0; i < m->x.n_functions; i++) measure(t, m->plans[s][m->n_pipeline + i]);
     }
     tct_image image = {.n_variants = m->r->n_isas, .variants = variants};
     if (m->x.program)

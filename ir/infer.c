@@ -109,6 +109,21 @@ bool tct_infer_n_to(tct_infer *c, int n) {
     return c->n->attr.n_to == n || wrong_count(c, n == 1 ? "new axis" : "new axes", n, c->n->attr.n_to);
 }
 
+static bool all_distinct(tct_infer *c, const tct_axis *axes, int n) {
+    for (int k = 0; k < n; k++)
+        if (tct_infer_find(axes, k, axes[k]) >= 0)
+            return tct_infer_fail(c, "E0611", "name every axis once", "%s: axis %s is named twice", c->name,
+                                  tct_axis_of(c->m, axes[k])->name);
+    return true;
+}
+
+bool tct_infer_some_axes(tct_infer *c) {
+    const tct_ir_attr *attr = &c->n->attr;
+    if (!attr->n_axes)
+        return tct_infer_fail(c, "E0613", "name them in braces", "%s takes at least one axis", c->name);
+    return all_distinct(c, attr->axes, attr->n_axes);
+}
+
 bool tct_infer_index(tct_infer *c, const tct_node *index) {
     if (index->dtype == TCT_I32) return true;
     return tct_infer_fail(c, "E0301", "convert it: i32(index)", "%s: the index must be i32, and is %s",
@@ -263,20 +278,10 @@ static bool infer_elementwise(tct_infer *c) {
     return true;
 }
 
-static bool all_distinct(tct_infer *c, const tct_axis *axes, int n) {
-    for (int k = 0; k < n; k++)
-        if (tct_infer_find(axes, k, axes[k]) >= 0)
-            return tct_infer_fail(c, "E0611", "name every axis once", "%s: axis %s is named twice", c->name,
-                                  tct_axis_of(c->m, axes[k])->name);
-    return true;
-}
-
 static bool infer_reduction(tct_infer *c) {
     const tct_ir_attr *attr = &c->n->attr;
     if (c->n->op == TCT_IR_ARGMAX && !tct_infer_n_axes(c, 1)) return false;
-    if (!attr->n_axes)
-        return tct_infer_fail(c, "E0613", "name the axes to reduce", "%s takes at least one axis", c->name);
-    if (!all_distinct(c, attr->axes, attr->n_axes)) return false;
+    if (!tct_infer_some_axes(c)) return false;
     for (int k = 0; k < attr->n_axes; k++)
         if (!tct_infer_has(c, c->x, "the operand", attr->axes[k])) return false;
     for (int k = 0; k < c->x->n_axes; k++)

@@ -39,6 +39,8 @@ bool tct_infer_has(tct_infer *c, const tct_node *n, const char *what, tct_axis a
 // attr.axes (attr.to) holds exactly `n`: otherwise E0613.
 bool tct_infer_n_axes(tct_infer *c, int n);
 bool tct_infer_n_to(tct_infer *c, int n);
+// attr.axes holds at least one axis (E0613), and none twice (E0611).
+bool tct_infer_some_axes(tct_infer *c);
 // Operand k has dtype i32 (E0301).
 bool tct_infer_index(tct_infer *c, const tct_node *index);
 

@@ -28,12 +28,16 @@ static bool check_body(tct_infer *c) {
     return true;
 }
 
-// Same dtype and the same axes in any order, without axis `but` of a.
-static bool same_type(const tct_node *a, const tct_node *b, tct_axis but) {
-    if (a->dtype != b->dtype || a->n_axes - tct_node_has_axis(a, but) != b->n_axes) return false;
-    for (int k = 0; k < a->n_axes; k++)
-        if (a->axes[k] != but && !tct_node_has_axis(b, a->axes[k])) return false;
-    return true;
+// Same dtype and the same axes in any order, without the axes `but` of a.
+static bool same_type(const tct_node *a, const tct_node *b, const tct_axis *but, int n_but) {
+    if (a->dtype != b->dtype) return false;
+    int left = 0;
+    for (int k = 0; k < a->n_axes; k++) {
+        if (tct_infer_find(but, n_but, a->axes[k]) >= 0) continue;
+        if (!tct_node_has_axis(b, a->axes[k])) return false;
+        left++;
+    }
+    return left == b->n_axes;
 }
 
 static bool wrong_input(tct_infer *c, size_t k) {
@@ -45,8 +49,9 @@ static bool wrong_input(tct_infer *c, size_t k) {
 static bool infer_scan(tct_infer *c) {
     const tct_node *n = c->n;
     const tct_graph *body = n->attr.body;
-    if (!tct_infer_n_axes(c, 1) || !check_body(c)) return false;
-    tct_axis along = n->attr.axes[0];
+    const tct_axis *along = n->attr.axes;
+    int n_along = n->attr.n_axes;
+    if (!tct_infer_some_axes(c) || !check_body(c)) return false;
     if (n->attr.step != 1 && n->attr.step != -1)
         return tct_infer_fail(c, "E0616", NULL, "scan runs with step 1 or -1, not %lld",
                               (long long)n->attr.step);
@@ -57,21 +62,23 @@ static bool infer_scan(tct_infer *c) {
     size_t carries = (size_t)n->attr.i;
     for (uint32_t k = 0; k < n->n_in; k++) {
         const tct_node *o = tct_infer_operand(c, k);
-        if (k < carries && tct_node_has_axis(o, along))
-            return tct_infer_fail(c, "E0611", NULL,
-                                  "scan: the initial value %u has the axis %s that the scan runs along", k,
-                                  tct_axis_of(c->m, along)->name);
-        if (!same_type(o, body_input(body, k), along)) return wrong_input(c, k);
+        for (int a = 0; a < n_along && k < carries; a++)
+            if (tct_node_has_axis(o, along[a]))
+                return tct_infer_fail(c, "E0611", NULL,
+                                      "scan: the initial value %u has the axis %s that the scan runs along",
+                                      k, tct_axis_of(c->m, along[a])->name);
+        if (!same_type(o, body_input(body, k), along, n_along)) return wrong_input(c, k);
     }
     for (size_t k = 0; k < body->outputs.len; k++) {
         const tct_node *result = body_output(body, k);
-        if (k < carries && !same_type(result, body_input(body, k), UINT32_MAX))
+        if (k < carries && !same_type(result, body_input(body, k), NULL, 0))
             return tct_infer_fail(c, "E0616", "a carried value keeps its type from step to step",
                                   "scan: value %zu starts as %s and is %s after a step", k,
                                   tct_infer_type(c, body_input(body, k)), tct_infer_type(c, result));
         if (k < carries) continue;
-        c->n_axes = 0; // room for the axis that the collected values get?
-        if (!tct_infer_add(c, along)) return false;
+        c->n_axes = 0; // room for the axes that the collected values get?
+        for (int a = 0; a < n_along; a++)
+            if (!tct_infer_add(c, along[a])) return false;
         for (int a = 0; a < result->n_axes; a++)
             if (!tct_infer_add(c, result->axes[a])) return false;
     }
@@ -89,7 +96,7 @@ static bool infer_call(tct_infer *c, bool exact) {
     if (!n->attr.name) return tct_infer_fail(c, "E0616", NULL, "%s needs a name", c->name);
     for (uint32_t k = 0; k < n->n_in; k++) {
         const tct_node *o = tct_infer_operand(c, k), *i = body_input(n->attr.body, k);
-        if (exact ? !same_layout(o, i) : !same_type(o, i, UINT32_MAX)) return wrong_input(c, k);
+        if (exact ? !same_layout(o, i) : !same_type(o, i, NULL, 0)) return wrong_input(c, k);
     }
     return true;
 }
@@ -131,7 +138,7 @@ void tct_ir_bundle_result(const tct_graph *g, const tct_node *bundle, uint32_t i
         if (index < bundle->attr.i)
             result = tct_node_of(g, bundle->in[index]);
         else
-            axes[(*n_axes)++] = bundle->attr.axes[0];
+            for (int a = 0; a < bundle->attr.n_axes; a++) axes[(*n_axes)++] = bundle->attr.axes[a];
     }
     *dtype = (tct_dtype)result->dtype;
     for (int k = 0; k < result->n_axes; k++) axes[(*n_axes)++] = result->axes[k];

@@ -86,25 +86,42 @@ static void free_all(tct_ir_tensor *t, size_t n) {
     tct_heap_free(t);
 }
 
+static bool is_sliced(const tct_node *scan, const tct_ir_tensor *t) {
+    for (int a = 0; a < scan->attr.n_axes; a++)
+        for (int k = 0; k < t->n_axes; k++)
+            if (t->axes[k] == scan->attr.axes[a]) return true;
+    return false;
+}
+
+// Where the slice for position `at` of the scan's axes, in row-major order, begins in t.
+static int64_t place_of(const tct_interp *c, const tct_node *scan, int64_t at, const tct_ir_tensor *t) {
+    int64_t place = 0;
+    for (int a = scan->attr.n_axes; a-- > 0;) {
+        int64_t size = tct_interp_size(c, scan->attr.axes[a]);
+        place += at % size * tct_interp_stride(c, t, scan->attr.axes[a]);
+        at /= size;
+    }
+    return place;
+}
+
 static bool scan_steps(const tct_interp *c, const tct_node *n, const tct_ir_tensor *in,
                        const tct_ir_tensor *out, tct_ir_tensor *seen, tct_ir_tensor *made) {
     const tct_graph *body = n->attr.body;
     size_t carries = (size_t)n->attr.i, results = body->outputs.len;
-    tct_axis along = n->attr.axes[0];
-    int64_t size = tct_interp_size(c, along);
+    int64_t size = 1;
+    for (int a = 0; a < n->attr.n_axes; a++) size *= tct_interp_size(c, n->attr.axes[a]);
     for (uint32_t k = 0; k < n->n_in; k++) copy_between(c, &seen[k], &seen[k], 0, &in[k], 0);
     for (int64_t step = 0; step < size; step++) {
         int64_t at = n->attr.step > 0 ? step : size - 1 - step;
         for (size_t k = carries; k < n->n_in; k++) {
-            int64_t stride = tct_interp_stride(c, &in[k], along);
-            if (stride) copy_between(c, &seen[k], &seen[k], 0, &in[k], at * stride);
+            if (is_sliced(n, &in[k])) copy_between(c, &seen[k], &seen[k], 0, &in[k], place_of(c, n, at, &in[k]));
         }
         if (!run(c, body, seen, made)) return false;
         for (size_t k = 0; k < results; k++) {
             if (k < carries)
                 copy_between(c, &made[k], &seen[k], 0, &made[k], 0);
             else
-                copy_between(c, &made[k], &out[k], at * tct_interp_stride(c, &out[k], along), &made[k], 0);
+                copy_between(c, &made[k], &out[k], place_of(c, n, at, &out[k]), &made[k], 0);
             free(made[k].data);
             made[k].data = NULL;
         }

@@ -136,11 +136,13 @@ static tct_value rewrite_add(tct_rewrite *r, const tct_node *n, const uint32_t *
 
 // --- Scans and calls ---
 
-static tct_value operand_in_order(tct_rewrite *r, const tct_node *n, uint32_t k, const tct_axis *along) {
+static tct_value operand_in_order(tct_rewrite *r, const tct_node *n, uint32_t k) {
     const tct_node *in = tct_node_of(n->attr.body, n->attr.body->inputs.data[k]);
     tct_axis axes[TCT_IR_MAX_AXES];
     uint32_t count = 0;
-    if (along && tct_node_has_axis(tct_node_of(r->to, r->map[n->in[k]]), *along)) axes[count++] = *along;
+    const tct_node *operand = tct_node_of(r->to, r->map[n->in[k]]);
+    if (n->op == TCT_IR_SCAN)
+        count = tct_axes_common(axes, n->attr.axes, n->attr.n_axes, operand->axes, operand->n_axes);
     for (int a = 0; a < in->n_axes; a++) axes[count++] = in->axes[a];
     return tct_in_order(r->to, r->map[n->in[k]], axes, count, NULL);
 }
@@ -163,7 +165,7 @@ static tct_graph *steady_body(const tct_rewrite *r, const tct_node *n) {
 static tct_value rewrite_call(tct_rewrite *r, const tct_node *n) {
     bool scan = n->op == TCT_IR_SCAN;
     tct_value *in = TCT_NEW_ARRAY(&r->arena, tct_value, n->n_in);
-    for (uint32_t k = 0; k < n->n_in; k++) in[k] = operand_in_order(r, n, k, scan ? n->attr.axes : NULL);
+    for (uint32_t k = 0; k < n->n_in; k++) in[k] = operand_in_order(r, n, k);
     tct_ir_attr attr = n->attr;
     if (scan) attr.body = steady_body(r, n);
     return tct_ir_emit(r->to, NULL, (tct_ir_op)n->op, in, n->n_in, &attr);

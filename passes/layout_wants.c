@@ -85,14 +85,14 @@ static void want_order(const tct_graph *g, tct_wants *w, const tct_axis *axes, u
     tct_layout_want(g->module, w, &last);
 }
 
-// A scan reads slices: the axis that it runs along first, then as the body sees it. Initial values keep their
+// A scan reads slices: the axes that it runs along first, then as the body sees it. Initial values keep their
 // order, which the final ones have.
 static void scan_wants(const tct_graph *g, const tct_node *n, tct_wants *all) {
     for (uint32_t k = 0; k < n->n_in; k++) {
         const tct_node *x = tct_node_of(g, n->in[k]),
                        *seen = tct_node_of(n->attr.body, n->attr.body->inputs.data[k]);
         tct_axis order[TCT_IR_MAX_AXES];
-        uint32_t len = tct_axes_common(order, x->axes, x->n_axes, n->attr.axes, 1);
+        uint32_t len = tct_axes_common(order, n->attr.axes, n->attr.n_axes, x->axes, x->n_axes);
         for (int a = 0; a < seen->n_axes; a++) order[len++] = seen->axes[a];
         want_order(g, &all[n->in[k]], order, len, (double)tct_node_elements(g, x));
         if (k < n->attr.i) all[n->in[k]].pinned = true;

@@ -210,7 +210,9 @@ static void place_body(tct_graph *to, const tct_node *n, const tct_value *in, tc
 static tct_value body_operand(tct_graph *to, const tct_node *n, uint32_t k, const tct_value *map) {
     const tct_node *input = tct_node_of(n->attr.body, n->attr.body->inputs.data[k]);
     const tct_node *operand = tct_node_of(to, map[n->in[k]]);
-    bool sliced = n->op == TCT_IR_SCAN && tct_node_has_axis(operand, n->attr.axes[0]);
+    bool sliced = false;
+    for (int a = 0; n->op == TCT_IR_SCAN && a < n->attr.n_axes; a++)
+        sliced |= tct_node_has_axis(operand, n->attr.axes[a]);
     return sliced ? new_input(to, input) : map[n->in[k]];
 }
 

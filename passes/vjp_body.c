@@ -48,7 +48,10 @@ typedef struct backward_scan {
 static size_t n_carried(const backward_scan *b) { return (size_t)b->n->attr.i; }
 
 static bool is_sliced(const backward_scan *b, size_t k) {
-    return tct_node_has_axis(tct_node_of(b->outer->from, b->n->in[k]), b->n->attr.axes[0]);
+    const tct_node *operand = tct_node_of(b->outer->from, b->n->in[k]);
+    for (int a = 0; a < b->n->attr.n_axes; a++)
+        if (tct_node_has_axis(operand, b->n->attr.axes[a])) return true;
+    return false;
 }
 
 // An active operand whose cotangent is summed from step to step.
@@ -130,6 +133,15 @@ static bool make_body(backward_scan *b) {
     return true;
 }
 
+// Of an operand that has some of the scan's axes: the sum over the others.
+static tct_value summed_slices(const backward_scan *b, uint32_t k, tct_value d) {
+    const tct_node *operand = tct_node_of(b->outer->from, b->n->in[k]);
+    tct_ir_attr attr = {0};
+    for (int a = 0; a < b->n->attr.n_axes; a++)
+        if (!tct_node_has_axis(operand, b->n->attr.axes[a])) attr.axes[attr.n_axes++] = b->n->attr.axes[a];
+    return attr.n_axes ? tct_ir_emit(b->outer->to, NULL, TCT_IR_SUM, &d, 1, &attr) : d;
+}
+
 // Reads the results of the backward scan into the cotangents of n's operands.
 static void hand_out(backward_scan *b, tct_value back) {
     tct_graph *to = b->outer->to;
@@ -138,7 +150,10 @@ static void hand_out(backward_scan *b, tct_value back) {
         if (!b->in_active[k]) continue;
         bool carried = k < n_carried(b) || is_summed(b, k);
         uint32_t result = carried ? carry++ : sliced++;
-        if (tct_tape_wants(b->outer, k)) tct_tape_add(b->outer, k, tct_ir_get(to, back, result));
+        if (!tct_tape_wants(b->outer, k)) continue;
+        tct_value d = tct_ir_get(to, back, result);
+        if (!carried) d = summed_slices(b, k, d);
+        tct_tape_add(b->outer, k, d);
     }
 }
 
@@ -161,7 +176,9 @@ TCT_VJP(scan) {
     tct_tape_begin(&b.inner, in_active, out_active);
     bool ok = make_body(&b);
     if (ok) {
-        tct_ir_attr attr = {.n_axes = 1, .axes = {n->attr.axes[0]}, .i = b.n_carries, .body = b.inner.to};
+        tct_ir_attr attr = n->attr;
+        attr.i = b.n_carries;
+        attr.body = b.inner.to;
         attr.step = -n->attr.step;
         t->at_masked = false;
         tct_value back =

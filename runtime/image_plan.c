@@ -6,7 +6,7 @@ _Static_assert(sizeof(tct_plan_port) == 48, "tct_code_port misses a field");
 _Static_assert(sizeof(tct_plan_buffer) == 32, "code_buffer misses a field");
 _Static_assert(sizeof(tct_step) == 80, "code_step misses a field");
 _Static_assert(sizeof(tct_plan_kernel) == 16, "code_kernel misses a field");
-_Static_assert(sizeof(tct_plan_scan) == 40, "code_scan misses a field");
+_Static_assert(sizeof(tct_plan_scan) == 56, "code_scan misses a field");
 _Static_assert(sizeof(tct_plan_foreign) == 64, "code_foreign misses a field");
 _Static_assert(sizeof(tct_plan) == 152, "tct_code_plan misses a field");
 
@@ -50,13 +50,18 @@ static void code_kernel(tct_codec *c, tct_plan_kernel *k) { tct_code_text(c, &k-
 static void code_scan(tct_codec *c, tct_plan_scan *s) {
     tct_code_plan_number(c, &s->body);
     tct_code_i64(c, &s->trips);
+    tct_code_count(c, &s->n_axes);
+    TCT_CODE_TABLE(c, s->size, s->n_axes, int64_t, tct_code_i64);
     tct_code_bool(c, &s->reverse);
+    tct_code_bool(c, &s->apart);
     tct_code_u32(c, &s->n_in);
     tct_code_u32(c, &s->n_out);
     tct_code_u32(c, &s->n_carries);
-    uint32_t n = s->n_in + s->n_out;
+    uint32_t n = (s->n_in + s->n_out) * s->n_axes;
     tct_code_count(c, &n);
-    if (!c->out && (uint64_t)s->n_in + s->n_out != n) tct_codec_fail(c, "a scan with %u strides", n);
+    if (!c->out && ((uint64_t)s->n_in + s->n_out > UINT32_MAX / (s->n_axes + UINT64_C(1)) ||
+                    ((uint64_t)s->n_in + s->n_out) * s->n_axes != n))
+        tct_codec_fail(c, "a scan with %u strides", n);
     TCT_CODE_TABLE(c, s->stride, n, int64_t, tct_code_i64);
 }
 

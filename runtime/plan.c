@@ -50,9 +50,41 @@ static uint64_t aligned(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
 uint64_t tct_plan_scan_workspace(const tct_plan_scan *scan) { return aligned(scan->body->arena_bytes); }
 
+uint64_t tct_plan_shared(const tct_plan *plan) {
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        const tct_step *s = &plan->steps[i];
+        uint64_t bytes = 0;
+        if (s->kind == TCT_STEP_GEMM)
+            bytes = aligned(tct_gemm_shared((const tct_gemm_args *)(plan->args + s->arg)));
+        if (s->kind == TCT_STEP_SCAN && !plan->scans[s->kernel].apart)
+            bytes = tct_plan_shared(plan->scans[s->kernel].body);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+uint64_t tct_plan_scan_scratch(const tct_plan_scan *scan) {
+    const tct_plan *body = scan->body;
+    if (!scan->apart) return body->scratch_bytes;
+    return tct_plan_scan_workspace(scan) + aligned(body->scratch_bytes) + tct_plan_shared(body);
+}
+
+// Where the operands stand in trip t.
+static void place_ports(const tct_plan_scan *scan, void *const *operands, int64_t t, void **ports) {
+    uint32_t n = scan->n_in + scan->n_out, axes = scan->n_axes;
+    int64_t rest = scan->reverse ? scan->trips - 1 - t : t;
+    for (uint32_t i = 0; i < n; i++) ports[i] = operands[i];
+    for (uint32_t a = axes; a-- > 0; rest /= scan->size[a]) {
+        int64_t at = rest % scan->size[a];
+        for (uint32_t i = 0; i < n; i++)
+            ports[i] = (unsigned char *)ports[i] + at * scan->stride[(size_t)i * axes + a];
+    }
+}
+
 // Carried values lie where the last of them belongs from the start; the body takes each over from the step
 // before.
-static bool run_scan(const run *r, const tct_plan_scan *scan, void *const *operands) {
+static bool run_scan_in_turn(const run *r, const tct_plan_scan *scan, void *const *operands) {
     const tct_plan *body = scan->body;
     uint32_t n = scan->n_in + scan->n_out;
     for (uint32_t i = 0; i < scan->n_carries; i++)
@@ -60,13 +92,46 @@ static bool run_scan(const run *r, const tct_plan_scan *scan, void *const *opera
     void **ports = tct_alloc((n + 1) * sizeof *ports);
     bool ok = true;
     for (int64_t t = 0; ok && t < scan->trips; t++) {
-        int64_t at = scan->reverse ? scan->trips - 1 - t : t;
-        for (uint32_t i = 0; i < n; i++) ports[i] = (unsigned char *)operands[i] + scan->stride[i] * at;
+        place_ports(scan, operands, t, ports);
         for (uint32_t i = 0; i < scan->n_carries; i++) ports[i] = operands[scan->n_in + i];
         ok = tct_plan_run(r->d, body, r->pool, ports, ports + scan->n_in, operands[n], r->trace);
     }
     tct_heap_free(ports);
     return ok;
+}
+
+typedef struct trips_apart {
+    const run *r;
+    const tct_plan_scan *scan;
+    void *const *operands;
+} trips_apart;
+
+// A thread's trips, on a pool of its own: the body's arena and that pool's memory are the thread's scratch.
+static void run_trips(void *ctx, int64_t begin, int64_t end, int thread) {
+    const trips_apart *c = ctx;
+    const tct_plan *body = c->scan->body;
+    char *memory = tct_pool_scratch(c->r->pool, thread);
+    uint64_t workspace = tct_plan_scan_workspace(c->scan);
+    tct_pool *alone = tct_pool_new(1);
+    tct_pool_lend(alone, memory + workspace, aligned(body->scratch_bytes), tct_plan_shared(body));
+    void **ports = tct_alloc((c->scan->n_in + c->scan->n_out + 1) * sizeof *ports);
+    for (int64_t t = begin; t < end; t++) {
+        place_ports(c->scan, c->operands, t, ports);
+        // Cannot fail: there are no foreign calls in it.
+        tct_plan_run(c->r->d, body, alone, ports, ports + c->scan->n_in, memory,
+                     thread == 0 ? c->r->trace : NULL);
+    }
+    tct_heap_free(ports);
+    tct_pool_free(alone);
+}
+
+static bool run_scan(const run *r, const tct_plan_scan *scan, void *const *operands) {
+    if (!scan->apart) return run_scan_in_turn(r, scan, operands);
+    trips_apart c = {r, scan, operands};
+    tct_trace_apart(r->trace, true);
+    tct_pool_run(r->pool, scan->trips, run_trips, &c);
+    tct_trace_apart(r->trace, false);
+    return true;
 }
 
 static bool run_step(const run *r, const tct_step *s, void *const *operands) {

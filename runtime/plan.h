@@ -64,20 +64,26 @@ typedef struct tct_plan_kernel {
 
 struct tct_plan;
 
-// A scan runs `body` once for each of `trips` steps. Operand i of the step feeds body input i, for i < n_in,
-// and takes body output i - n_in after that. In step t, operand i stands at its base + stride[i] * (reverse ?
-// trips-1-t : t) bytes, so a body's ports are aligned to their elements only. A carry is one body input and
-// one body output, which takes over that input's memory (its port says so). The step's last operand, number
-// n_in + n_out, is workspace of tct_plan_scan_workspace bytes: the body's arena.
+// A scan runs `body` once for each position of its axes, the last of them fastest (`reverse`: from the last to
+// the first). Operand i of the step feeds body input i, for i < n_in, and takes body output i - n_in after
+// that. At positions p, operand i stands at its base + the sum of p[a] * stride[i * n_axes + a] bytes, so a
+// body's ports are aligned to their elements only. A carry is one body input and one body output, which takes
+// over that input's memory (its port says so).
+//
+// Without carries the trips may be `apart`: they run beside each other, each on one thread, in memory of that
+// thread (the step's scratch: tct_plan_scan_scratch). Else the step has one operand more, number n_in + n_out:
+// workspace of tct_plan_scan_workspace bytes, the body's arena, and the threads share the work of each trip.
 typedef struct tct_plan_scan {
     const struct tct_plan *body;
-    int64_t trips;
-    bool reverse;
+    int64_t trips; // the product of the sizes
+    uint32_t n_axes;
+    const int64_t *size; // n_axes
+    bool reverse, apart;
     uint32_t n_in, n_out;
     // Inputs 0..n_carries-1 start as operands 0..n_carries-1; outputs 0..n_carries-1 are the next values.
     // They lie in the step's operands n_in..n_in+n_carries-1 from the first step on.
     uint32_t n_carries;
-    const int64_t *stride; // n_in + n_out
+    const int64_t *stride; // (n_in + n_out) * n_axes
 } tct_plan_scan;
 
 // A foreign function: its name, the library it comes from and the shapes of its operands (runtime/foreign.h).
@@ -129,6 +135,10 @@ bool tct_plan_run(tct_diag *d, const tct_plan *plan, tct_pool *pool, void *const
 
 // Bytes of a scan step's workspace operand.
 uint64_t tct_plan_scan_workspace(const tct_plan_scan *scan);
+// Bytes of scratch that a thread needs for a scan's step.
+uint64_t tct_plan_scan_scratch(const tct_plan_scan *scan);
+// Bytes that all threads share when the plan runs (tct_pool_shared).
+uint64_t tct_plan_shared(const tct_plan *plan);
 
 // Appends what step `i` is called in tables and traces: its label, with the sizes of a product ("dot+tanh
 // 256x768x768"), the name of a foreign function, the steps of a scan.

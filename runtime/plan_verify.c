@@ -68,21 +68,45 @@ static const char *check_gemm(tct_arena *a, const tct_plan *p, const tct_step *s
                            s->scratch);
 }
 
-// Operand i from its base on: `bytes` at every stride.
+// Operand i from its base on: `bytes` at every position.
 static bool strides_fit(const tct_plan_scan *scan, uint32_t i, uint64_t bytes, uint64_t room) {
-    int64_t far;
     if (scan->trips == 0) return true;
-    return scan->stride[i] >= 0 && !__builtin_mul_overflow(scan->stride[i], scan->trips - 1, &far) &&
-           bytes <= room && (uint64_t)far <= room - bytes;
+    if (bytes > room) return false;
+    room -= bytes;
+    for (uint32_t a = 0; a < scan->n_axes; a++) {
+        int64_t far, stride = scan->stride[(size_t)i * scan->n_axes + a];
+        if (stride < 0 || __builtin_mul_overflow(stride, scan->size[a] - 1, &far) || (uint64_t)far > room)
+            return false;
+        room -= (uint64_t)far;
+    }
+    return true;
+}
+
+static bool sizes_fit(const tct_plan_scan *scan) {
+    int64_t trips = 1;
+    for (uint32_t a = 0; a < scan->n_axes; a++)
+        if (scan->size[a] < 0 || __builtin_mul_overflow(trips, scan->size[a], &trips)) return false;
+    return trips == scan->trips;
+}
+
+// Trips beside each other carry nothing from one to the next, and call nothing that may fail.
+static bool may_be_apart(const tct_plan *body) {
+    for (uint32_t i = 0; i < body->n_steps; i++) {
+        const tct_step *s = &body->steps[i];
+        if (s->kind == TCT_STEP_FOREIGN || (s->kind == TCT_STEP_SCAN && s->kernel < body->n_scans &&
+                                            !may_be_apart(body->scans[s->kernel].body)))
+            return false;
+    }
+    return true;
 }
 
 static const char *check_scan(tct_arena *a, const tct_plan *p, const tct_step *s) {
     if (s->kernel >= p->n_scans) return tct_arena_printf(a, "there is no scan %u", s->kernel);
     const tct_plan_scan *scan = &p->scans[s->kernel];
     const tct_plan *body = scan->body;
-    if (scan->n_in != body->n_inputs || scan->n_out != body->n_outputs || scan->trips < 0 ||
+    if (scan->n_in != body->n_inputs || scan->n_out != body->n_outputs || !sizes_fit(scan) ||
         scan->n_carries > scan->n_in || scan->n_carries > scan->n_out ||
-        s->n_operands != (uint64_t)scan->n_in + scan->n_out + 1)
+        s->n_operands != (uint64_t)scan->n_in + scan->n_out + !scan->apart)
         return "its scan and the body do not fit each other";
     for (uint32_t i = 0; i < scan->n_in + scan->n_out; i++) {
         bool in = i < scan->n_in, carry = in ? i < scan->n_carries : i - scan->n_in < scan->n_carries;
@@ -95,6 +119,10 @@ static const char *check_scan(tct_arena *a, const tct_plan *p, const tct_step *s
         if (carry ? bytes > operand_bytes(p, s, i) : !strides_fit(scan, i, bytes, operand_bytes(p, s, i)))
             return tct_arena_printf(a, "operand %u of its scan is too small", i);
     }
+    if (tct_plan_scan_scratch(scan) > s->scratch) return "its scan has too little scratch memory";
+    if (scan->apart)
+        return scan->n_carries || !may_be_apart(body) ? "the trips of its scan cannot run beside each other"
+                                                      : NULL;
     uint64_t workspace = operand_bytes(p, s, scan->n_in + scan->n_out);
     if (body->arena_bytes > workspace || tct_plan_scan_workspace(scan) > workspace)
         return "its scan has too little workspace";

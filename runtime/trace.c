@@ -135,6 +135,7 @@ static tct_trace_plan *make_plan(tct_trace *t, const tct_plan *plan) {
         out->place = place_text(t, s->span);
         out->least = tct_peak_seconds(&t->peak, dtype_of(plan, s), s->flops, s->bytes, &limit);
         out->limit = (uint8_t)limit;
+        if (t->apart) out->least *= t->peak.threads;
         out->event = event_of(t, plan, i, out->name, out->place);
         out->event_len = strlen(out->event);
     }
@@ -154,8 +155,13 @@ tct_trace_plan *tct_trace_plan_of(tct_trace *t, const tct_plan *plan) {
     return make_plan(t, plan);
 }
 
+void tct_trace_apart(tct_trace *t, bool apart) {
+    if (t) t->apart += apart ? 1 : -1;
+}
+
+// The other threads' work in trips apart belongs to the scan, which is not over.
 static void forget_work(tct_trace *t) {
-    if (t->work) memset(t->work, 0, (size_t)t->peak.threads * sizeof *t->work);
+    if (t->work && !t->apart) memset(t->work, 0, (size_t)t->peak.threads * sizeof *t->work);
 }
 
 tct_trace_mark tct_trace_begin(tct_trace *t) {
@@ -206,7 +212,8 @@ void tct_trace_end_step(tct_trace *t, tct_trace_plan *p, uint32_t step, tct_trac
     tct_buf_puts(&t->text, "}}");
     tct_slice_kind kind = of->kind == TCT_STEP_SCAN ? TCT_SLICE_AROUND : TCT_SLICE_KERNEL;
     tct_trace_file_slice(t->file, kind, 0, since(t, mark.at), since(t, end), t->text.data, t->text.len);
-    if (of->kind != TCT_STEP_SCAN) write_work(t, s);
+    bool shared = of->kind != TCT_STEP_SCAN || p->plan->scans[of->kernel].apart;
+    if (shared && !t->apart) write_work(t, s);
     forget_work(t);
 }
 

@@ -42,6 +42,9 @@ void tct_trace_end(tct_trace *t, tct_trace_mark mark, tct_trace_kind kind, const
 
 // For the executor: what the trace knows of a plan, made when it is first asked for.
 typedef struct tct_trace_plan tct_trace_plan;
+// From now on (until told false) the caller runs trips of a scan on its own, while other threads run others:
+// its steps are traced, and are held to what one thread could do.
+void tct_trace_apart(tct_trace *t, bool apart);
 tct_trace_plan *tct_trace_plan_of(tct_trace *t, const tct_plan *plan);
 void tct_trace_end_step(tct_trace *t, tct_trace_plan *p, uint32_t step, tct_trace_mark mark);
 void tct_trace_end_plan(tct_trace *t, tct_trace_plan *p, tct_trace_mark mark);

@@ -33,6 +33,7 @@ struct tct_trace {
     tct_pool_work *work;  // of the step that runs, one a thread
     uint64_t started;     // nanoseconds
     uint64_t nested;      // that steps took within what runs
+    int apart;            // scans whose trips run apart, around what runs
     tct_arena arena;
     TCT_VEC(tct_trace_plan *) plans;
     TCT_VEC(tct_trace_place) places;

@@ -88,6 +88,14 @@ static const struct {
                    "  return s = %3, t = %0 }"
                    " %3: f64 = get %2 #0 %4: f64[B] = get %2 #1 %5: f64 = sum %4 {B} %6: f64 = add %3, %5"
                    " return s = %6 } %3: f64 = get %2 #0 return s = %3"},
+    // Along two axes, with an operand that has one of them.
+    {TCT_IR_SCAN,
+     X("[A, B, C]") Y("[B, C]")
+         Z("[C]") "%3: (f64[C], f64[B, A, C]) = scan %2, %0, %1 {B, A} #1 by 1 body {"
+                  " %0: f64[C] = input #0 \"h\" %1: f64[C] = input #1 \"x\" %2: f64[C] = input #2 \"y\""
+                  " %3: f64[C] = mul %1, %2 %4: f64[C] = add %3, %0 %5: f64[C] = tanh %4"
+                  " return h = %5, z = %3 } %4: f64[C] = get %3 #0 %5: f64[B, A, C] = get %3 #1"
+                  " return h = %4, z = %5"},
     {TCT_IR_GET, X("[A]") "%1: (f64[A], f64[A]) = scan %0 {B} #1 by 1 body {"
                           " %0: f64[A] = input #0 \"x\" %1: f64[A] = sin %0 return x = %1, y = %0 }"
                           " %2: f64[A] = get %1 #0 return y = %2"},

@@ -147,7 +147,15 @@ static void check_scan(int64_t trips, bool reverse) {
                      .constant_bytes = 4,
                      .arena_bytes = 64};
     int64_t strides[] = {0, 4, 0, 4};
-    tct_plan_scan scan = {&body, trips, reverse, 2, 2, 1, strides};
+    tct_plan_scan scan = {.body = &body,
+                          .trips = trips,
+                          .n_axes = 1,
+                          .size = &trips,
+                          .reverse = reverse,
+                          .n_in = 2,
+                          .n_out = 2,
+                          .n_carries = 1,
+                          .stride = strides};
     tct_plan_buffer buffers[] = {
         {.place = TCT_PLACE_INPUT, .index = 0, .bytes = 4},
         {.place = TCT_PLACE_INPUT, .index = 1, .bytes = 24},

@@ -249,15 +249,30 @@ static tct_value shrink_to(maker *k, tct_value x, tct_value carry) {
     return attr.n_axes ? rg_put(k, TCT_IR_SUM, &x, 1, &attr) : x;
 }
 
-// One carried value, one operand sliced along the axis, one whole.
+static bool among(const tct_axis *axes, int n, tct_axis a) {
+    for (int k = 0; k < n; k++)
+        if (axes[k] == a) return true;
+    return false;
+}
+
+// A second axis to run along, of an operand that has one left.
+static void add_axis(maker *k, tct_value sliced, tct_ir_attr *attr) {
+    const tct_node *n = rg_node(k, sliced);
+    for (int a = 0; a < n->n_axes && attr->n_axes == 1; a++)
+        if (n->axes[a] != attr->axes[0]) attr->axes[attr->n_axes++] = n->axes[a];
+}
+
+// At most one carried value, one operand sliced along one axis or two, one that may be whole.
 static tct_value make_scan(maker *k) {
     tct_value sliced = rg_pick(k, NUMBERS, 1), first = pick_like(k, sliced), whole = rg_pick(k, ANY_DTYPE, 0);
     if (k->depth > 1 || sliced == TCT_NO_VALUE || first == TCT_NO_VALUE || whole == TCT_NO_VALUE)
         return TCT_NO_VALUE;
     tct_ir_attr attr = rg_one_axis(k, sliced);
-    attr.i = 1;
+    if (rg_chance(k, 40)) add_axis(k, sliced, &attr);
+    attr.i = rg_chance(k, 70);
     attr.step = rg_chance(k, 50) ? 1 : -1;
-    if (tct_node_has_axis(rg_node(k, first), attr.axes[0])) return TCT_NO_VALUE;
+    for (int a = 0; a < attr.n_axes; a++)
+        if (attr.i && tct_node_has_axis(rg_node(k, first), attr.axes[a])) return TCT_NO_VALUE;
     tct_value in[3] = {first, sliced, whole};
     maker inner = begin_body(k);
     for (int i = 0; i < 3; i++) {
@@ -265,7 +280,7 @@ static tct_value make_scan(maker *k) {
         tct_axis axes[TCT_IR_MAX_AXES];
         int n = 0;
         for (int a = 0; a < o->n_axes; a++)
-            if (o->axes[a] != attr.axes[0]) axes[n++] = o->axes[a];
+            if (!among(attr.axes, attr.n_axes, o->axes[a])) axes[n++] = o->axes[a];
         make_input(&inner, (tct_dtype)o->dtype, axes, n);
     }
     make_nodes(&inner, 4);
@@ -275,9 +290,11 @@ static tct_value make_scan(maker *k) {
         next = rg_unary(&inner, TCT_IR_TANH, next);
     tct_value collected = rg_pick(&inner, ANY_DTYPE, 0);
     tct_value result = TCT_NO_VALUE;
+    int64_t trips = 1;
+    for (int a = 0; a < attr.n_axes; a++) trips *= rg_size_of(k, attr.axes[a]);
     if (next != TCT_NO_VALUE && collected != TCT_NO_VALUE &&
-        tct_node_elements(inner.g, rg_node(&inner, collected)) * rg_size_of(k, attr.axes[0]) <=
-            k->o.max_elements) {
+        tct_node_elements(inner.g, rg_node(&inner, collected)) * trips <= k->o.max_elements &&
+        tct_node_elements(inner.g, rg_node(&inner, next)) * trips <= k->o.max_elements) {
         tct_ir_output(inner.g, "next", next, -1);
         tct_ir_output(inner.g, "row", collected, -1);
         attr.body = inner.g;
