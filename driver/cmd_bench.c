@@ -1,5 +1,6 @@
 // tercet bench: how fast this machine is, and how near to it Tercet comes.
 #include "driver/bench_gemm.h"
+#include "driver/bench_loops.h"
 #include "driver/bench_step.h"
 #include "driver/driver.h"
 
@@ -11,6 +12,7 @@ typedef struct tct_bench_arguments {
     const char *what, *model;
     int64_t batch, seq, max_new;
     TCT_VEC(tct_bench_shape) shapes;
+    TCT_VEC(const char *) kernels;
 } tct_bench_arguments;
 
 enum {
@@ -36,7 +38,7 @@ static const struct argp_option options[] = {
     {"profile", KEY_PROFILE, "N", 0, "step, decode: print the N most expensive kernels", 0},
     {"runs", KEY_RUNS, "N", 0, "step: measured ones (default: 5; 0: none, only until it could begin)", 0},
     {"trace", KEY_TRACE, "FILE", 0, "step, decode: write a trace for ui.perfetto.dev", 0},
-    {"seconds", KEY_SECONDS, "S", 0, "peak, gemm: time for a figure", 0},
+    {"seconds", KEY_SECONDS, "S", 0, "peak, gemm, loops: time for a figure", 0},
     {"isa", KEY_ISA, "SET", 0,
      "Compile for base, avx2, avx512 or avx512bf16 (default: the best of this machine)", 0},
     {0},
@@ -91,6 +93,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case ARGP_KEY_ARG:
         if (!a->what)
             a->what = arg;
+        else if (strcmp(a->what, "loops") == 0)
+            TCT_PUSH(&a->kernels, arg);
         else {
             tct_bench_shape s = {0};
             if (strcmp(a->what, "gemm") != 0 || !tct_bench_shape_parse(arg, &s))
@@ -114,9 +118,10 @@ int tct_cmd_bench(int argc, char **argv) {
     static const struct argp argp = {
         options,
         parse_option,
-        "peak|gemm|step|decode [SHAPE...]",
+        "peak|gemm|loops|step|decode [SHAPE|KERNEL...]",
         "Measures this machine and Tercet on it: the multiply-add limit, matrix products (shapes as "
-        "256x768x768 or 256x768x768:nt), a training step, generation.",
+        "256x768x768 or 256x768x768:nt), kernels that are none (by name, as softmax), a training step, "
+        "generation.",
         shared,
         NULL,
         NULL};
@@ -134,16 +139,19 @@ int tct_cmd_bench(int argc, char **argv) {
         tct_bench_peak(&a.o, stdout);
     else if (strcmp(a.what, "gemm") == 0)
         tct_bench_gemm(&d, &a.o, a.shapes.len ? a.shapes.data : NULL, a.shapes.len, stdout);
+    else if (strcmp(a.what, "loops") == 0)
+        tct_bench_loops(&d, &a.o, a.kernels.data, a.kernels.len, stdout);
     else if (strcmp(a.what, "step") == 0)
         tct_bench_step(&d, &a.o, m, a.batch, a.seq, stdout);
     else if (strcmp(a.what, "decode") == 0)
         tct_bench_decode(&d, &a.o, m, a.batch, a.seq, a.max_new, stdout);
     else {
         tct_error(&d, "E0901", TCT_NO_SPAN, "there is no benchmark %s", a.what);
-        tct_help(&d, "benchmarks: peak, gemm, step, decode");
+        tct_help(&d, "benchmarks: peak, gemm, loops, step, decode");
         status = TCT_EXIT_USAGE;
     }
     TCT_VEC_FREE(&a.shapes);
+    TCT_VEC_FREE(&a.kernels);
     int reported = tct_report(&d);
     return status ? status : reported;
 }

@@ -25,6 +25,10 @@ typedef struct tct_peak {
 // Measures on the pool's threads, in a quarter of a second and 96 MB. Reports E0801.
 bool tct_peak_measure(tct_diag *d, tct_pool *pool, tct_isa isa, tct_peak *out);
 
+// The figure `memory` alone: bytes a second of a = b + factor * c on 96 MB, stored through the caches or past
+// them, whichever is faster. In a tenth of a second. Reports E0801.
+bool tct_peak_memory_rate(tct_diag *d, tct_pool *pool, tct_isa isa, double *out);
+
 // Reads n blocks of memory once, each 64-byte aligned: what takes as long as their bytes need to come.
 void tct_peak_read(tct_pool *pool, tct_isa isa, const void *const *blocks, const uint64_t *bytes, size_t n);
 
