@@ -79,7 +79,8 @@ static int cost_of(const keeper *k, tct_value of, tct_value v, int steps, bool *
     return cost;
 }
 
-// The nearest product behind v that u, its first late user, has waited for.
+// The nearest product behind v that u, its first late user, has waited for. One that needs nothing but v, as
+// the square in the derivative of tanh, waits for none: then the last product of the graph before it.
 static tct_value product_before(const keeper *k, tct_value v, tct_value u, tct_arena *arena) {
     size_t n = k->g->nodes.len;
     bool *seen = TCT_NEW_ARRAY(arena, bool, n);
@@ -97,6 +98,8 @@ static tct_value product_before(const keeper *k, tct_value v, tct_value u, tct_a
         }
     }
     TCT_VEC_FREE(&queue);
+    for (tct_value w = u; found == TCT_NO_VALUE && w-- > k->peak;)
+        if (node(k, w)->op == TCT_IR_DOT) found = w;
     return found;
 }
 

@@ -52,6 +52,28 @@ static void layers(void **state) {
     tct_diag_free(&d);
 }
 
+// The first late user of tanh is its square, which waits for nothing but tanh: that one is computed again
+// too.
+static void square_first(void **state) {
+    (void)state;
+    static const char *const text =
+        "axis B = 16 axis C = 24 axis F = 400 graph loss {\n"
+        "%x: f32[B, C] = input #0 \"x\"\n%u: f32[C, F] = input #1 \"u\"\n%d: f32[F, C] = input #2 \"d\"\n"
+        "%a: f32[B, F] = dot %x, %u {C}\n%t: f32[B, F] = tanh %a\n%y: f32[B, C] = dot %t, %d {F}\n"
+        "%s: f32[B, C] = exp %y\n%w: f32[B, F] = dot %s, %u {C}\n%l: f32 = sum %w {B, F}\n"
+        "%e: f32[B, C] = dot %w, %d {F}\n%q: f32[B, F] = mul %t, %t\n%g: f32[B, F] = mul %q, %a\n"
+        "%h: f32[B, C] = dot %g, %d {F}\nreturn loss = %l, e = %e, h = %h\n}";
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_graph *g = tct_ir_parse(&d, m, "test.tir", text, strlen(text));
+    assert_non_null(g);
+    tct_graph *after = tct_recompute(g, &(tct_recompute_limits){.bytes = 1, .cost = 48});
+    assert_int_equal(count(after, TCT_IR_TANH), 2);
+    compare_interpreted(g, after, "recompute", 1, 0);
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+}
+
 // What is computed again is no longer kept: the plan needs less memory.
 static void saves_memory(void **state) {
     (void)state;
@@ -103,6 +125,7 @@ static void random_graphs(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers),
+        cmocka_unit_test(square_first),
         cmocka_unit_test(saves_memory),
         cmocka_unit_test(random_graphs),
     };
