@@ -1,0 +1,50 @@
+"""Supervised steps of GPT-2 124M and of small models, against the limit, PyTorch, JAX and llm.c."""
+from .programs import Limit, bench, fastest, figures, llmc, python
+from peers.sizes import MODELS
+from .table import Bar, Row, ratio
+from .worker import Settings, Worker, take_turns
+
+LONG = 256  # tokens from which llm.c takes too long for turns
+
+
+def torch_peers(s: Settings, model: str, batch: int, seq: int, dtype: str = "f32") -> list[Worker]:
+    shape = ["--model", model, "--batch", str(batch), "--seq", str(seq), "--dtype", dtype]
+    return [python(s, "PyTorch", "torch_step.py", *shape),
+            python(s, "torch.compile", "torch_step.py", *shape, "--compile")]
+
+
+def ours(s: Settings, model: str, batch: int, seq: int, runs: int, *more: str) -> Worker:
+    return bench(s, "tercet", "step", "--model", model, "--batch", str(batch), "--seq", str(seq), "--runs", str(runs), *more)
+
+
+def large(s: Settings, seq: int) -> Row:
+    batch, model = 4, MODELS["gpt2-124m"]
+    limit, mine = Limit(s), ours(s, "gpt2-124m", batch, seq, 2 if seq <= 64 else 1)
+    torch = torch_peers(s, "gpt2-124m", batch, seq) if s.peers else []
+    others = [llmc(s, batch, seq, alone=batch * seq > LONG),
+              python(s, "JAX", "jax_step.py", "--batch", str(batch), "--seq", str(seq))] if s.peers else []
+    take_turns(s, [limit.program, mine, *torch, *others], seconds=0)
+    least = limit.ms(model.step_flops(batch, seq), model.step_bytes)
+    bars = [Bar("× limit", ratio(mine.ms, least), 1.3, least=False)]
+    if s.peers:
+        bars += [Bar("× llm.c", ratio(others[0].ms, mine.ms), 4.5),
+                 Bar("× faster PyTorch", ratio(fastest(torch), mine.ms), 1.3)]
+    return Row(f"SFT step, GPT-2 124M, B={batch} T={seq}, f32", "ms", mine.ms, figures([*torch, *others]), least, bars)
+
+
+def rows(s: Settings) -> list[Row]:
+    return [large(s, seq) for seq in ([64] if s.quick else [64, 512])]
+
+
+def small(s: Settings) -> list[Row]:
+    out = []
+    for name, batch, seq in [("gpt2-1m", 8, 64)] if s.quick else [("gpt2-1m", 8, 64), ("gpt2-10m", 8, 128)]:
+        limit, mine, model = Limit(s), ours(s, name, batch, seq, 30), MODELS[name]
+        shape = ["--model", name, "--batch", str(batch), "--seq", str(seq)]
+        peers = [*torch_peers(s, name, batch, seq), python(s, "JAX", "jax_step.py", *shape)] if s.peers else []
+        take_turns(s, [limit.program, mine, *peers], seconds=0.7)
+        bars = [Bar("× PyTorch", ratio(peers[0].ms, mine.ms), 4), Bar("× faster peer", ratio(fastest(peers), mine.ms), 2)] if peers else []
+        # What fits into the caches moves faster than the triad's arrays, so that the limit is that of arithmetic alone.
+        out.append(Row(f"SFT step, {name}, B={batch} T={seq}, f32", "ms", mine.ms, figures(peers),
+                       limit.ms(model.step_flops(batch, seq)), bars))
+    return out
