@@ -2,21 +2,25 @@
 #include "codegen/gemm_kernels.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-// tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f]
+// tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f][a<panel>][b<panel>]
 static const char *const kinds[] = {"micro", "dots", "stream", "copy", "turn"};
 
 void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYMBOL]) {
-    snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s", kinds[k->kind], tct_dtype_name(k->dtype),
-             tct_isa_name(isa), k->rows, k->columns, k->edge ? "e" : "", k->by_row ? "r" : "",
-             k->far ? "f" : "");
+    char panel[2][8] = {"", ""};
+    if (k->panel_a) snprintf(panel[0], sizeof panel[0], "a%u", k->panel_a % 1000);
+    if (k->panel_b) snprintf(panel[1], sizeof panel[1], "b%u", k->panel_b % 1000);
+    snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s%s%s", kinds[k->kind],
+             tct_dtype_name(k->dtype), tct_isa_name(isa), k->rows, k->columns, k->edge ? "e" : "",
+             k->by_row ? "r" : "", k->far ? "f" : "", panel[0], panel[1]);
 }
 
 bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa) {
-    char kind[8], dtype[8], isa_name[16], flags[8] = "";
+    char kind[8], dtype[8], isa_name[16], flags[16] = "";
     gemm_kernel k = {0};
-    if (sscanf(symbol, "tct_gemm_%7[a-z]_%7[a-z0-9]_%15[a-z0-9]_%ux%u%7s", kind, dtype, isa_name, &k.rows,
+    if (sscanf(symbol, "tct_gemm_%7[a-z]_%7[a-z0-9]_%15[a-z0-9]_%ux%u%15s", kind, dtype, isa_name, &k.rows,
                &k.columns, flags) < 5)
         return false;
     tct_isa isa;
@@ -28,6 +32,9 @@ bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa) {
     k.edge = strchr(flags, 'e') != NULL;
     k.by_row = strchr(flags, 'r') != NULL;
     k.far = strchr(flags, 'f') != NULL;
+    const char *a = strchr(flags, 'a'), *b = strchr(flags, 'b');
+    if (a) k.panel_a = (unsigned)strtoul(a + 1, NULL, 10);
+    if (b) k.panel_b = (unsigned)strtoul(b + 1, NULL, 10);
     *out = k;
     *out_isa = isa;
     char again[TCT_GEMM_SYMBOL];

@@ -16,11 +16,15 @@ typedef enum gemm_kernel_kind {
 typedef struct gemm_kernel {
     gemm_kernel_kind kind;
     tct_dtype dtype;
-    unsigned rows;    // MICRO, DOTS, STREAM: of C; TURN: those turned together
-    unsigned columns; // MICRO: vectors; DOTS, STREAM: rows of B at once
-    bool edge;        // MICRO: the last vector is masked
-    bool by_row;      // MICRO, STREAM: A is contiguous in k, not in m
-    bool far;         // MICRO: B comes from memory; fetch ahead of it
+    unsigned rows; // MICRO, DOTS, STREAM: of C; TURN: those turned together
+    unsigned
+        columns; // MICRO: vectors; DOTS, STREAM: rows of B at once; COPY, TURN: elements of a panel's step
+    bool edge;   // MICRO: the last vector is masked
+    bool by_row; // MICRO, STREAM: A is contiguous in k, not in m
+    bool far;    // MICRO: B comes from memory; fetch ahead of it
+    unsigned
+        panel_a; // MICRO: rows of a packed panel of A, vectors of one of B, which tell the strides; 0: read
+    unsigned panel_b; // in place
 } gemm_kernel;
 
 // The symbol, for one instruction set; and back. The parse fails on anything that the first didn't make.

@@ -4,13 +4,14 @@
 
 #include <assert.h>
 
-enum { MAX_LANES = 16 };
-enum { P_OUT, P_OUT_STRIDE, P_IN, P_STRIDE, P_W, P_K };
+enum { MAX_LANES = 16, STEPS = 4 }; // of k, copied at once
+enum { P_OUT, P_IN, P_STRIDE, P_W, P_K };
 
 typedef struct pack {
     gemm_code g;
     const tct_target *target;
-    unsigned rows; // that are packed together
+    unsigned rows;  // that are turned together
+    unsigned panel; // elements of a step in the panel
 } pack;
 
 static LLVMValueRef param(const pack *p, unsigned i) { return LLVMGetParam(p->g.function, i); }
@@ -74,15 +75,50 @@ static void end_loop(const gemm_code *g, const counted *l) {
     LLVMPositionBuilderAtEnd(g->b, l->after);
 }
 
-// Steps of k one by one: whole vectors of the panel's axis, then what is left of it under a mask.
-static void emit_copy(const pack *p) {
+// `steps` of k of a whole panel.
+static void copy_steps(const pack *p, LLVMValueRef in, LLVMValueRef out, unsigned steps) {
+    const gemm_code *g = &p->g;
+    unsigned whole = p->panel / g->lanes, rest = p->panel % g->lanes;
+    LLVMValueRef mask = tct_llvm_prefix_mask(g->b, gemm_index(g, rest), g->lanes);
+    for (unsigned step = 0; step < steps; step++) {
+        LLVMValueRef row = gemm_at(g, in, gemm_scaled(g, param(p, P_STRIDE), step));
+        for (unsigned i = 0; i < whole + (rest > 0); i++) {
+            LLVMValueRef from = gemm_at(g, row, gemm_index(g, (int64_t)i * g->lanes));
+            LLVMValueRef to =
+                gemm_at(g, out, gemm_index(g, (int64_t)step * p->panel + (int64_t)i * g->lanes));
+            if (i < whole)
+                tct_llvm_store(g->b, tct_llvm_load(g->b, g->vector, from, g->bytes), to, g->bytes);
+            else
+                tct_llvm_masked_store(
+                    g->b,
+                    tct_llvm_masked_load(g->b, g->vector, from, g->bytes, mask, LLVMConstNull(g->vector)), to,
+                    g->bytes, mask);
+        }
+    }
+}
+
+// All steps of k, `at_once` at a time; the pointers move on behind them, the rest is returned.
+static LLVMValueRef copy_panel(const pack *p, LLVMValueRef pointer[2], LLVMValueRef k, unsigned at_once) {
+    const gemm_code *g = &p->g;
+    LLVMValueRef step[] = {gemm_scaled(g, param(p, P_STRIDE), at_once),
+                           gemm_index(g, (int64_t)at_once * p->panel)};
+    counted l = begin_loop(g, k, at_once, pointer, step, 2);
+    copy_steps(p, l.phi[0], l.phi[1], at_once);
+    end_loop(g, &l);
+    pointer[0] = l.phi[0];
+    pointer[1] = l.phi[1];
+    return LLVMBuildSub(g->b, k, l.at, "");
+}
+
+// A panel at the matrix's edge: whole vectors of the panel's axis, then what is left of it under a mask.
+static void copy_edge(const pack *p) {
     const gemm_code *g = &p->g;
     LLVMValueRef w = param(p, P_W);
     LLVMValueRef rest = LLVMBuildSRem(g->b, w, gemm_index(g, g->lanes), "");
     LLVMValueRef mask = tct_llvm_prefix_mask(g->b, rest, g->lanes);
     LLVMValueRef some = LLVMBuildICmp(g->b, LLVMIntNE, rest, gemm_index(g, 0), "");
     LLVMValueRef pointer[] = {param(p, P_IN), param(p, P_OUT)},
-                 step[] = {param(p, P_STRIDE), param(p, P_OUT_STRIDE)};
+                 step[] = {param(p, P_STRIDE), gemm_index(g, p->panel)};
     counted k = begin_loop(g, param(p, P_K), 1, pointer, step, 2);
     LLVMValueRef lanes[] = {gemm_index(g, g->lanes), gemm_index(g, g->lanes)};
     counted i = begin_loop(g, w, g->lanes, k.phi, lanes, 2);
@@ -97,6 +133,22 @@ static void emit_copy(const pack *p) {
     LLVMBuildBr(g->b, next);
     LLVMPositionBuilderAtEnd(g->b, next);
     end_loop(g, &k);
+}
+
+static void emit_copy(const pack *p) {
+    const gemm_code *g = &p->g;
+    LLVMBasicBlockRef whole = gemm_block(g), edge = gemm_block(g), done = gemm_block(g);
+    LLVMValueRef is_whole = LLVMBuildICmp(g->b, LLVMIntEQ, param(p, P_W), gemm_index(g, p->panel), "");
+    LLVMBuildCondBr(g->b, is_whole, whole, edge);
+    LLVMPositionBuilderAtEnd(g->b, whole);
+    LLVMValueRef pointer[] = {param(p, P_IN), param(p, P_OUT)};
+    LLVMValueRef left = copy_panel(p, pointer, param(p, P_K), STEPS);
+    copy_panel(p, pointer, left, 1);
+    LLVMBuildBr(g->b, done);
+    LLVMPositionBuilderAtEnd(g->b, edge);
+    copy_edge(p);
+    LLVMBuildBr(g->b, done);
+    LLVMPositionBuilderAtEnd(g->b, done);
 }
 
 // `lanes` steps of k of `rows` rows from `first` on, to out. When `limited`, rows from the panel's end on
@@ -132,7 +184,7 @@ static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValu
     LLVMValueRef mask = tct_llvm_prefix_mask(g->b, left, padded);
     bool masked = limited || (p->rows < padded && p->target->has_masks);
     for (unsigned step = 0; step < g->lanes; step++) {
-        LLVMValueRef at = gemm_at(g, gemm_at(g, out, gemm_scaled(g, param(p, P_OUT_STRIDE), step)), first);
+        LLVMValueRef at = gemm_at(g, gemm_at(g, out, gemm_index(g, (int64_t)step * p->panel)), first);
         LLVMValueRef v = x[step / steps_a_vector];
         if (steps_a_vector > 1) v = part(g, v, step % steps_a_vector * padded, padded);
         if (masked)
@@ -145,7 +197,7 @@ static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValu
 static void turn_group(const pack *p, LLVMValueRef first, bool limited) {
     const gemm_code *g = &p->g;
     LLVMValueRef lanes = gemm_index(g, g->lanes), pointer[] = {param(p, P_IN), param(p, P_OUT)};
-    LLVMValueRef step[] = {lanes, gemm_scaled(g, param(p, P_OUT_STRIDE), g->lanes)};
+    LLVMValueRef step[] = {lanes, gemm_index(g, (int64_t)g->lanes * p->panel)};
     counted k = begin_loop(g, param(p, P_K), g->lanes, pointer, step, 2);
     turn_rows(p, k.phi[0], k.phi[1], first, limited);
     end_loop(g, &k);
@@ -167,7 +219,10 @@ static void emit_turn(const pack *p) {
 
 void gemm_emit_pack(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                     const tct_target *target) {
-    pack p = {.g = gemm_begin(module, target, k->dtype, symbol, "pipiii"), .target = target, .rows = k->rows};
+    pack p = {.g = gemm_begin(module, target, k->dtype, symbol, "ppiii"),
+              .target = target,
+              .rows = k->rows,
+              .panel = k->columns};
     assert(p.g.lanes <= MAX_LANES && p.rows <= p.g.lanes);
     if (k->kind == GEMM_TURN)
         emit_turn(&p);

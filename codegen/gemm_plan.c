@@ -145,7 +145,7 @@ static void sort_summed(planner *p) {
 // little.
 static double step_cycles(int64_t rows, int64_t vectors) {
     double multiplies = (double)(rows * vectors) / 2;
-    return (multiplies > 4 ? multiplies : 4) + 0.15 * (double)(rows + vectors);
+    return (multiplies > 4 ? multiplies : 4) + 0.07 * (double)rows + 0.25 * (double)vectors;
 }
 
 static double tile_cycles(int64_t rows, int64_t vectors, int64_t k) {
@@ -298,7 +298,9 @@ static void add_micro(planner *p, tct_gemm_slot slot, int64_t rows, int64_t colu
                      .columns = (unsigned)ceil_div(columns, p->lanes),
                      .edge = columns % p->lanes != 0,
                      .by_row = g->feed_a == TCT_GEMM_DIRECT && g->a_by_row,
-                     .far = g->feed_b == TCT_GEMM_DIRECT && g->m <= g->mr};
+                     .far = g->feed_b == TCT_GEMM_DIRECT && g->m <= g->mr,
+                     .panel_a = g->feed_a == TCT_GEMM_DIRECT ? 0 : (unsigned)g->mr,
+                     .panel_b = g->feed_b == TCT_GEMM_DIRECT ? 0 : (unsigned)(g->nr / p->lanes)};
     add_kernel(p, slot, k);
 }
 
@@ -336,8 +338,8 @@ static void list_kernels(planner *p) {
     for (int i = 0; i < 2 && g->k > 0; i++) {
         int64_t feed = i ? g->feed_b : g->feed_a, width = i ? g->nr : g->mr;
         if (feed != TCT_GEMM_COPIED && feed != TCT_GEMM_TURNED) continue;
-        gemm_kernel k = {.kind = feed == TCT_GEMM_TURNED ? GEMM_TURN : GEMM_COPY, .rows = (unsigned)p->lanes};
-        if (feed == TCT_GEMM_TURNED && width < p->lanes) k.rows = (unsigned)width;
+        gemm_kernel k = {.kind = feed == TCT_GEMM_TURNED ? GEMM_TURN : GEMM_COPY, .columns = (unsigned)width};
+        if (feed == TCT_GEMM_TURNED) k.rows = (unsigned)least(width, p->lanes);
         add_kernel(p, i ? TCT_GEMM_PACK_B : TCT_GEMM_PACK_A, k);
     }
     if (p->problem->epilogue) g->slot[TCT_GEMM_TILE] = p->out->n_kernels;

@@ -2,6 +2,8 @@
 #include "codegen/llvm.h"
 
 #include <assert.h>
+#include <llvm-c/DebugInfo.h>
+#include <stdbool.h>
 #include <string.h>
 
 LLVMModuleRef tct_llvm_module(LLVMBuilderRef b) {
@@ -98,6 +100,28 @@ LLVMValueRef tct_llvm_prefix_mask(LLVMBuilderRef b, LLVMValueRef n, unsigned lan
     LLVMValueRef lane[MAX_LANES];
     for (unsigned i = 0; i < lanes; i++) lane[i] = LLVMConstInt(i32, i, 0);
     return LLVMBuildICmp(b, LLVMIntSLT, LLVMConstVector(lane, lanes), tct_llvm_splat(b, some, lanes), "");
+}
+
+void tct_llvm_barrier(LLVMBuilderRef b) {
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(tct_llvm_context(b)), NULL, 0, 0);
+    static const char clobbered[] = "~{memory}";
+    LLVMValueRef nothing = LLVMGetInlineAsm(type, "", 0, clobbered, sizeof clobbered - 1, true, false,
+                                            LLVMInlineAsmDialectATT, false);
+    LLVMBuildCall2(b, type, nothing, NULL, 0, "");
+}
+
+// Metadata of a loop: a node whose first operand is itself, then its properties.
+void tct_llvm_align_loop(LLVMValueRef branch, unsigned bytes) {
+    static const char property[] = "llvm.loop.align";
+    LLVMContextRef c =
+        LLVMGetModuleContext(LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInstructionParent(branch))));
+    LLVMMetadataRef self = LLVMTemporaryMDNode(c, NULL, 0);
+    LLVMMetadataRef align[] = {LLVMMDStringInContext2(c, property, sizeof property - 1),
+                               LLVMValueAsMetadata(LLVMConstInt(LLVMInt32TypeInContext(c), bytes, 0))};
+    LLVMMetadataRef parts[] = {self, LLVMMDNodeInContext2(c, align, 2)},
+                    node = LLVMMDNodeInContext2(c, parts, 2);
+    LLVMMetadataReplaceAllUsesWith(self, node);
+    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(c, "llvm.loop", 9), LLVMMetadataAsValue(c, node));
 }
 
 void tct_llvm_attribute(LLVMValueRef function, LLVMAttributeIndex index, const char *name) {

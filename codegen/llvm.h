@@ -43,6 +43,11 @@ LLVMValueRef tct_llvm_splat(LLVMBuilderRef b, LLVMValueRef x, unsigned lanes);
 // The first `n` of `lanes` (an i64, may be ≤ 0 or ≥ lanes) as a vector of i1.
 LLVMValueRef tct_llvm_prefix_mask(LLVMBuilderRef b, LLVMValueRef n, unsigned lanes);
 
+// A place that loads and stores don't move across.
+void tct_llvm_barrier(LLVMBuilderRef b);
+// The loop that `branch` closes begins at a multiple of `bytes`.
+void tct_llvm_align_loop(LLVMValueRef branch, unsigned bytes);
+
 // Adds a function attribute without a value: "nounwind", "noinline".
 void tct_llvm_attribute(LLVMValueRef function, LLVMAttributeIndex index, const char *name);
 

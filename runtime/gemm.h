@@ -62,18 +62,17 @@ enum { TCT_GEMM_N_ARGS = sizeof(tct_gemm_args) / sizeof(int64_t) };
 enum { TCT_GEMM_MAX_PARTS = 64 }; // of k, in a stream
 
 // mr × n of C (rows ldc apart) from k steps of A and B. A: a[i * as + k] or a[k * as + i], whichever the
-// kernel was made for; B: b[k * bs + j], of dot products b[j * bs + k]. Strides in elements; accumulate: adds
-// to C instead of overwriting it; of streams always. On the way it fetches next, next + next_stride, …
-// (elements; any addresses) for what comes after.
+// kernel was made for; B: b[k * bs + j], of dot products b[j * bs + k]. Kernels for packed panels know as and
+// bs. Strides in elements; accumulate: adds to C instead of overwriting it; of streams always. On the way it
+// fetches next, next + next_stride, … (elements; any addresses) for what comes after.
 typedef void (*tct_gemm_micro_fn)(int64_t k, const void *a, int64_t as, const void *b, int64_t bs, void *c,
                                   int64_t ldc, int64_t n, int64_t accumulate, const void *next,
                                   int64_t next_stride);
 enum { TCT_GEMM_STEPS_A_FETCH = 4 }; // of k
 
-// Packs `w` ≤ width rows (or columns) by k steps: out[k * out_stride + i] = in[i, k]; the other of i and k is
-// contiguous, as the kernel was made for, and `stride` elements apart.
-typedef void (*tct_gemm_pack_fn)(void *out, int64_t out_stride, const void *in, int64_t stride, int64_t w,
-                                 int64_t k);
+// Packs `w` ≤ width rows (or columns) by k steps: out[k * width + i] = in[i, k]; one of i and k is contiguous
+// and the other `stride` elements apart, as the kernel was made for.
+typedef void (*tct_gemm_pack_fn)(void *out, const void *in, int64_t stride, int64_t w, int64_t k);
 
 // Bytes of scratch that one thread needs, 64-aligned. An epilogue's own scratch lies after it.
 uint64_t tct_gemm_scratch(const tct_gemm_args *g);

@@ -10,6 +10,10 @@ int64_t tct_gemm_locate(const tct_gemm_axes *axes, int64_t i, int64_t *run) {
         *run = 1;
         return 0;
     }
+    if (axes->n == 1) {
+        *run = axes->size[0] - i;
+        return i * axes->stride[0];
+    }
     int64_t last = axes->n - 1, offset = 0;
     *run = axes->size[last] - i % axes->size[last];
     for (int64_t a = last; a > 0; a--) {
@@ -39,12 +43,12 @@ static void pack_piece(const tct_gemm_side *s, char *out, const char *in, int64_
     int64_t bytes = s->element_bytes, w_stride = tct_gemm_stride(s->w), k_stride = tct_gemm_stride(s->k),
             done = 0;
     if (s->feed == TCT_GEMM_COPIED) {
-        s->pack(out, s->width, in, k_stride, w, k);
+        s->pack(out, in, k_stride, w, k);
         return;
     }
     if (s->feed == TCT_GEMM_TURNED) {
         done = k - k % s->lanes;
-        if (done) s->pack(out, s->width, in, w_stride, w, done);
+        if (done) s->pack(out, in, w_stride, w, done);
     }
     gather(out + done * s->width * bytes, s->width * bytes, in + done * k_stride * bytes, w_stride * bytes,
            k_stride * bytes, w, k - done, bytes);

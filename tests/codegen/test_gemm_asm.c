@@ -51,8 +51,8 @@ static void test_avx512(void **state) {
     (void)state;
     static const int tiles[][2] = {{6, 4}, {8, 3}, {9, 3}, {12, 2}, {10, 2}, {5, 4}};
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++)
-        for (int variant = 0; variant < 4; variant++) {
-            static const char *const variants[] = {"", "r", "e", "er"};
+        for (int variant = 0; variant < 6; variant++) {
+            static const char *const variants[] = {"", "r", "e", "er", "a12b3", "rb4"};
             char symbol[TCT_GEMM_SYMBOL];
             snprintf(symbol, sizeof symbol, "tct_gemm_micro_f32_avx512_%dx%d%s", tiles[i][0], tiles[i][1],
                      variants[variant]);
@@ -84,11 +84,11 @@ static void test_llvm_text(void **state) {
     (void)state;
     tct_diag d = {0};
     tct_target target = tct_target_of(TCT_ISA_AVX512);
-    tct_unit unit = tct_gemm_unit("tct_gemm_copy_f32_avx512_16x0");
+    tct_unit unit = tct_gemm_unit("tct_gemm_copy_f32_avx512_0x48");
     for (int stage = TCT_TEXT_LLVM; stage <= TCT_TEXT_LLVM_OPT; stage++) {
         tct_buf text = {0};
         assert_true(tct_unit_text(&d, &target, &unit, (tct_text_stage)stage, &text));
-        assert_non_null(strstr(text.data, "define void @tct_gemm_copy_f32_avx512_16x0"));
+        assert_non_null(strstr(text.data, "define void @tct_gemm_copy_f32_avx512_0x48"));
         tct_buf_free(&text);
     }
     tct_diag_free(&d);
