@@ -13,6 +13,11 @@ def bench(s: Settings, name: str, *arguments: str) -> Again:
     return Again(name, command, lambda text: json.loads(text.splitlines()[-1]))
 
 
+def lines(text: str) -> list[dict]:
+    """The objects of a program that prints one a line."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
 def explained(text: str) -> dict[str, float]:
     e = json.loads(text)
     return {"ms": e["run"]["seconds"] * 1e3, "flops": e["peak"]["flops_f32"], "bytes": e["peak"]["memory_bytes_per_s"]}
@@ -26,10 +31,12 @@ def graph(s: Settings, name: str, file: str, graph: str, grad: bool = False, **a
 
 
 class Limit:
-    """The rates of multiply-adds and of moving bytes; `program` is measured in turns with the others."""
+    """The rates of multiply-adds and of moving bytes; `program` is measured in turns with the others. The best rates of the
+    whole run count, since a machine that is held up for a moment is no slower machine."""
 
     def __init__(self, s: Settings) -> None:
         self.program = graph(s, "limits", "attention.tct", "forward", B=1, T=16, S=16, H=1, D=16)
+        self.program.turns = s.rates
 
     def ms(self, flops: float, moved: float = 0) -> float | None:
         """The least time for operations in f32 and, apart from them, bytes."""

@@ -28,6 +28,7 @@ class Settings:
     hold_seconds: float
     peers: bool  # False: Tercet and the limits alone
     quick: bool  # the smallest of each group, to see that everything runs
+    rates: list[dict[str, float]] = field(default_factory=list)  # the machine's limits as measured so far in this run
 
 
 class Hold:
@@ -130,7 +131,10 @@ class Worker:
         self.waiting = False
 
     def best(self, key: str = "ms") -> float | None:
-        return min((t[key] for t in self.turns), default=None)
+        return min((t[key] for t in self.turns if key in t), default=None)
+
+    def most(self, key: str) -> float | None:
+        return max((t[key] for t in self.turns if key in t), default=None)
 
     @property
     def ms(self) -> float | None:
@@ -147,8 +151,8 @@ class Worker:
 
 
 class Again(Worker):
-    """A command that is started anew for each turn, and prints JSON; `read` makes a turn of it, which has at least
-    `ms`."""
+    """A command that is started anew for each turn; `read` makes the turn's figures, among them `ms` or others, of what it
+    prints."""
 
     def __init__(self, name: str, command: list[str], read: Callable[[str], dict[str, float]]) -> None:
         super().__init__(name, command)
@@ -178,22 +182,23 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def take_turns(s: Settings, workers: list[Worker], seconds: float, rounds: int | None = None) -> None:
-    """Starts all workers, measures those that are there in turns of about `seconds`, and ends them."""
+def take_turns(s: Settings, workers: list[Worker], seconds: float, rounds: int | None = None, quiet: bool = True) -> None:
+    """Starts all workers, measures those that are there in turns of about `seconds`, and ends them. `quiet`: times count."""
     for w in workers:
         w.start(s)
         say(f"  {w.name}: {w.absent or 'ready'}")
     hold = Hold(s)
     try:
         together = [w for w in workers if w.waiting and not w.alone]
-        took = {w.name: seconds for w in together}
+        took = [seconds] * len(together)
         for _ in range(rounds or s.rounds):
-            for w in together:
+            for i, w in enumerate(together):
                 for _ in range(TRIES):
-                    hold.enter(1.3 * took[w.name])
+                    if quiet:
+                        hold.enter(1.3 * took[i])
                     begin = time.monotonic()
                     turn = w.turn(seconds)
-                    took[w.name] = time.monotonic() - begin
+                    took[i] = time.monotonic() - begin
                     if turn and not hold.lost():
                         w.turns.append(turn)
                     if not turn or not hold.lost():
@@ -208,7 +213,6 @@ def take_turns(s: Settings, workers: list[Worker], seconds: float, rounds: int |
         for w in workers:
             w.stop()
     for w in workers:
-        if w.ms is not None:
-            say(f"  {w.name}: {w.ms:.3f} ms")
-        elif not w.absent:
+        if not w.turns and not w.absent:
             w.absent = "ended before it was measured"
+        say(f"  {w.name}: {w.absent or (f'{w.ms:.3f} ms' if w.ms else 'measured')}")

@@ -75,7 +75,8 @@ static double number(const json_t *row, const char *key) {
 static void test_groups(void **state) {
     place *p = *state;
     char *text = compare(p, "--list", 0);
-    static const char *const groups[] = {"step", "small", "attention", "generation"};
+    static const char *const groups[] = {"gemm",    "attention", "loops",      "step", "small",
+                                         "scaling", "memory",    "generation", "ppo",  "compiling"};
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         assert_non_null(strstr(text, tct_arena_printf(&p->arena, "%s ", groups[i])));
     compare(p, "--only step,nothing", 2);
