@@ -194,7 +194,7 @@ tct_compiler *tct_compiler_new(tct_diag *d, const char *isa, int threads) {
     tct_isa which = tct_isa_host();
     if (isa && !tct_isa_parse(isa, &which)) {
         tct_error(d, "E0902", TCT_NO_SPAN, "there is no instruction set called '%s'", isa);
-        tct_help(d, "base, avx2, avx512 and avx512bf16 are there");
+        tct_help(d, "base, avx2, avx512, avx512bf16 and amx are there");
         return NULL;
     }
     tct_jit *jit = tct_jit_new(d);

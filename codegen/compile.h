@@ -32,7 +32,7 @@ typedef struct tct_compile_stats { // sums since tct_compiler_new
     uint32_t compiled, cached;     // kernels that LLVM compiled, that came from the cache
 } tct_compile_stats;
 
-// `isa`: a name of runtime/isa.h ("base", "avx2", "avx512", "avx512bf16") or NULL for the best that this
+// `isa`: a name of runtime/isa.h ("base", "avx2", "avx512", "avx512bf16", "amx") or NULL for the best that this
 // machine has. `threads`: how many kernels are compiled at once, 0: as many as there are cores. NULL after
 // reporting.
 tct_compiler *tct_compiler_new(tct_diag *d, const char *isa, int threads);

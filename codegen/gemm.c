@@ -24,6 +24,17 @@ static void emit(const void *data, LLVMModuleRef module, const tct_target *targe
     case GEMM_TURN:
         gemm_emit_pack(&k, symbol, module, target);
         break;
+    case GEMM_ROWS_K:
+    case GEMM_ROWS_M:
+    case GEMM_PANELS_K:
+    case GEMM_PANELS_N:
+        gemm_emit_words(&k, symbol, module, target);
+        break;
+    case GEMM_TILES:
+    case GEMM_ENTER:
+    case GEMM_LEAVE:
+        gemm_emit_tiles(&k, symbol, module, target);
+        break;
     }
 }
 

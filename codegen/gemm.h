@@ -12,8 +12,17 @@ typedef struct tct_gemm_axis {
     bool in_a, in_b, in_c; // C's axes are each in A or B or both
 } tct_gemm_axis;
 
+// What A or B is in memory. TCT_FACTOR_EXACT, which all zeros are: of C's dtype.
+typedef enum tct_gemm_factor {
+    TCT_FACTOR_EXACT,
+    TCT_FACTOR_ROUNDED, // f32, to be rounded to bf16
+    TCT_FACTOR_BF16,    // bf16
+} tct_gemm_factor;
+
+// Of two factors in bf16, or f32 to be rounded to it, C (f32) has the sums of exact products.
 typedef struct tct_gemm_problem {
-    tct_dtype dtype; // f32 or f64, of all three
+    tct_dtype dtype; // of C: f32 or f64
+    tct_gemm_factor a, b;
     bool accumulate; // C += instead of C =
     bool epilogue;   // a tct_tile_fn is to run on finished boxes
     uint32_t n_axes;

@@ -5,16 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-// tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f][a<panel>][b<panel>]
-static const char *const kinds[] = {"micro", "dots", "stream", "copy", "turn"};
+// tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f][n][a<panel>][b<panel>]
+static const char *const kinds[] = {"micro", "dots",    "stream",  "copy",  "turn",  "rowsk",
+                                    "rowsm", "panelsk", "panelsn", "tiles", "enter", "leave"};
 
 void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYMBOL]) {
     char panel[2][8] = {"", ""};
     if (k->panel_a) snprintf(panel[0], sizeof panel[0], "a%u", k->panel_a % 1000);
     if (k->panel_b) snprintf(panel[1], sizeof panel[1], "b%u", k->panel_b % 1000);
-    snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s%s%s", kinds[k->kind],
+    snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s%s%s%s", kinds[k->kind],
              tct_dtype_name(k->dtype), tct_isa_name(isa), k->rows, k->columns, k->edge ? "e" : "",
-             k->by_row ? "r" : "", k->far ? "f" : "", panel[0], panel[1]);
+             k->by_row ? "r" : "", k->far ? "f" : "", k->rounded ? "n" : "", panel[0], panel[1]);
 }
 
 bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa) {
@@ -32,6 +33,7 @@ bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa) {
     k.edge = strchr(flags, 'e') != NULL;
     k.by_row = strchr(flags, 'r') != NULL;
     k.far = strchr(flags, 'f') != NULL;
+    k.rounded = strchr(flags, 'n') != NULL;
     const char *a = strchr(flags, 'a'), *b = strchr(flags, 'b');
     if (a) k.panel_a = (unsigned)strtoul(a + 1, NULL, 10);
     if (b) k.panel_b = (unsigned)strtoul(b + 1, NULL, 10);
@@ -88,6 +90,11 @@ LLVMBasicBlockRef gemm_block(const gemm_code *g) {
 }
 
 LLVMValueRef gemm_fma(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z) {
+    if (g->pairs) {
+        LLVMTypeRef pairs = LLVMVectorType(LLVMBFloatTypeInContext(g->context), 2 * g->lanes);
+        LLVMValueRef args[] = {z, LLVMBuildBitCast(g->b, x, pairs, ""), LLVMBuildBitCast(g->b, y, pairs, "")};
+        return tct_llvm_intrinsic(g->b, "llvm.x86.avx512bf16.dpbf16ps.512", NULL, 0, args, 3);
+    }
     LLVMTypeRef type = LLVMTypeOf(x);
     LLVMValueRef args[] = {x, y, z};
     return tct_llvm_intrinsic(g->b, "llvm.fmuladd", &type, 1, args, 3);

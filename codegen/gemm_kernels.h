@@ -11,12 +11,21 @@ typedef enum gemm_kernel_kind {
     GEMM_STREAM, // tct_gemm_micro_fn: B contiguous in n, the sums in memory
     GEMM_COPY,   // tct_gemm_pack_fn: the panel's axis is contiguous
     GEMM_TURN,   // tct_gemm_pack_fn: k is contiguous
+    // Of products in bf16 (runtime/gemm_bf16.h): tct_gemm_words_fn, with `rows` for the unit of k; then
+    // tiles' tct_gemm_micro_fn and tct_gemm_mode_fns.
+    GEMM_ROWS_K,   // rows of words; k is contiguous
+    GEMM_ROWS_M,   // rows of words; m is contiguous
+    GEMM_PANELS_K, // panels of `columns`; k is contiguous
+    GEMM_PANELS_N, // panels of `columns`; n is contiguous
+    GEMM_TILES,
+    GEMM_ENTER,
+    GEMM_LEAVE,
 } gemm_kernel_kind;
 
 typedef struct gemm_kernel {
     gemm_kernel_kind kind;
-    tct_dtype dtype;
-    unsigned rows; // MICRO, DOTS, STREAM: of C; TURN: those turned together
+    tct_dtype dtype; // of micro-kernels in bf16: of what they multiply; of packing: of what they read
+    unsigned rows;   // MICRO, DOTS, STREAM: of C; TURN: those turned together
     unsigned
         columns; // MICRO: vectors; DOTS, STREAM: rows of B at once; COPY, TURN: elements of a panel's step
     bool edge;   // MICRO: the last vector is masked
@@ -25,6 +34,7 @@ typedef struct gemm_kernel {
     unsigned
         panel_a; // MICRO: rows of a packed panel of A, vectors of one of B, which tell the strides; 0: read
     unsigned panel_b; // in place
+    bool rounded;     // ROWS, PANELS: f32 is rounded to bf16
 } gemm_kernel;
 
 // The symbol, for one instruction set; and back. The parse fails on anything that the first didn't make.
@@ -36,6 +46,12 @@ void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef mod
 void gemm_emit_dots(const gemm_kernel *k, const char *symbol, LLVMModuleRef module, const tct_target *target);
 void gemm_emit_stream(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                       const tct_target *target);
+void gemm_emit_words(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
+                     const tct_target *target);
+void gemm_emit_tiles(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
+                     const tct_target *target);
+// Of a product with a factor in bf16: all of the plan but what follows from its axes (codegen/gemm_bf16.c).
+void gemm_plan_bf16(const tct_gemm_problem *problem, const tct_target *target, tct_gemm_plan *out);
 void gemm_emit_pack(const gemm_kernel *k, const char *symbol, LLVMModuleRef module, const tct_target *target);
 
 // The micro-kernel's parameter that is fetched from and may be anything.
@@ -48,6 +64,7 @@ typedef struct gemm_code {
     LLVMValueRef function;
     LLVMTypeRef element, vector, i64;
     unsigned lanes, bytes; // of a vector; of an element
+    bool pairs;            // elements are pairs of bf16, their products summed in f32
 } gemm_code;
 
 // A void function of pointers and i64s: 'p' and 'i' in `params`; pointers named in `apart` (bits) don't

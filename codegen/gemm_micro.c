@@ -143,8 +143,10 @@ static void store_tile(const micro *m, const state *s, bool accumulate) {
 void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                      const tct_target *target) {
     assert(k->rows * k->columns <= MAX_TILE);
-    micro m = {.g = gemm_begin(module, target, k->dtype, symbol, "ipipipiiipi"), .k = k};
+    bool pairs = k->dtype == TCT_BF16; // as words, two steps of k in each
+    micro m = {.g = gemm_begin(module, target, pairs ? TCT_F32 : k->dtype, symbol, "ipipipiiipi"), .k = k};
     gemm_code *g = &m.g;
+    g->pairs = pairs;
     m.as = k->panel_a ? gemm_index(g, k->panel_a) : param(&m, P_AS);
     m.bs = k->panel_b ? gemm_index(g, (int64_t)k->panel_b * g->lanes) : param(&m, P_BS);
     m.zero = LLVMConstNull(g->vector);

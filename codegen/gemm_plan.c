@@ -351,13 +351,15 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
     *out = (tct_gemm_plan){.swapped = should_swap(problem)};
     planner p = {problem, target, out, &out->args, tct_target_lanes(target, problem->dtype)};
     tct_gemm_args *g = p.g;
-    g->element_bytes = (int64_t)tct_dtype_size(problem->dtype);
+    g->element_bytes = g->bytes_a = g->bytes_b = (int64_t)tct_dtype_size(problem->dtype);
     g->lanes = p.lanes;
     g->accumulate = problem->accumulate;
     sort_outputs(&p);
     sort_summed(&p);
     g->path = suits_dots(&p) ? TCT_GEMM_DOTS : TCT_GEMM_TILES;
-    if (g->path == TCT_GEMM_DOTS && g->m && g->n) {
+    if (problem->a != TCT_FACTOR_EXACT || problem->b != TCT_FACTOR_EXACT) {
+        gemm_plan_bf16(problem, target, out);
+    } else if (g->path == TCT_GEMM_DOTS && g->m && g->n) {
         g->feed_a = g->feed_b = TCT_GEMM_DIRECT;
         g->a_by_row = true;
         choose_dot_boxes(&p);
@@ -373,11 +375,11 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
         choose_feeds(&p);
         choose_boxes(&p);
     }
-    list_kernels(&p);
+    if (g->path != TCT_GEMM_BF16) list_kernels(&p);
     out->n_tasks = tct_gemm_tasks(g);
     out->scratch = tct_gemm_scratch(g);
-    double outputs = (double)g->batch * (double)g->m * (double)g->n, bytes = (double)g->element_bytes;
+    double outputs = (double)g->batch * (double)g->m * (double)g->n;
     out->flops = 2 * outputs * (double)g->k;
-    out->bytes = bytes * (outputs * (problem->accumulate ? 2 : 1) +
-                          (double)g->batch * (double)g->k * (double)(g->m + g->n));
+    out->bytes = (double)g->element_bytes * outputs * (problem->accumulate ? 2 : 1) +
+                 (double)g->batch * (double)g->k * (double)(g->m * g->bytes_a + g->n * g->bytes_b);
 }

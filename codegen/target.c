@@ -14,6 +14,9 @@ tct_target tct_target_of(tct_isa isa) {
         return (tct_target){isa, "x86-64-v4", "-prefer-256-bit", 64, 32, true, true};
     case TCT_ISA_AVX512BF16:
         return (tct_target){isa, "x86-64-v4", "-prefer-256-bit,+avx512bf16", 64, 32, true, true};
+    case TCT_ISA_AMX:
+        return (tct_target){isa,  "x86-64-v4", "-prefer-256-bit,+avx512bf16,+amx-tile,+amx-bf16", 64, 32,
+                            true, true};
     case TCT_ISA_BASE:
     case TCT_N_ISAS:
         break;
@@ -22,7 +25,8 @@ tct_target tct_target_of(tct_isa isa) {
 }
 
 tct_isa tct_target_kernel_isa(const tct_target *t, bool has_bf16) {
-    return t->isa == TCT_ISA_AVX512BF16 && !has_bf16 ? TCT_ISA_AVX512 : t->isa;
+    if (t->isa < TCT_ISA_AVX512BF16) return t->isa;
+    return has_bf16 ? TCT_ISA_AVX512BF16 : TCT_ISA_AVX512;
 }
 
 unsigned tct_target_lanes(const tct_target *t, tct_dtype dtype) {

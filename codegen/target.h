@@ -21,7 +21,8 @@ typedef struct tct_target {
 // `isa` as a target. For the host: tct_target_of(tct_isa_host()).
 tct_target tct_target_of(tct_isa isa);
 // The instruction set that a kernel is compiled for when a plan for `t` uses it. Only code with bf16 in it
-// differs between avx512 and avx512bf16; all other kernels of the second are those of the first.
+// differs between avx512 and avx512bf16; all other kernels of the second are those of the first. What amx
+// adds are tiles, which products in bf16 are made of and name by themselves.
 tct_isa tct_target_kernel_isa(const tct_target *t, bool has_bf16);
 // Lanes of one vector register for a dtype: 16 for f32 under AVX-512.
 unsigned tct_target_lanes(const tct_target *t, tct_dtype dtype);

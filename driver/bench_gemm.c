@@ -77,8 +77,10 @@ static double peak_flops(const peak_call *c, tct_dtype dtype) {
 
 void tct_bench_peak(const tct_bench_options *o, FILE *out) {
     bench b = open_bench(o);
-    for (int i = 0; i < 2; i++) {
-        tct_dtype dtype = i ? TCT_F64 : TCT_F32;
+    static const tct_dtype dtypes[] = {TCT_F32, TCT_F64, TCT_BF16};
+    for (int i = 0; i < 3; i++) {
+        tct_dtype dtype = dtypes[i];
+        if (!tct_peak_has(o->isa, dtype)) continue;
         peak_call call = peak_of(&b, dtype);
         int64_t runs = calls_in(&b, call_peak, &call, slice(&b));
         double best = 0;
@@ -115,10 +117,12 @@ bool tct_bench_shape_parse(const char *text, tct_bench_shape *out) {
     return true;
 }
 
-static tct_gemm_problem problem_of(const tct_bench_shape *s) {
+static tct_gemm_problem problem_of(const tct_bench_shape *s, tct_gemm_factor factors) {
     bool ta = s->layout[0] == 't', tb = s->layout[1] == 't';
     return (tct_gemm_problem){
         .dtype = TCT_F32,
+        .a = factors,
+        .b = factors,
         .n_axes = 4,
         .axes = {{s->batch, s->m * s->k, s->n * s->k, s->m * s->n, true, true, true},
                  {s->m, ta ? 1 : s->k, 0, s->n, true, false, true},
@@ -127,82 +131,123 @@ static tct_gemm_problem problem_of(const tct_bench_shape *s) {
     };
 }
 
-static float *numbers(int64_t n) {
-    float *x = tct_try_alloc((size_t)n * sizeof *x + 64, 64);
-    if (!x) tct_out_of_memory((size_t)n * sizeof *x);
-    for (int64_t i = 0; i < n; i++) x[i] = (float)(i % 251) / 251 - 0.5f;
+static void *memory_of(int64_t n, size_t element) {
+    void *x = tct_try_alloc((size_t)n * element + 64, 64);
+    if (!x) tct_out_of_memory((size_t)n * element);
     return x;
 }
 
-typedef struct figure {
-    double gflops, peak;
-} figure;
-
-typedef struct gemm_call {
-    bench *b;
-    const tct_gemm_plan *plan;
-    const tct_plan_kernel *kernels;
-    void *const *bufs;
-} gemm_call;
-
-static void call_gemm(void *ctx) {
-    const gemm_call *c = ctx;
-    tct_gemm_run(c->b->pool, &c->plan->args, c->kernels, c->bufs, NULL);
+static void *numbers(int64_t n, tct_gemm_factor factor) {
+    bool narrow = factor == TCT_FACTOR_BF16;
+    void *x = memory_of(n, narrow ? sizeof(tct_bf16) : sizeof(float));
+    for (int64_t i = 0; i < n; i++) {
+        float v = (float)(i % 251) / 251 - 0.5f;
+        if (narrow)
+            ((tct_bf16 *)x)[i] = tct_f32_to_bf16(v);
+        else
+            ((float *)x)[i] = v;
+    }
+    return x;
 }
 
-// Turns of product and peak loop; the best of each.
-static figure measure(bench *b, gemm_call *product) {
-    figure best = {0, 0};
-    peak_call peak = peak_of(b, TCT_F32);
-    int64_t peak_runs = calls_in(b, call_peak, &peak, slice(b) / 2);
-    int64_t runs = calls_in(b, call_gemm, product, slice(b) / 2);
-    for (int round = 0; round < ROUNDS; round++) {
-        double limit = peak_flops(&peak, TCT_F32) / seconds_of(b, call_peak, &peak, peak_runs) * 1e-9;
-        double rate = product->plan->flops / seconds_of(b, call_gemm, product, runs) * 1e-9;
-        if (limit > best.peak) best.peak = limit;
-        if (rate > best.gflops) best.gflops = rate;
+// A product that is ready to run.
+typedef struct product {
+    bench *b;
+    tct_gemm_plan plan;
+    tct_jit *jit; // of its own: shapes share kernels, and a session has each symbol once
+    tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
+    void *bufs[3];
+} product;
+
+static bool open_product(tct_diag *d, bench *b, const tct_bench_shape *s, tct_gemm_factor factors,
+                         product *p) {
+    tct_gemm_problem problem = problem_of(s, factors);
+    *p = (product){.b = b, .jit = tct_jit_new(d)};
+    tct_gemm_plan_make(&problem, &b->target, &p->plan);
+    bool ok = p->jit != NULL;
+    for (uint32_t i = 0; ok && i < p->plan.n_kernels; i++) {
+        const char *symbol = p->plan.symbol[i];
+        tct_target target = tct_target_of(tct_gemm_symbol_isa(symbol));
+        tct_unit unit = tct_gemm_unit(symbol);
+        tct_objects objects;
+        ok = tct_units_compile(d, &target, &unit, 1, 1, NULL, &objects) && tct_jit_add(d, p->jit, &objects);
+        if (!ok) break;
+        p->kernels[i] = (tct_plan_kernel){symbol, tct_jit_lookup(d, p->jit, symbol)};
+        ok = p->kernels[i].fn != NULL;
     }
-    return best;
+    if (!ok) return false;
+    tct_pool_reserve_scratch(b->pool, p->plan.scratch);
+    bool swapped = p->plan.swapped;
+    p->bufs[0] = numbers(s->batch * s->m * s->n, TCT_FACTOR_EXACT);
+    p->bufs[swapped ? 2 : 1] = numbers(s->batch * s->m * s->k, factors);
+    p->bufs[swapped ? 1 : 2] = numbers(s->batch * s->n * s->k, factors);
+    return true;
+}
+
+static void close_product(product *p) {
+    for (int i = 0; i < 3; i++) free(p->bufs[i]);
+    tct_jit_free(p->jit);
+}
+
+static void call_product(void *ctx) {
+    const product *p = ctx;
+    tct_gemm_run(p->b->pool, &p->plan.args, p->kernels, p->bufs, NULL);
+}
+
+// What is measured in turns: a product or a peak loop.
+typedef struct turn {
+    void (*call)(void *);
+    void *ctx;
+    double flops;
+    int64_t runs;
+    double gflops; // the best of the turns
+} turn;
+
+static void take_turns(bench *b, turn *turns, int n) {
+    for (int i = 0; i < n; i++) turns[i].runs = calls_in(b, turns[i].call, turns[i].ctx, slice(b) / 2);
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < n; i++) {
+            double rate = turns[i].flops / seconds_of(b, turns[i].call, turns[i].ctx, turns[i].runs) * 1e-9;
+            if (rate > turns[i].gflops) turns[i].gflops = rate;
+        }
+}
+
+static const char *const factor_names[] = {"f32", "rounded", "bf16"};
+
+static void print_figures(const bench *b, const tct_bench_shape *s, double gflops, double peak, double exact,
+                          FILE *out) {
+    bool json = b->o->json;
+    fprintf(out,
+            json ? "{\"bench\": \"gemm\", \"m\": %" PRId64 ", \"n\": %" PRId64 ", \"k\": %" PRId64
+                   ", \"batch\": %" PRId64 ", \"layout\": \"%s\", \"dtype\": \"%s\", \"isa\": \"%s\", "
+                   "\"threads\": %d, \"gflops\": %.1f, \"peak_gflops\": %.1f, \"fraction\": %.3f"
+                 : "%6" PRId64 " x%6" PRId64 " x%6" PRId64 "  batch %-4" PRId64
+                   " %s %s %s, %d threads: %7.1f of %7.1f GFLOP/s, %.3f",
+            s->m, s->n, s->k, s->batch, s->layout, factor_names[b->o->factors], tct_isa_name(b->o->isa),
+            tct_pool_threads(b->pool), gflops, peak, gflops / peak);
+    if (exact > 0)
+        fprintf(out, json ? ", \"f32_gflops\": %.1f, \"f32_ratio\": %.2f" : "; %.1f in f32, %.2f times that",
+                exact, gflops / exact);
+    fputs(json ? "}\n" : "\n", out);
+    fflush(out);
 }
 
 static bool bench_shape(tct_diag *d, bench *b, const tct_bench_shape *s, FILE *out) {
-    tct_gemm_problem problem = problem_of(s);
-    tct_gemm_plan plan;
-    tct_gemm_plan_make(&problem, &b->target, &plan);
-    // A session of its own: shapes share kernels, and a session has each symbol once.
-    tct_jit *jit = tct_jit_new(d);
-    tct_unit units[TCT_GEMM_MAX_KERNELS] = {0};
-    tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
-    for (uint32_t i = 0; i < plan.n_kernels; i++) units[i] = tct_gemm_unit(plan.symbol[i]);
-    tct_objects objects;
-    bool ok =
-        jit &&
-        tct_units_compile(d, &b->target, units, plan.n_kernels, tct_pool_threads(b->pool), NULL, &objects) &&
-        tct_jit_add(d, jit, &objects);
-    for (uint32_t i = 0; ok && i < plan.n_kernels; i++) {
-        kernels[i] = (tct_plan_kernel){plan.symbol[i], tct_jit_lookup(d, jit, plan.symbol[i])};
-        ok = kernels[i].fn != NULL;
-    }
+    bool narrow = b->o->factors != TCT_FACTOR_EXACT;
+    tct_dtype dtype = narrow && tct_peak_has(b->o->isa, TCT_BF16) ? TCT_BF16 : TCT_F32;
+    product p[2] = {0};
+    bool ok = open_product(d, b, s, b->o->factors, &p[0]) &&
+              (!narrow || open_product(d, b, s, TCT_FACTOR_EXACT, &p[1]));
     if (ok) {
-        tct_pool_reserve_scratch(b->pool, plan.scratch);
-        float *a = numbers(s->batch * s->m * s->k), *bb = numbers(s->batch * s->n * s->k);
-        float *c = numbers(s->batch * s->m * s->n);
-        void *bufs[] = {c, plan.swapped ? bb : a, plan.swapped ? a : bb};
-        gemm_call product = {b, &plan, kernels, bufs};
-        figure f = measure(b, &product);
-        fprintf(out,
-                b->o->json ? "{\"bench\": \"gemm\", \"m\": %" PRId64 ", \"n\": %" PRId64 ", \"k\": %" PRId64
-                             ", \"batch\": %" PRId64
-                             ", \"layout\": \"%s\", \"dtype\": \"f32\", \"isa\": \"%s\", "
-                             "\"threads\": %d, \"gflops\": %.1f, \"peak_gflops\": %.1f, \"fraction\": %.3f}\n"
-                           : "%6" PRId64 " x%6" PRId64 " x%6" PRId64 "  batch %-4" PRId64
-                             " %s f32 %s, %d threads: %7.1f of %7.1f GFLOP/s, %.3f\n",
-                s->m, s->n, s->k, s->batch, s->layout, tct_isa_name(b->o->isa), tct_pool_threads(b->pool),
-                f.gflops, f.peak, f.gflops / f.peak);
-        fflush(out);
-        free(a), free(bb), free(c);
+        peak_call peak = peak_of(b, dtype);
+        turn turns[] = {{.call = call_peak, .ctx = &peak, .flops = peak_flops(&peak, dtype)},
+                        {.call = call_product, .ctx = &p[0], .flops = p[0].plan.flops},
+                        {.call = call_product, .ctx = &p[1], .flops = p[1].plan.flops}};
+        take_turns(b, turns, narrow ? 3 : 2);
+        print_figures(b, s, turns[1].gflops, turns[0].gflops, turns[2].gflops, out);
     }
-    tct_jit_free(jit);
+    close_product(&p[0]);
+    close_product(&p[1]);
     return ok;
 }
 

@@ -3,6 +3,7 @@
 #define TCT_DRIVER_BENCH_GEMM_H
 
 #include "base/diag.h"
+#include "codegen/gemm.h"
 #include "driver/jit_options.h"
 #include "runtime/isa.h"
 
@@ -12,15 +13,16 @@ typedef struct tct_bench_options {
     int threads; // 0: all cores
     bool json;   // one JSON object a line; else a table
     tct_isa isa;
-    double seconds; // a figure; 0: the default
-    int runs;       // step: measured ones; 0: none, only until the plan is ready
+    double seconds;          // a figure; 0: the default
+    tct_gemm_factor factors; // gemm: of both; not f32: beside f32
+    int runs;                // step: measured ones; 0: none, only until the plan is ready
     tct_jit_options jit;
     // step and decode
     const char *trace; // NULL, or a file for a trace of what is measured (runtime/trace.h)
     int profile;       // lines of the table of the most expensive kernels, 0: none without a trace
 } tct_bench_options;
 
-// Multiply-adds in registers: GFLOP/s of f32 and f64.
+// Multiply-adds in registers: GFLOP/s of f32 and f64, and of bf16 where the instruction set has it.
 void tct_bench_peak(const tct_bench_options *o, FILE *out);
 
 // The f32 figure of tct_bench_peak alone, for benchmarks that are measured against it.

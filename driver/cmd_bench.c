@@ -25,6 +25,7 @@ enum {
     KEY_SECONDS,
     KEY_ISA,
     KEY_RUNS,
+    KEY_DTYPE,
     KEY_TRACE
 };
 
@@ -39,8 +40,9 @@ static const struct argp_option options[] = {
     {"runs", KEY_RUNS, "N", 0, "step: measured ones (default: 5; 0: none, only until it could begin)", 0},
     {"trace", KEY_TRACE, "FILE", 0, "step, decode: write a trace for ui.perfetto.dev", 0},
     {"seconds", KEY_SECONDS, "S", 0, "peak, gemm, loops: time for a figure", 0},
+    {"dtype", KEY_DTYPE, "T", 0, "gemm: factors are f32 (default), bf16, or rounded (to bf16, from f32)", 0},
     {"isa", KEY_ISA, "SET", 0,
-     "Compile for base, avx2, avx512 or avx512bf16 (default: the best of this machine)", 0},
+     "Compile for base, avx2, avx512, avx512bf16 or amx (default: the best of this machine)", 0},
     {0},
 };
 
@@ -86,6 +88,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         return 0;
     case KEY_SECONDS:
         a->o.seconds = atof(arg);
+        return 0;
+    case KEY_DTYPE:
+        if (strcmp(arg, "f32") != 0 && strcmp(arg, "bf16") != 0 && strcmp(arg, "rounded") != 0)
+            argp_error(state, "--dtype takes f32, bf16 or rounded, not `%s`", arg);
+        a->o.factors = arg[0] == 'f'   ? TCT_FACTOR_EXACT
+                       : arg[0] == 'b' ? TCT_FACTOR_BF16
+                                       : TCT_FACTOR_ROUNDED;
         return 0;
     case KEY_ISA:
         if (!tct_isa_parse(arg, &a->o.isa)) argp_error(state, "there is no instruction set `%s`", arg);

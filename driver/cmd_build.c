@@ -28,7 +28,7 @@ static const struct argp_option options[] = {
     {"output", 'o', "TRAINER", 0, "The executable to write", 0},
     {"set", 's', "KEY=VALUE", 0, "Give a config value, which is the trainer's default then", 0},
     {"isa", KEY_ISA, "SET,...", 0,
-     "Instruction sets to carry code for, of base, avx2, avx512, avx512bf16 (default: all but base)", 0},
+     "Instruction sets to carry code for, of base, avx2, avx512, avx512bf16, amx (default: all but base)", 0},
     {"link", KEY_LINK, "FILE", 0,
      "Take the foreign functions of the program from this object file or archive, into the trainer. May be "
      "given more "
@@ -46,7 +46,7 @@ static void parse_sets(struct argp_state *state, build *b, char *arg) {
     for (char *name = strtok_r(arg, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         tct_isa isa;
         if (!tct_isa_parse(name, &isa))
-            argp_error(state, "--isa takes base, avx2, avx512 and avx512bf16, not `%s`", name);
+            argp_error(state, "--isa takes base, avx2, avx512, avx512bf16 and amx, not `%s`", name);
         else
             wanted[isa] = true;
     }
@@ -159,7 +159,7 @@ int tct_cmd_build(int argc, char **argv) {
                                      shared,
                                      NULL,
                                      NULL};
-    build b = {.isas = {TCT_ISA_AVX2, TCT_ISA_AVX512, TCT_ISA_AVX512BF16}, .n_isas = 3};
+    build b = {.isas = {TCT_ISA_AVX2, TCT_ISA_AVX512, TCT_ISA_AVX512BF16, TCT_ISA_AMX}, .n_isas = 4};
     argp_parse(&argp, argc, argv, 0, NULL, &b);
     b.compile.sets = b.library.sets.data;
     b.compile.n_sets = b.library.sets.len;

@@ -27,7 +27,7 @@ static const struct argp_option options[] = {
     {"f64", KEY_F64, NULL, 0, "Hold and compute all floats in f64 (with the interpreter)", 0},
     {"threads", 't', "N", 0, "Threads (default: all cores). The results don't depend on it", 0},
     {"isa", KEY_ISA, "SET", 0,
-     "Compile for base, avx2, avx512 or avx512bf16 (default: the best of this machine)", 0},
+     "Compile for base, avx2, avx512, avx512bf16 or amx (default: the best of this machine)", 0},
     {"trace", KEY_TRACE, "FILE", 0,
      "Write what every kernel took as a trace for ui.perfetto.dev, and a table of the most expensive ones",
      0},

@@ -44,7 +44,7 @@ static const struct argp_option options[] = {
     {"raw", KEY_RAW, NULL, 0, "Print the new text alone, without the prompt and without figures", 0},
     {"threads", 't', "N", 0, "Threads (default: all cores)", 0},
     {"isa", KEY_ISA, "SET", 0,
-     "Compile for base, avx2, avx512 or avx512bf16 (default: the best of this machine)", 0},
+     "Compile for base, avx2, avx512, avx512bf16 or amx (default: the best of this machine)", 0},
     {0},
 };
 

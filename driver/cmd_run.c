@@ -15,7 +15,7 @@ enum { KEY_PIPELINE = 256, KEY_ISA };
 static const struct argp_option options[] = {
     {"pipeline", KEY_PIPELINE, "NAME", 0, "Which pipeline, where the file has several", 0},
     {"isa", KEY_ISA, "SET", 0,
-     "Compile for base, avx2, avx512 or avx512bf16 (default: the best of this machine)", 0},
+     "Compile for base, avx2, avx512, avx512bf16 or amx (default: the best of this machine)", 0},
     {0},
 };
 

@@ -14,7 +14,7 @@ static const struct argp_option options[] = {
     {"dump-dir", KEY_DIR, "DIR", 0,
      "Write every phase into a folder, numbered; each graph goes on with `tercet opt --from`", 0},
     {"isa", KEY_ISA, "SET", 0,
-     "Compile for base, avx2, avx512 or avx512bf16 (default: the best of this machine)", 0},
+     "Compile for base, avx2, avx512, avx512bf16 or amx (default: the best of this machine)", 0},
     {"bare", KEY_BARE, NULL, 0, "Leave out where everything comes from: places in the source, and passes", 0},
     {"verify-each", KEY_VERIFY, NULL, 0, "Verify the graph after every pass", 0},
     {0},

@@ -1,6 +1,7 @@
 // Matrix products: boxes of C as tasks, blocks of k, panels of A and B, and generated kernels inside.
 #include "runtime/gemm.h"
 
+#include "runtime/gemm_bf16.h"
 #include "runtime/gemm_pack.h"
 #include "runtime/gemm_stream.h"
 
@@ -59,11 +60,13 @@ static uint64_t tile_bytes(const tct_gemm_args *g) {
 
 uint64_t tct_gemm_scratch(const tct_gemm_args *g) {
     if (g->path == TCT_GEMM_STREAM) return tct_gemm_stream_scratch(g);
+    if (g->path == TCT_GEMM_BF16) return tct_gemm_bf16_scratch(g);
     return packed_a_bytes(g) + 2 * packed_b_bytes(g) + tile_bytes(g);
 }
 
 uint64_t tct_gemm_shared(const tct_gemm_args *g) {
     if (g->path == TCT_GEMM_STREAM) return tct_gemm_stream_shared(g);
+    if (g->path == TCT_GEMM_BF16) return tct_gemm_bf16_shared(g);
     if (!g->shared_a) return 0;
     return (uint64_t)(rounded(least(g->ms, g->m), g->mr) * least(g->ks, g->k) * g->element_bytes);
 }
@@ -326,6 +329,10 @@ void tct_gemm_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel 
     if (tct_gemm_tasks(g) == 0) return;
     if (g->path == TCT_GEMM_STREAM) {
         tct_gemm_stream_run(pool, g, kernels, bufs, tile_args);
+        return;
+    }
+    if (g->path == TCT_GEMM_BF16) {
+        tct_gemm_bf16_run(pool, g, kernels, bufs, tile_args);
         return;
     }
     j.tile = (tct_tile_fn)kernel(&j, TCT_GEMM_TILE);

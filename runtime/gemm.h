@@ -20,6 +20,7 @@ typedef enum tct_gemm_path {
     TCT_GEMM_TILES,  // register tiles: B's columns lie side by side
     TCT_GEMM_DOTS,   // few rows, A and B contiguous in k: dot products, B is read once
     TCT_GEMM_STREAM, // few rows, B contiguous in n: long stretches of B, each read once, parts of k apart
+    TCT_GEMM_BF16,   // A or B is bf16 or to be rounded to it: both are packed as words (runtime/gemm_bf16.h)
 } tct_gemm_path;
 
 // How a micro-kernel gets A or B.
@@ -38,13 +39,18 @@ typedef enum tct_gemm_slot {
     TCT_GEMM_REST_EDGE, // m % mr × n % nr
     TCT_GEMM_PACK_A,
     TCT_GEMM_PACK_B,
-    TCT_GEMM_TILE, // the epilogue, a tct_tile_fn
+    TCT_GEMM_TILE,  // the epilogue, a tct_tile_fn
+    TCT_GEMM_ENTER, // tct_gemm_mode_fns, called before and after a thread's micro-kernels: of bf16 in tiles
+    TCT_GEMM_LEAVE,
     TCT_GEMM_N_SLOTS
 } tct_gemm_slot;
 
 // The step's integers; all int64 so that it lies in plan->args. What follows it there are the epilogue's own.
 typedef struct tct_gemm_args {
     int64_t element_bytes, path, accumulate;
+    // Of bf16: what A and B are in memory, whether f32 is rounded, and the steps of k that words go in: 1
+    // (words are f32), or 2 or 32 (of pairs of bf16).
+    int64_t bytes_a, bytes_b, round_a, round_b, k_unit;
     int64_t batch, m, n, k;
     int64_t mr, nr; // the register tile; of dot products, nr = nc; of streams, m and what is added at once
     int64_t lanes;  // steps of k that a turning pack kernel does at once

@@ -11,12 +11,14 @@ typedef enum tct_isa {
     TCT_ISA_AVX2,       // x86-64-v3: AVX2, FMA, F16C
     TCT_ISA_AVX512,     // x86-64-v4: AVX-512 F, BW, CD, DQ, VL
     TCT_ISA_AVX512BF16, // and AVX512_BF16
+    TCT_ISA_AMX,        // and AMX tiles of bf16
     TCT_N_ISAS
 } tct_isa;
 
-// The best that this machine and its operating system run. Thread-safe.
+// The best that this machine and its operating system run. Asks the system for the process's permission to
+// use tile registers, where there are any: before that they fault. Thread-safe.
 tct_isa tct_isa_host(void);
-// "base", "avx2", "avx512", "avx512bf16".
+// "base", "avx2", "avx512", "avx512bf16", "amx".
 const char *tct_isa_name(tct_isa isa);
 // False when `name` is none of them.
 bool tct_isa_parse(const char *name, tct_isa *out);

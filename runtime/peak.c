@@ -42,15 +42,58 @@ LOOP(avx2_f32, AVX2, __m256, EACH, _mm256_fmadd_ps)
 LOOP(avx2_f64, AVX2, __m256d, EACH, _mm256_fmadd_pd)
 LOOP(avx512_f32, AVX512, __m512, EACH_WIDE, _mm512_fmadd_ps)
 LOOP(avx512_f64, AVX512, __m512d, EACH_WIDE, _mm512_fmadd_pd)
+#define AVX512BF16 __attribute__((target("avx512f,avx512bf16")))
+#define ADD_PAIRS(sum, x, y) _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(y))
+LOOP(avx512_bf16, AVX512BF16, __m512, EACH_WIDE, ADD_PAIRS)
+
+enum { TILE_SUMS = 4, TILE_FLOPS = 2 * 16 * 16 * 32 };
+
+// The compiler doesn't know what a configuration reads, hence the fence.
+__attribute__((target("amx-tile,amx-bf16"))) static void tiles_bf16(int64_t turns, void *sink) {
+    (void)sink;
+    enum { PALETTE = 1, ROWS = 16, ROW_BYTES = 64, N_TILES = 8 };
+    struct {
+        uint8_t palette, start, reserved[14];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } config = {.palette = PALETTE};
+    for (int i = 0; i < N_TILES; i++) {
+        config.row_bytes[i] = ROW_BYTES;
+        config.rows[i] = ROWS;
+    }
+    __asm__ volatile("" : : "r"(&config) : "memory");
+    _tile_loadconfig(&config);
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(5);
+    _tile_zero(6);
+    _tile_zero(7);
+    for (; turns > 0; turns--) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_release();
+}
+
+bool tct_peak_has(tct_isa isa, tct_dtype dtype) {
+    return dtype == TCT_F32 || dtype == TCT_F64 || (dtype == TCT_BF16 && isa >= TCT_ISA_AVX512BF16);
+}
 
 tct_peak_fn tct_peak_loop(tct_isa isa, tct_dtype dtype) {
     bool f64 = dtype == TCT_F64;
+    if (dtype == TCT_BF16) return isa >= TCT_ISA_AMX ? tiles_bf16 : avx512_bf16;
     if (isa >= TCT_ISA_AVX512) return f64 ? avx512_f64 : avx512_f32;
     if (isa >= TCT_ISA_AVX2) return f64 ? avx2_f64 : avx2_f32;
     return f64 ? base_f64 : base_f32;
 }
 
 double tct_peak_flops(tct_isa isa, tct_dtype dtype) {
+    if (dtype == TCT_BF16) return isa >= TCT_ISA_AMX ? TILE_SUMS * TILE_FLOPS : CHAINS_WIDE * 64;
     int bytes = isa >= TCT_ISA_AVX512 ? 64 : isa >= TCT_ISA_AVX2 ? 32 : 16;
     return 2.0 * (isa >= TCT_ISA_AVX512 ? CHAINS_WIDE : CHAINS) * bytes / (dtype == TCT_F64 ? 8 : 4);
 }

@@ -8,7 +8,9 @@
 #include "runtime/pool.h"
 
 // A loop of independent fused multiply-adds in registers, `turns` × tct_peak_flops operations; `sink`,
-// 64-byte aligned, gives one vector and takes one. For f32 and f64, on a machine that has `isa`.
+// 64-byte aligned, gives one vector and takes one. For the dtypes that `isa` has multiply-adds of, on a
+// machine that has `isa`: f32, f64, and bf16 summed in f32 from avx512bf16 on.
+bool tct_peak_has(tct_isa isa, tct_dtype dtype);
 typedef void (*tct_peak_fn)(int64_t turns, void *sink);
 tct_peak_fn tct_peak_loop(tct_isa isa, tct_dtype dtype);
 double tct_peak_flops(tct_isa isa, tct_dtype dtype);

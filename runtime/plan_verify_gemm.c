@@ -24,11 +24,19 @@ static bool covers(const tct_gemm_axes *x, int64_t n, int64_t *far) {
 static bool in_range(int64_t x, int64_t low, int64_t high) { return x >= low && x <= high; }
 
 static bool sides_fit(const tct_gemm_args *g) {
-    return (g->element_bytes == 4 || g->element_bytes == 8) && in_range(g->path, 0, TCT_GEMM_STREAM) &&
+    return (g->element_bytes == 4 || g->element_bytes == 8) && in_range(g->path, 0, TCT_GEMM_BF16) &&
            in_range(g->feed_a, 0, TCT_GEMM_GATHERED) && in_range(g->feed_b, 0, TCT_GEMM_GATHERED) &&
            in_range(g->accumulate, 0, 1) && in_range(g->shared_a, 0, 1) && in_range(g->a_by_row, 0, 1) &&
            in_range(g->batch, 0, most_side) && in_range(g->m, 0, most_side) && in_range(g->n, 0, most_side) &&
            in_range(g->k, 0, most_side);
+}
+
+// What A and B are in memory, and how they are packed.
+static bool factors_fit(const tct_gemm_args *g) {
+    if (g->path != TCT_GEMM_BF16) return g->bytes_a == g->element_bytes && g->bytes_b == g->element_bytes;
+    return g->element_bytes == 4 && (g->bytes_a == 2 || g->bytes_a == 4) &&
+           (g->bytes_b == 2 || g->bytes_b == 4) && (g->k_unit == 1 || g->k_unit == 2 || g->k_unit == 32) &&
+           in_range(g->kc, 1, most_block) && (g->kc >= g->k || g->kc % g->k_unit == 0);
 }
 
 // Blocks are made of whole tiles, so that panels lie beside each other.
@@ -67,6 +75,12 @@ static bool feed_fits(int64_t feed, const tct_gemm_axes *w, const tct_gemm_axes 
 
 static bool feeds_fit(const tct_gemm_args *g) {
     bool dots = g->path == TCT_GEMM_DOTS;
+    if (g->path == TCT_GEMM_BF16 && g->feed_b == TCT_GEMM_DIRECT) return false;
+    // Read in place, by whole tiles and units: rows of bf16.
+    if (g->path == TCT_GEMM_BF16 && g->feed_a == TCT_GEMM_DIRECT &&
+        (!g->a_by_row || g->bytes_a != 2 || g->k_unit == 1 || g->m % g->mr != 0 || g->k % g->k_unit != 0 ||
+         (g->a_m.n && g->a_m.stride[g->a_m.n - 1] % 2 != 0)))
+        return false;
     if (g->path == TCT_GEMM_STREAM && (g->feed_b != TCT_GEMM_DIRECT || g->shared_a)) return false;
     // A row alone is read as one of neighbours.
     if (g->path == TCT_GEMM_STREAM && g->feed_a == TCT_GEMM_DIRECT && !g->a_by_row) return false;
@@ -78,6 +92,7 @@ static bool feeds_fit(const tct_gemm_args *g) {
 static bool is_needed(const tct_gemm_args *g, tct_gemm_slot slot) {
     bool full_m = g->m >= g->mr, rest = g->m % g->mr != 0, dots = g->path == TCT_GEMM_DOTS;
     bool full_n = dots || g->n >= g->nr, edge = !dots && g->n % g->nr != 0;
+    if (g->path == TCT_GEMM_BF16 && slot < TCT_GEMM_PACK_A) return slot == TCT_GEMM_FULL;
     if (g->path == TCT_GEMM_STREAM && slot != TCT_GEMM_PACK_A)
         return slot == TCT_GEMM_FULL || slot == TCT_GEMM_REST;
     switch (slot) {
@@ -108,13 +123,13 @@ static bool kernels_fit(const tct_gemm_args *g, uint32_t n_kernels) {
 }
 
 // The last element that an operand's axes reach lies within its bytes.
-static bool reaches(const tct_gemm_args *g, const tct_gemm_axes *const lists[3], const int64_t sizes[3],
+static bool reaches(const tct_gemm_axes *const lists[3], const int64_t sizes[3], int64_t element,
                     uint64_t bytes) {
     int64_t far = 0;
     for (int i = 0; i < 3; i++)
         if (!covers(lists[i], sizes[i], &far)) return false;
     bool none = sizes[0] == 0 || sizes[1] == 0 || sizes[2] == 0;
-    return none || (uint64_t)far < bytes / (uint64_t)g->element_bytes;
+    return none || (uint64_t)far < bytes / (uint64_t)element;
 }
 
 static bool shared_fits(const tct_gemm_args *g) {
@@ -128,14 +143,14 @@ static bool shared_fits(const tct_gemm_args *g) {
 
 const char *tct_gemm_verify(tct_arena *a, const tct_gemm_args *g, const uint64_t bytes[3], uint32_t n_kernels,
                             uint64_t scratch) {
-    if (!sides_fit(g)) return "its product has impossible sizes";
+    if (!sides_fit(g) || !factors_fit(g)) return "its product has impossible sizes";
     const tct_gemm_axes *const lists_c[] = {&g->batch_c, &g->c_m, &g->c_n},
                                *const lists_a[] = {&g->batch_a, &g->a_m, &g->a_k},
                                *const lists_b[] = {&g->batch_b, &g->b_k, &g->b_n};
     const int64_t sizes_c[] = {g->batch, g->m, g->n}, sizes_a[] = {g->batch, g->m, g->k},
                   sizes_b[] = {g->batch, g->k, g->n};
-    if (!reaches(g, lists_c, sizes_c, bytes[0]) || !reaches(g, lists_a, sizes_a, bytes[1]) ||
-        !reaches(g, lists_b, sizes_b, bytes[2]))
+    if (!reaches(lists_c, sizes_c, g->element_bytes, bytes[0]) ||
+        !reaches(lists_a, sizes_a, g->bytes_a, bytes[1]) || !reaches(lists_b, sizes_b, g->bytes_b, bytes[2]))
         return "its product reaches past an operand";
     int64_t rows, tasks;
     if (!blocks_fit(g) || !feeds_fit(g) || !shared_fits(g) || __builtin_mul_overflow(g->batch, g->m, &rows) ||

@@ -1,0 +1,144 @@
+// bf16 in tile registers: up to 2 × 2 tiles of C, and of A and B what they need at a time. Tiles are
+// configured once for many calls: entering takes them, leaving gives them back, between which nothing else
+// uses them.
+#include "codegen/gemm_kernels.h"
+
+#include <assert.h>
+
+enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE };
+enum { TILE = 16, WORD = 4, FIRST_A = 4, FIRST_B = 6, N_TILES = 8 };
+
+typedef struct tiles {
+    gemm_code g;
+    unsigned rows, columns; // in tiles
+} tiles;
+
+static LLVMValueRef param(const tiles *t, unsigned i) { return LLVMGetParam(t->g.function, i); }
+
+static LLVMValueRef number(const gemm_code *g, unsigned tile) {
+    return LLVMConstInt(LLVMInt8TypeInContext(g->context), tile, 0);
+}
+
+static LLVMValueRef in_bytes(const gemm_code *g, LLVMValueRef words) {
+    return LLVMBuildMul(g->b, words, gemm_index(g, WORD), "");
+}
+
+static void load_tile(const gemm_code *g, unsigned tile, LLVMValueRef at, LLVMValueRef stride_bytes) {
+    LLVMValueRef args[] = {number(g, tile), at, stride_bytes};
+    tct_llvm_intrinsic(g->b, "llvm.x86.tileloadd64", NULL, 0, args, 3);
+}
+
+static LLVMValueRef tile_of_c(const tiles *t, unsigned i, unsigned j) {
+    const gemm_code *g = &t->g;
+    LLVMValueRef row = gemm_at(g, param(t, P_C), gemm_scaled(g, param(t, P_LDC), i * TILE));
+    return gemm_at(g, row, gemm_index(g, (int64_t)j * TILE));
+}
+
+static void each_tile_of_c(const tiles *t,
+                           void (*visit)(const tiles *t, unsigned i, unsigned j, LLVMValueRef ldc)) {
+    LLVMValueRef ldc = in_bytes(&t->g, param(t, P_LDC));
+    for (unsigned i = 0; i < t->rows; i++)
+        for (unsigned j = 0; j < t->columns; j++) visit(t, i, j, ldc);
+}
+
+static unsigned sum_of(const tiles *t, unsigned i, unsigned j) { return i * t->columns + j; }
+
+static void load_sum(const tiles *t, unsigned i, unsigned j, LLVMValueRef ldc) {
+    load_tile(&t->g, sum_of(t, i, j), tile_of_c(t, i, j), ldc);
+}
+
+static void clear_sum(const tiles *t, unsigned i, unsigned j, LLVMValueRef ldc) {
+    (void)ldc;
+    LLVMValueRef args[] = {number(&t->g, sum_of(t, i, j))};
+    tct_llvm_intrinsic(t->g.b, "llvm.x86.tilezero", NULL, 0, args, 1);
+}
+
+static void store_sum(const tiles *t, unsigned i, unsigned j, LLVMValueRef ldc) {
+    LLVMValueRef args[] = {number(&t->g, sum_of(t, i, j)), tile_of_c(t, i, j), ldc};
+    tct_llvm_intrinsic(t->g.b, "llvm.x86.tilestored64", NULL, 0, args, 3);
+}
+
+// One tile's words of k, from a and b on.
+static void multiply(const tiles *t, LLVMValueRef a, LLVMValueRef b) {
+    const gemm_code *g = &t->g;
+    LLVMValueRef a_stride = in_bytes(g, param(t, P_AS)), b_stride = in_bytes(g, param(t, P_BS));
+    for (unsigned j = 0; j < t->columns; j++)
+        load_tile(g, FIRST_B + j, gemm_at(g, b, gemm_index(g, (int64_t)j * TILE)), b_stride);
+    for (unsigned i = 0; i < t->rows; i++) {
+        load_tile(g, FIRST_A + i, gemm_at(g, a, gemm_scaled(g, param(t, P_AS), i * TILE)), a_stride);
+        for (unsigned j = 0; j < t->columns; j++) {
+            LLVMValueRef args[] = {number(g, sum_of(t, i, j)), number(g, FIRST_A + i),
+                                   number(g, FIRST_B + j)};
+            tct_llvm_intrinsic(g->b, "llvm.x86.tdpbf16ps", NULL, 0, args, 3);
+        }
+    }
+}
+
+// k words of A's rows and of B's panel; k is a multiple of a tile's.
+static void emit_multiply(const tiles *t) {
+    const gemm_code *g = &t->g;
+    LLVMBasicBlockRef load = gemm_block(g), clear = gemm_block(g), head = gemm_block(g), body = gemm_block(g),
+                      after = gemm_block(g);
+    LLVMValueRef add = LLVMBuildICmp(g->b, LLVMIntNE, param(t, P_ACCUMULATE), gemm_index(g, 0), "");
+    LLVMBuildCondBr(g->b, add, load, clear);
+    LLVMPositionBuilderAtEnd(g->b, load);
+    each_tile_of_c(t, load_sum);
+    LLVMBuildBr(g->b, head);
+    LLVMPositionBuilderAtEnd(g->b, clear);
+    each_tile_of_c(t, clear_sum);
+    LLVMBuildBr(g->b, head);
+    LLVMPositionBuilderAtEnd(g->b, head);
+    LLVMTypeRef pointer = LLVMTypeOf(param(t, P_A));
+    LLVMValueRef left = LLVMBuildPhi(g->b, g->i64, ""), a = LLVMBuildPhi(g->b, pointer, ""),
+                 b = LLVMBuildPhi(g->b, pointer, "");
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSGT, left, gemm_index(g, 0), ""), body, after);
+    LLVMPositionBuilderAtEnd(g->b, body);
+    multiply(t, a, b);
+    LLVMValueRef left_then = LLVMBuildSub(g->b, left, gemm_index(g, TILE), "");
+    LLVMValueRef a_then = gemm_at(g, a, gemm_index(g, TILE));
+    LLVMValueRef b_then = gemm_at(g, b, gemm_scaled(g, param(t, P_BS), TILE));
+    LLVMBuildBr(g->b, head);
+    LLVMBasicBlockRef from[] = {load, clear, body};
+    LLVMAddIncoming(left, (LLVMValueRef[]){param(t, P_K), param(t, P_K), left_then}, from, 3);
+    LLVMAddIncoming(a, (LLVMValueRef[]){param(t, P_A), param(t, P_A), a_then}, from, 3);
+    LLVMAddIncoming(b, (LLVMValueRef[]){param(t, P_B), param(t, P_B), b_then}, from, 3);
+    LLVMPositionBuilderAtEnd(g->b, after);
+    each_tile_of_c(t, store_sum);
+}
+
+// Palette 1: every tile 16 rows of 64 bytes.
+static LLVMValueRef configuration(const gemm_code *g, LLVMModuleRef module) {
+    enum { BYTES = 64, ROW_BYTES = 16, ROWS = 48 };
+    char bytes[BYTES] = {1};
+    for (int i = 0; i < N_TILES; i++) {
+        bytes[ROW_BYTES + 2 * i] = TILE * WORD; // of two bytes, the lower
+        bytes[ROWS + i] = TILE;
+    }
+    LLVMValueRef text = LLVMConstStringInContext2(g->context, bytes, BYTES, 1);
+    LLVMValueRef global = LLVMAddGlobal(module, LLVMTypeOf(text), "");
+    LLVMSetInitializer(global, text);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetAlignment(global, BYTES);
+    return global;
+}
+
+void gemm_emit_tiles(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
+                     const tct_target *target) {
+    bool micro = k->kind == GEMM_TILES;
+    tiles t = {.g = gemm_begin(module, target, TCT_F32, symbol, micro ? "ipipipiiipi" : ""),
+               .rows = k->rows,
+               .columns = k->columns};
+    gemm_code *g = &t.g;
+    if (micro) {
+        assert(k->rows * k->columns <= FIRST_A && FIRST_A + k->rows <= FIRST_B &&
+               FIRST_B + k->columns <= N_TILES);
+        emit_multiply(&t);
+    } else if (k->kind == GEMM_ENTER) {
+        LLVMValueRef args[] = {configuration(g, module)};
+        tct_llvm_intrinsic(g->b, "llvm.x86.ldtilecfg", NULL, 0, args, 1);
+    } else {
+        tct_llvm_intrinsic(g->b, "llvm.x86.tilerelease", NULL, 0, NULL, 0);
+    }
+    gemm_end(g);
+}

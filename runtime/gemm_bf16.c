@@ -1,0 +1,308 @@
+// Products with factors in bf16: boxes of C as tasks, A packed once for all threads, B by each box.
+#include "runtime/gemm_bf16.h"
+
+#include "runtime/gemm_pack.h"
+
+#include <string.h>
+
+enum { LINE_WORDS = 16, WORD = 4, ROWS_A_TASK = 96 };
+
+typedef struct side {
+    const char *base; // of the batch element
+    const tct_gemm_axes *w, *k;
+    int64_t feed, bytes, round;
+    tct_gemm_words_fn pack; // NULL when gathered
+} side;
+
+// A run of a product, at the part of A that is packed at the moment.
+typedef struct job {
+    const tct_gemm_args *g;
+    const tct_plan_kernel *kernels;
+    void *const *bufs;
+    const int64_t *tile_args;
+    tct_pool *pool;
+    tct_gemm_micro_fn micro;
+    tct_tile_fn tile;
+    tct_gemm_mode_fn enter, leave; // NULL: there is no mode
+    int64_t m0, m1, k0, k1;
+    char *shared_a;
+} job;
+
+// One task's box of C and the scratch of its thread.
+typedef struct box {
+    const job *job;
+    int64_t batch, m0, m1, n0, n1;
+    side a, b;
+    char *c, *packed_a, *packed_b, *tile, *epilogue_scratch;
+} box;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t rounded(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+static int64_t blocks(int64_t n, int64_t size) { return n ? (n + size - 1) / size : 0; }
+
+static int64_t words(const tct_gemm_args *g, int64_t k) {
+    return g->k_unit == 1 ? k : rounded(k, g->k_unit) / 2;
+}
+
+// Of a packed row of A: an odd number of cache lines, so that rows fall into different sets of the caches.
+static int64_t row_words(const tct_gemm_args *g) {
+    return (blocks(words(g, least(g->kc, g->k)), LINE_WORDS) | 1) * LINE_WORDS;
+}
+
+static uint64_t packed_a_bytes(const tct_gemm_args *g) {
+    if (g->feed_a == TCT_GEMM_DIRECT || g->shared_a) return 0;
+    return (uint64_t)(rounded(g->mc, g->mr) * row_words(g) * WORD);
+}
+static int64_t panel_words(const tct_gemm_args *g, int64_t k) { return words(g, k) * g->nr; }
+static uint64_t packed_b_bytes(const tct_gemm_args *g) {
+    int64_t panels = blocks(g->nc, g->nr);
+    return (uint64_t)(rounded(panels * panel_words(g, least(g->kc, g->k)), LINE_WORDS) * WORD);
+}
+static uint64_t tile_bytes(const tct_gemm_args *g) {
+    return (uint64_t)(rounded(g->mr * g->nr, LINE_WORDS) * WORD);
+}
+
+uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g) {
+    return packed_a_bytes(g) + packed_b_bytes(g) + tile_bytes(g);
+}
+
+uint64_t tct_gemm_bf16_shared(const tct_gemm_args *g) {
+    if (!g->shared_a) return 0;
+    int64_t k_blocks = blocks(least(g->ks, g->k), g->kc);
+    return (uint64_t)(k_blocks * rounded(least(g->ms, g->m), g->mr) * row_words(g) * WORD);
+}
+
+// --- Packing ---
+
+// Where an element lies whose row (or column) begins at `out`: words of its steps of k are `step` words
+// apart.
+static char *element_at(const tct_gemm_args *g, char *out, int64_t k, int64_t step) {
+    return g->k_unit == 1 ? out + k * step * WORD : out + k / 2 * step * WORD + k % 2 * WORD / 2;
+}
+
+// Element by element, steps [k, k_end) of a block that begins at `out`; `row` and `step`: words from one row
+// (or column) to the next, and from one word of it to the next.
+static void gather(const tct_gemm_args *g, const side *s, char *out, int64_t row, int64_t step, int64_t w,
+                   int64_t k, int64_t k_end, const char *in) {
+    int64_t w_stride = tct_gemm_stride(s->w) * s->bytes, k_stride = tct_gemm_stride(s->k) * s->bytes;
+    for (int64_t j = 0; j < w; j++, in += w_stride, out += row * WORD)
+        for (int64_t i = k; i < k_end; i++) {
+            const char *from = in + (i - k) * k_stride;
+            float x;
+            tct_bf16 h;
+            if (s->bytes == sizeof h) {
+                memcpy(&h, from, sizeof h);
+                x = tct_bf16_to_f32(h);
+            } else {
+                memcpy(&x, from, sizeof x);
+                h = tct_f32_to_bf16(x);
+                if (s->round) x = tct_bf16_to_f32(h);
+            }
+            if (g->k_unit == 1)
+                memcpy(element_at(g, out, i, step), &x, sizeof x);
+            else
+                memcpy(element_at(g, out, i, step), &h, sizeof h);
+        }
+}
+
+// Zeros from step k of a block to the end of the unit.
+static void fill_unit(const tct_gemm_args *g, char *out, int64_t row, int64_t step, int64_t w, int64_t k) {
+    for (int64_t j = 0; j < w && g->k_unit > 1; j++, out += row * WORD)
+        for (int64_t i = k; i % g->k_unit; i++) memset(element_at(g, out, i, step), 0, WORD / 2);
+}
+
+// Packs [w, w_end) × [k, k_end): A's rows `row` words apart from `out` on, B's panels, `panel` words each.
+static void pack_block(const tct_gemm_args *g, const side *s, bool panels, int64_t w0, int64_t w_end,
+                       int64_t k0, int64_t k_end, char *out) {
+    int64_t row = row_words(g), panel = panel_words(g, k_end - k0), w_run, k_run;
+    for (int64_t w = w0; w < w_end; w += w_run) {
+        int64_t at_w = tct_gemm_locate(s->w, w, &w_run), in_panel = (w - w0) % g->nr;
+        w_run = least(w_run, w_end - w);
+        if (panels && (in_panel || !s->pack)) w_run = least(w_run, g->nr - in_panel);
+        for (int64_t k = k0; k < k_end; k += k_run) {
+            int64_t at_k = tct_gemm_locate(s->k, k, &k_run), at = words(g, k - k0);
+            k_run = least(k_run, k_end - k);
+            char *begin = out + WORD * (panels ? (w - w0) / g->nr * panel + in_panel : (w - w0) * row);
+            const char *from = s->base + (at_w + at_k) * s->bytes;
+            int64_t w_step = panels ? 1 : row, step = panels ? g->nr : 1;
+            if (s->pack)
+                s->pack(begin + at * step * WORD, panels ? panel : row, from,
+                        tct_gemm_stride(s->feed == TCT_GEMM_COPIED ? s->k : s->w), w_run, k_run);
+            else
+                gather(g, s, begin, w_step, step, w_run, k - k0, k - k0 + k_run, from);
+            if (!s->pack && k + k_run == k_end) fill_unit(g, begin, w_step, step, w_run, k_end - k0);
+        }
+    }
+}
+
+// --- Boxes ---
+
+static void *kernel(const job *j, tct_gemm_slot slot) {
+    int64_t place = j->g->slot[slot];
+    return place < 0 ? NULL : j->kernels[place].fn;
+}
+
+static side side_a(const job *j, int64_t batch) {
+    const tct_gemm_args *g = j->g;
+    int64_t run, at = tct_gemm_locate(&g->batch_a, batch, &run);
+    return (side){
+        (const char *)j->bufs[1] + at * g->bytes_a,   &g->a_m, &g->a_k, g->feed_a, g->bytes_a, g->round_a,
+        (tct_gemm_words_fn)kernel(j, TCT_GEMM_PACK_A)};
+}
+
+static side side_b(const job *j, int64_t batch) {
+    const tct_gemm_args *g = j->g;
+    int64_t run, at = tct_gemm_locate(&g->batch_b, batch, &run);
+    return (side){
+        (const char *)j->bufs[2] + at * g->bytes_b,   &g->b_n, &g->b_k, g->feed_b, g->bytes_b, g->round_b,
+        (tct_gemm_words_fn)kernel(j, TCT_GEMM_PACK_B)};
+}
+
+// C's rows [m, m + rows) and columns [n, n + columns) become (or gain) the tile's, whatever C's strides.
+static void scatter(const box *x, int64_t m, int64_t rows, int64_t n, int64_t columns, bool accumulate) {
+    const tct_gemm_args *g = x->job->g;
+    int64_t stride = tct_gemm_stride(&g->c_n), run;
+    for (int64_t i = 0; i < rows; i++) {
+        float *row = (float *)x->c + tct_gemm_locate(&g->c_m, m + i, &run);
+        for (int64_t j = 0; j < columns; j += run) {
+            float *to = row + tct_gemm_locate(&g->c_n, n + j, &run);
+            const float *from = (const float *)x->tile + i * g->nr + j;
+            run = least(run, columns - j);
+            for (int64_t e = 0; e < run; e++, to += stride) *to = accumulate ? *to + from[e] : from[e];
+        }
+    }
+}
+
+static void multiply_tile(const box *x, int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row,
+                          const char *b, bool accumulate) {
+    const job *j = x->job;
+    const tct_gemm_args *g = j->g;
+    int64_t rows = least(g->mr, x->m1 - m), columns = least(g->nr, x->n1 - n), m_run, n_run;
+    int64_t at = tct_gemm_locate(&g->c_m, m, &m_run) + tct_gemm_locate(&g->c_n, n, &n_run);
+    if (g->mr <= m_run && g->nr <= n_run && rows == g->mr && columns == g->nr &&
+        (columns == 1 || tct_gemm_stride(&g->c_n) == 1)) {
+        j->micro(words(g, k), a, a_row, b, g->nr, x->c + at * WORD, tct_gemm_stride(&g->c_m), columns,
+                 accumulate, a, 0);
+        return;
+    }
+    j->micro(words(g, k), a, a_row, b, g->nr, x->tile, g->nr, g->nr, false, a, 0);
+    scatter(x, m, rows, n, columns, accumulate);
+}
+
+static void finish_rows(const box *x, int64_t m, int64_t rows) {
+    const job *j = x->job;
+    if (j->tile) j->tile(j->bufs, j->tile_args, x->batch, m, m + rows, x->n0, x->n1, x->epilogue_scratch);
+}
+
+static const char *a_row(const box *x, int64_t m, int64_t k, int64_t *stride) {
+    const job *j = x->job;
+    const tct_gemm_args *g = j->g;
+    if (g->feed_a == TCT_GEMM_DIRECT) { // pairs as they lie
+        int64_t row = tct_gemm_stride(&g->a_m);
+        *stride = row / 2;
+        return x->a.base + (m * row + k) * g->bytes_a;
+    }
+    int64_t row = *stride = row_words(g), rows = rounded(j->m1 - j->m0, g->mr);
+    if (!g->shared_a) return x->packed_a + (m - x->m0) * row * WORD;
+    return j->shared_a + ((k - j->k0) / g->kc * rows + m - j->m0) * row * WORD;
+}
+
+static void run_box(const box *x) {
+    const job *j = x->job;
+    const tct_gemm_args *g = j->g;
+    for (int64_t k = j->k0; k < j->k1; k += g->kc) {
+        int64_t k_end = least(k + g->kc, j->k1);
+        pack_block(g, &x->b, true, x->n0, x->n1, k, k_end, x->packed_b);
+        if (g->feed_a != TCT_GEMM_DIRECT && !g->shared_a)
+            pack_block(g, &x->a, false, x->m0, x->m1, k, k_end, x->packed_a);
+        for (int64_t m = x->m0; m < x->m1; m += g->mr) {
+            int64_t stride;
+            const char *a = a_row(x, m, k, &stride), *b = x->packed_b;
+            for (int64_t n = x->n0; n < x->n1; n += g->nr, b += panel_words(g, k_end - k) * WORD)
+                multiply_tile(x, m, n, k_end - k, a, stride, b, k > 0 || g->accumulate);
+            if (k_end == g->k) finish_rows(x, m, least(g->mr, x->m1 - m));
+        }
+    }
+}
+
+// Without a k, C is zero (or stays) and only the epilogue is left to do.
+static void run_empty_box(const box *x) {
+    const tct_gemm_args *g = x->job->g;
+    memset(x->tile, 0, (size_t)tile_bytes(g));
+    for (int64_t m = x->m0; m < x->m1; m += g->mr) {
+        int64_t rows = least(g->mr, x->m1 - m);
+        for (int64_t n = x->n0; n < x->n1 && !g->accumulate; n += g->nr)
+            scatter(x, m, rows, n, least(g->nr, x->n1 - n), false);
+        finish_rows(x, m, rows);
+    }
+}
+
+// Neighbouring tasks share rows of A and take B in the order of memory.
+static box box_of(const job *j, int64_t task, char *scratch) {
+    const tct_gemm_args *g = j->g;
+    int64_t rows = blocks(j->m1 - j->m0, g->mc), columns = blocks(g->n, g->nc), run;
+    int64_t batch = task / (rows * columns), row = task / columns % rows, column = task % columns;
+    return (box){.job = j,
+                 .batch = batch,
+                 .m0 = j->m0 + row * g->mc,
+                 .m1 = least(j->m0 + (row + 1) * g->mc, j->m1),
+                 .n0 = column * g->nc,
+                 .n1 = least((column + 1) * g->nc, g->n),
+                 .a = side_a(j, batch),
+                 .b = side_b(j, batch),
+                 .c = (char *)j->bufs[0] + tct_gemm_locate(&g->batch_c, batch, &run) * WORD,
+                 .packed_b = scratch,
+                 .packed_a = scratch + packed_b_bytes(g),
+                 .tile = scratch + packed_b_bytes(g) + packed_a_bytes(g),
+                 .epilogue_scratch = scratch + tct_gemm_bf16_scratch(g)};
+}
+
+static void run_boxes(void *ctx, int64_t begin, int64_t end, int thread) {
+    const job *j = ctx;
+    if (j->enter) j->enter();
+    for (int64_t t = begin; t < end; t++) {
+        box x = box_of(j, t, tct_pool_scratch(j->pool, thread));
+        if (j->g->k == 0)
+            run_empty_box(&x);
+        else
+            run_box(&x);
+    }
+    if (j->leave) j->leave();
+}
+
+static int64_t row_tasks(const job *j) { return blocks(j->m1 - j->m0, ROWS_A_TASK); }
+
+// Packs A's rows for all threads: a task is some rows of one block of k.
+static void pack_a(void *ctx, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    const job *j = ctx;
+    const tct_gemm_args *g = j->g;
+    side a = side_a(j, 0);
+    for (int64_t t = begin; t < end; t++) {
+        int64_t block = t / row_tasks(j), k = j->k0 + block * g->kc,
+                m = j->m0 + t % row_tasks(j) * ROWS_A_TASK;
+        int64_t row = block * rounded(j->m1 - j->m0, g->mr) + m - j->m0;
+        pack_block(g, &a, false, m, least(m + ROWS_A_TASK, j->m1), k, least(k + g->kc, j->k1),
+                   j->shared_a + row * row_words(g) * WORD);
+    }
+}
+
+void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels,
+                       void *const *bufs, const int64_t *tile_args) {
+    job j = {.g = g, .kernels = kernels, .bufs = bufs, .tile_args = tile_args, .pool = pool};
+    j.micro = (tct_gemm_micro_fn)kernel(&j, TCT_GEMM_FULL);
+    j.tile = (tct_tile_fn)kernel(&j, TCT_GEMM_TILE);
+    j.enter = (tct_gemm_mode_fn)kernel(&j, TCT_GEMM_ENTER);
+    j.leave = (tct_gemm_mode_fn)kernel(&j, TCT_GEMM_LEAVE);
+    if (g->shared_a) j.shared_a = tct_pool_shared(pool, tct_gemm_bf16_shared(g));
+    for (j.m0 = 0; j.m0 < g->m; j.m0 = j.m1) {
+        j.m1 = least(j.m0 + g->ms, g->m);
+        j.k1 = 0;
+        do {
+            j.k0 = j.k1;
+            j.k1 = least(j.k0 + g->ks, g->k);
+            if (g->shared_a) tct_pool_run(pool, blocks(j.k1 - j.k0, g->kc) * row_tasks(&j), pack_a, &j);
+            tct_pool_run(pool, g->batch * blocks(j.m1 - j.m0, g->mc) * blocks(g->n, g->nc), run_boxes, &j);
+        } while (j.k1 < g->k);
+    }
+}

@@ -1,0 +1,299 @@
+// Products with factors in bf16 against a naive one in double: every kind of factor, all layouts, odd and
+// empty sizes, several axes a side, every instruction set that this machine runs, and the same bits for any
+// number of threads.
+#include "base/diag.h"
+#include "codegen/gemm.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MAX_CACHED = 2048, POOLS = 3 };
+
+// One session: kernels compiled so far, by symbol.
+typedef struct session {
+    tct_diag d;
+    tct_jit *jit;
+    char symbols[MAX_CACHED][TCT_GEMM_SYMBOL];
+    void *functions[MAX_CACHED];
+    size_t n;
+    tct_pool *pool[POOLS];
+} session;
+
+static int open_session(void **state) {
+    static const int threads[POOLS] = {1, 2, 5};
+    session *s = calloc(1, sizeof *s);
+    s->jit = tct_jit_new(&s->d);
+    for (int i = 0; i < POOLS; i++) s->pool[i] = tct_pool_new(threads[i]);
+    *state = s;
+    return s->jit ? 0 : -1;
+}
+
+static int close_session(void **state) {
+    session *s = *state;
+    for (int i = 0; i < POOLS; i++) tct_pool_free(s->pool[i]);
+    tct_jit_free(s->jit);
+    tct_diag_free(&s->d);
+    free(s);
+    return 0;
+}
+
+static void *find(session *s, const char *symbol) {
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->symbols[i], symbol) == 0) return s->functions[i];
+    return NULL;
+}
+
+// Each kernel for the instruction set that its name says, as a compiler of plans does it.
+static void compile_missing(session *s, const tct_gemm_plan *plan) {
+    for (uint32_t i = 0; i < plan->n_kernels; i++) {
+        if (find(s, plan->symbol[i])) continue;
+        assert_true(s->n < MAX_CACHED);
+        strcpy(s->symbols[s->n], plan->symbol[i]);
+        tct_target target = tct_target_of(tct_gemm_symbol_isa(plan->symbol[i]));
+        tct_unit unit = tct_gemm_unit(s->symbols[s->n]);
+        tct_objects objects;
+        assert_true(tct_units_compile(&s->d, &target, &unit, 1, 1, NULL, &objects));
+        assert_true(tct_jit_add(&s->d, s->jit, &objects));
+        s->functions[s->n] = tct_jit_lookup(&s->d, s->jit, unit.name);
+        assert_non_null(s->functions[s->n++]);
+    }
+}
+
+static uint32_t next_random(uint32_t *seed) { return *seed = *seed * 1664525u + 1013904223u; }
+
+// A factor as it lies in memory, and the numbers that it stands for.
+typedef struct factor {
+    void *data;
+    float *value;
+    int64_t n;
+} factor;
+
+static int64_t span_of(const tct_gemm_problem *p, char which) {
+    int64_t last = 0;
+    for (uint32_t i = 0; i < p->n_axes; i++) {
+        const tct_gemm_axis *x = &p->axes[i];
+        bool in = which == 'a' ? x->in_a : which == 'b' ? x->in_b : x->in_c;
+        int64_t stride = which == 'a' ? x->a : which == 'b' ? x->b : x->c;
+        if (x->size == 0) return in ? 1 : last + 1;
+        if (in) last += (x->size - 1) * stride;
+    }
+    return last + 1;
+}
+
+// Exactly as large as needed, so that a sanitizer sees what reads past it.
+static factor factor_of(const tct_gemm_problem *p, char which, tct_gemm_factor kind, uint32_t *seed) {
+    factor f = {.n = span_of(p, which)};
+    size_t bytes = kind == TCT_FACTOR_BF16 ? 2 : 4;
+    f.data = malloc((size_t)f.n * bytes);
+    f.value = malloc((size_t)f.n * sizeof *f.value);
+    for (int64_t i = 0; i < f.n; i++) {
+        float x = (float)((double)(int32_t)next_random(seed) * 0x1p-31);
+        tct_bf16 h = tct_f32_to_bf16(x);
+        f.value[i] = kind == TCT_FACTOR_EXACT ? x : tct_bf16_to_f32(h);
+        if (kind == TCT_FACTOR_BF16)
+            memcpy((char *)f.data + i * 2, &h, sizeof h);
+        else
+            memcpy((char *)f.data + i * 4, &x, sizeof x);
+    }
+    return f;
+}
+
+static double summed(const tct_gemm_problem *p, uint32_t axis, const float *a, const float *b,
+                     double *magnitude) {
+    if (axis == p->n_axes) {
+        *magnitude += fabs((double)*a * *b);
+        return (double)*a * *b;
+    }
+    const tct_gemm_axis *x = &p->axes[axis];
+    if (x->in_c) return summed(p, axis + 1, a, b, magnitude);
+    double sum = 0;
+    for (int64_t i = 0; i < x->size; i++)
+        sum += summed(p, axis + 1, a + (x->in_a ? i * x->a : 0), b + (x->in_b ? i * x->b : 0), magnitude);
+    return sum;
+}
+
+// Products of bf16 are exact in f32, so the error is that of the sums: k·ε·Σ|products|, twice that where
+// pairs are added before they are rounded.
+static void compare(const tct_gemm_problem *p, uint32_t axis, const float *a, const float *b,
+                    const float *before, const float *c, double k) {
+    if (axis == p->n_axes) {
+        double magnitude = 0, expected = summed(p, 0, a, b, &magnitude);
+        if (p->accumulate) {
+            expected += (double)*before;
+            magnitude += fabs(expected);
+        }
+        if (!(fabs((double)*c - expected) <= 2 * (k + 2) * 0x1p-24 * magnitude + 0x1p-100))
+            fail_msg("%.9g, not %.9g", (double)*c, expected);
+        return;
+    }
+    const tct_gemm_axis *x = &p->axes[axis];
+    if (!x->in_c) {
+        compare(p, axis + 1, a, b, before, c, k);
+        return;
+    }
+    for (int64_t i = 0; i < x->size; i++)
+        compare(p, axis + 1, a + (x->in_a ? i * x->a : 0), b + (x->in_b ? i * x->b : 0), before + i * x->c,
+                c + i * x->c, k);
+}
+
+static void check_problem(session *s, tct_isa isa, const tct_gemm_problem *p) {
+    tct_target target = tct_target_of(isa);
+    tct_gemm_plan plan;
+    tct_gemm_plan_make(p, &target, &plan);
+    assert_int_equal(plan.args.path, TCT_GEMM_BF16);
+    compile_missing(s, &plan);
+    tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
+    for (uint32_t i = 0; i < plan.n_kernels; i++)
+        kernels[i] = (tct_plan_kernel){plan.symbol[i], find(s, plan.symbol[i])};
+    uint32_t seed = 7;
+    factor a = factor_of(p, 'a', p->a, &seed), b = factor_of(p, 'b', p->b, &seed),
+           c = factor_of(p, 'c', TCT_FACTOR_EXACT, &seed);
+    size_t bytes = (size_t)c.n * sizeof(float);
+    float *first = malloc(bytes), *result = malloc(bytes);
+    for (int i = 0; i < POOLS; i++) {
+        memcpy(result, c.data, bytes);
+        void *bufs[] = {result, plan.swapped ? b.data : a.data, plan.swapped ? a.data : b.data};
+        tct_pool_reserve_scratch(s->pool[i], plan.scratch);
+        memset(tct_pool_scratch(s->pool[i], 0), 0xFF, plan.scratch); // NaNs, where nothing is packed
+        tct_gemm_run(s->pool[i], &plan.args, kernels, bufs, NULL);
+        if (i == 0) {
+            memcpy(first, result, bytes);
+            compare(p, 0, a.value, b.value, c.value, result, (double)plan.args.k);
+        } else {
+            assert_memory_equal(first, result, bytes);
+        }
+    }
+    free(a.data), free(a.value), free(b.data), free(b.value), free(c.data), free(c.value);
+    free(first), free(result);
+}
+
+// C[batch, m, n] with each matrix stored straight or transposed.
+static tct_gemm_problem matrices(const int64_t size[4], int form) {
+    int64_t batch = size[0], m = size[1], n = size[2], k = size[3];
+    bool ta = form & 1, tb = form & 2, tc = form & 4;
+    return (tct_gemm_problem){
+        .dtype = TCT_F32,
+        .accumulate = form & 8,
+        .n_axes = 4,
+        .axes = {{batch, m * k, n * k, m * n, true, true, true},
+                 {m, ta ? 1 : k, 0, tc ? 1 : n, true, false, true},
+                 {n, 0, tb ? k : 1, tc ? m : 1, false, true, true},
+                 {k, ta ? m : 1, tb ? 1 : n, 0, true, true, false}},
+    };
+}
+
+// Axes as a tensor contraction has them, strides from a random order of axes in each factor, now and then a
+// hole.
+static tct_gemm_problem random_problem(uint32_t *seed) {
+    tct_gemm_problem p = {
+        .dtype = TCT_F32, .n_axes = 2 + next_random(seed) / 7 % 5, .accumulate = next_random(seed) >> 31};
+    for (uint32_t i = 0; i < p.n_axes; i++) {
+        uint32_t role = next_random(seed) / 1024 % 7;
+        static const int64_t sizes[] = {1, 2, 3, 5, 8, 13, 16, 32};
+        tct_gemm_axis *x = &p.axes[i];
+        x->size = sizes[next_random(seed) / 4096 % 8];
+        x->in_a = role != 2 && role != 5, x->in_b = role != 1 && role != 4, x->in_c = role != 3 && role != 6;
+    }
+    for (int which = 0; which < 3; which++) {
+        uint32_t order[TCT_GEMM_MAX_AXES];
+        for (uint32_t i = 0; i < p.n_axes; i++) order[i] = i;
+        for (uint32_t i = p.n_axes - 1; i > 0; i--) {
+            uint32_t j = next_random(seed) / 512 % (i + 1), t = order[i];
+            order[i] = order[j], order[j] = t;
+        }
+        int64_t stride = next_random(seed) / 2048 % 5 == 0 ? 2 : 1;
+        for (uint32_t i = 0; i < p.n_axes; i++) {
+            tct_gemm_axis *x = &p.axes[order[i]];
+            if (!(which == 0 ? x->in_a : which == 1 ? x->in_b : x->in_c)) continue;
+            *(which == 0 ? &x->a : which == 1 ? &x->b : &x->c) = stride;
+            stride *= x->size;
+        }
+    }
+    return p;
+}
+
+// Kinds of A and B, of which one at least isn't exact.
+static void choose_factors(tct_gemm_problem *p, int which) {
+    static const tct_gemm_factor kinds[][2] = {
+        {TCT_FACTOR_BF16, TCT_FACTOR_BF16},    {TCT_FACTOR_ROUNDED, TCT_FACTOR_BF16},
+        {TCT_FACTOR_BF16, TCT_FACTOR_ROUNDED}, {TCT_FACTOR_ROUNDED, TCT_FACTOR_ROUNDED},
+        {TCT_FACTOR_EXACT, TCT_FACTOR_BF16},   {TCT_FACTOR_ROUNDED, TCT_FACTOR_EXACT}};
+    p->a = kinds[which % 6][0];
+    p->b = kinds[which % 6][1];
+}
+
+static void check_isa(session *s, tct_isa isa) {
+    if (tct_isa_host() < isa) {
+        print_message("this machine has no %s: skipped\n", tct_isa_name(isa));
+        skip();
+    }
+    static const int64_t sizes[][4] = {
+        {1, 1, 1, 1},    {1, 1, 1, 0},    {1, 0, 5, 3},      {1, 3, 0, 4},    {0, 3, 4, 5},
+        {1, 5, 7, 0},    {1, 2, 3, 4},    {1, 7, 13, 11},    {1, 17, 31, 29}, {1, 64, 64, 64},
+        {3, 64, 64, 64}, {2, 61, 67, 71}, {1, 101, 97, 9},   {1, 1, 100, 70}, {1, 33, 257, 33},
+        {1, 97, 1, 53},  {1, 32, 32, 33}, {1, 37, 70, 1100},
+    };
+    int which = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int form = 0; form < 16; form++)
+            for (int turn = 0; turn < 2; turn++) {
+                tct_gemm_problem p = matrices(sizes[i], form);
+                choose_factors(&p, which += 1 + turn);
+                check_problem(s, isa, &p);
+            }
+    uint32_t seed = 1;
+    for (int i = 0; i < 200; i++) {
+        tct_gemm_problem p = random_problem(&seed);
+        choose_factors(&p, i);
+        check_problem(s, isa, &p);
+    }
+}
+
+static void test_base(void **state) { check_isa(*state, TCT_ISA_BASE); }
+static void test_avx2(void **state) { check_isa(*state, TCT_ISA_AVX2); }
+static void test_avx512(void **state) { check_isa(*state, TCT_ISA_AVX512); }
+static void test_avx512bf16(void **state) { check_isa(*state, TCT_ISA_AVX512BF16); }
+static void test_amx(void **state) { check_isa(*state, TCT_ISA_AMX); }
+
+// NaN and infinity come through rounding and products as IEEE has it.
+static void test_special(void **state) {
+    session *s = *state;
+    const int64_t size[4] = {1, 3, 20, 40};
+    tct_isa isa = tct_isa_host();
+    tct_gemm_problem p = matrices(size, 0);
+    choose_factors(&p, 3);
+    tct_target target = tct_target_of(isa);
+    tct_gemm_plan plan;
+    tct_gemm_plan_make(&p, &target, &plan);
+    assert_false(plan.swapped);
+    compile_missing(s, &plan);
+    tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
+    for (uint32_t i = 0; i < plan.n_kernels; i++)
+        kernels[i] = (tct_plan_kernel){plan.symbol[i], find(s, plan.symbol[i])};
+    float a[3 * 40], b[40 * 20], c[3 * 20];
+    for (int i = 0; i < 3 * 40; i++) a[i] = 1;
+    for (int i = 0; i < 40 * 20; i++) b[i] = 1;
+    a[39] = INFINITY, a[40 + 7] = NAN;
+    void *bufs[] = {c, a, b};
+    tct_pool_reserve_scratch(s->pool[1], plan.scratch);
+    tct_gemm_run(s->pool[1], &plan.args, kernels, bufs, NULL);
+    for (int i = 0; i < 20; i++) {
+        assert_true(isinf(c[i]) && c[i] > 0);
+        assert_true(isnan(c[20 + i]));
+        assert_true(c[40 + i] == 40);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_amx),  cmocka_unit_test(test_avx512bf16), cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_avx2), cmocka_unit_test(test_base),       cmocka_unit_test(test_special),
+    };
+    return cmocka_run_group_tests(tests, open_session, close_session);
+}
