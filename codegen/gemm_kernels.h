@@ -29,7 +29,7 @@ typedef struct gemm_kernel {
     unsigned
         columns; // MICRO: vectors; DOTS, STREAM: rows of B at once; COPY, TURN: elements of a panel's step
     bool edge;   // MICRO: the last vector is masked
-    bool by_row; // MICRO, STREAM: A is contiguous in k, not in m
+    bool by_row; // MICRO: A is contiguous in k, not in m
     bool far;    // MICRO: B comes from memory; fetch ahead of it
     unsigned
         panel_a; // MICRO: rows of a packed panel of A, vectors of one of B, which tell the strides; 0: read

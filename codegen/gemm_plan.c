@@ -16,13 +16,16 @@ enum {
     FEW_TASKS = 8,  // when there are fewer than these
     MAX_ROWS = 12,  // of a register tile: with more, LLVM spills
     MAX_DOT_ROWS = 16,
-    MAX_STREAM_ROWS = 8,
+    MAX_STREAM_ROWS = 64,
     STREAM_BYTES = 256,          // of a row of B, for streaming it,
-    STREAM_SUMS = 1 << 15,       // of a task's sums, which share L1 with B,
+    STREAM_ROW_SUMS = 1 << 15,   // of a task's sums for one row,
+    STREAM_SUMS = 1 << 18,       // and for several,
     STREAM_BOX_BYTES = 2048,     // of a row of C, when parts are added,
     STREAM_TASK_BYTES = 1 << 17, // of B, and
-    STREAM_STEPS = 8,            // of k, at once,
-    PART_STEPS = 16,             // of k, for each row of C: writing sums costs little beside them
+    STREAM_STEPS = 8,            // of k at once, for one row
+    PART_STEPS = 32,             // of k, for each row of C: writing sums costs little beside them;
+    STREAM_TASKS = 4,            // fewer for that many tasks,
+    PART_GROUPS = 12,            // when there are as many groups of rows of B in each
     DIRECT_BYTES = 1 << 20,      // of A, for reading it in place
     PAGE = 4096,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
@@ -264,20 +267,25 @@ static void choose_dot_boxes(planner *p) {
     g->nc = g->nr = rounded(least(columns < 8 ? 8 : columns, g->n), 8);
 }
 
-// Stretches of B's columns whose sums L1 holds, and parts of k until there are tasks to share out.
+// Stretches of B's columns whose sums a near cache holds, and parts of k until there are tasks to share out.
+// With one row, sums share L1 with B, and adding those of many parts costs nothing.
 static void choose_stream_boxes(planner *p) {
     tct_gemm_args *g = p->g;
     int64_t bytes = g->element_bytes, box = least(STREAM_BOX_BYTES / bytes, rounded(g->n, p->lanes));
-    int64_t columns = STREAM_SUMS / (g->m * bytes) / box * box;
+    bool row = g->m == 1;
+    int64_t columns = (row ? STREAM_ROW_SUMS : STREAM_SUMS) / (g->m * bytes) / box * box;
     if (columns < box) columns = box;
     g->mr = g->mc = g->ms = g->m;
     g->ks = g->k;
+    g->apart = row ? 1 : p->target->n_registers / 2;
     g->nr = box;
     g->nc = rounded(ceil_div(g->n, ceil_div(g->n, columns)), box);
-    int64_t pieces = g->batch * ceil_div(g->n, g->nc), parts = ceil_div(MIN_TASKS, pieces ? pieces : 1);
+    int64_t pieces = g->batch * ceil_div(g->n, g->nc), some = pieces ? pieces : 1;
+    int64_t parts = least(ceil_div(MIN_TASKS, some), g->k / (PART_STEPS * g->m));
+    int64_t few = least(ceil_div(STREAM_TASKS, some), g->k / (PART_GROUPS * g->apart));
+    if (parts < few) parts = few;
     parts = least(parts, g->k * least(g->nc, g->n) * bytes / STREAM_TASK_BYTES);
-    parts = least(parts, g->k / (PART_STEPS * g->m));
-    g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), STREAM_STEPS);
+    g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), row ? STREAM_STEPS : g->apart);
 }
 
 static void add_kernel(planner *p, tct_gemm_slot slot, gemm_kernel kernel) {
@@ -317,17 +325,12 @@ static void list_kernels(planner *p) {
         k.rows = (unsigned)rest;
         if (rest) add_kernel(p, TCT_GEMM_REST, k);
     } else if (g->path == TCT_GEMM_STREAM) {
-        // As many rows of B at once as registers hold, beside their elements of A.
-        int64_t most = ((int64_t)p->target->n_registers - 2) / (g->m + 1), at_once = 4;
-        while (at_once < STREAM_STEPS && 2 * at_once <= most) at_once *= 2;
         gemm_kernel k = {.kind = GEMM_STREAM,
                          .rows = (unsigned)g->m,
-                         .columns = (unsigned)at_once,
-                         .by_row = g->m == 1 || g->feed_a == TCT_GEMM_DIRECT};
+                         .columns = (unsigned)(g->m > 1 ? g->apart : STREAM_STEPS)};
         add_kernel(p, TCT_GEMM_FULL, k);
         k.rows = 1;
         k.columns = STREAM_STEPS;
-        k.by_row = true;
         add_kernel(p, TCT_GEMM_REST, k);
     } else if (g->k > 0) {
         add_micro(p, TCT_GEMM_FULL, full_m * g->mr, full_n * g->nr);
@@ -339,6 +342,7 @@ static void list_kernels(planner *p) {
         int64_t feed = i ? g->feed_b : g->feed_a, width = i ? g->nr : g->mr;
         if (feed != TCT_GEMM_COPIED && feed != TCT_GEMM_TURNED) continue;
         gemm_kernel k = {.kind = feed == TCT_GEMM_TURNED ? GEMM_TURN : GEMM_COPY, .columns = (unsigned)width};
+        if (g->path == TCT_GEMM_STREAM) k.columns *= (unsigned)g->apart;
         if (feed == TCT_GEMM_TURNED) k.rows = (unsigned)least(width, p->lanes);
         add_kernel(p, i ? TCT_GEMM_PACK_B : TCT_GEMM_PACK_A, k);
     }
@@ -366,8 +370,10 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
     } else if (suits_stream(&p)) {
         g->path = TCT_GEMM_STREAM;
         g->feed_b = TCT_GEMM_DIRECT;
-        g->a_by_row = is_plain(&g->a_m) && is_plain(&g->a_k) && innermost(&g->a_k) == 1;
-        g->feed_a = g->a_by_row ? TCT_GEMM_DIRECT : packed_feed(&p, &g->a_m, &g->a_k);
+        g->a_by_row = g->m == 1 && is_plain(&g->a_k) && innermost(&g->a_k) == 1;
+        g->feed_a =
+            packed_feed(&p, &g->a_m, &g->a_k) == TCT_GEMM_TURNED ? TCT_GEMM_TURNED : TCT_GEMM_GATHERED;
+        if (g->a_by_row) g->feed_a = TCT_GEMM_DIRECT;
         choose_stream_boxes(&p);
     } else {
         g->path = TCT_GEMM_TILES;

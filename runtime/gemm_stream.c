@@ -65,7 +65,17 @@ static const char *rows_of_a(const stream *s, int64_t batch, int64_t k, int64_t 
     *stride = tct_gemm_stride(&g->a_m);
     if (g->feed_a == TCT_GEMM_DIRECT) return base + k * tct_gemm_stride(&g->a_k) * g->element_bytes;
     tct_gemm_side a = {base, &g->a_m, &g->a_k, g->feed_a, g->mr, g->element_bytes, g->lanes, s->pack};
-    tct_gemm_pack_block(&a, 0, g->m, k, k_end, k, k_end, scratch);
+    // Element i of step u * steps + r is at (r * apart + u) * m + i, and what is left after that in order.
+    int64_t steps = (k_end - k) / g->apart, rest = k + steps * g->apart;
+    a.width = g->apart * g->m;
+    for (int64_t u = 0; u < g->apart && steps > 0; u++) {
+        int64_t from = k + u * steps, to = from + steps;
+        tct_gemm_pack_block(&a, 0, g->m, from, to, from, to, scratch + u * g->m * g->element_bytes);
+    }
+    a.width = g->m;
+    a.feed = TCT_GEMM_GATHERED;
+    tct_gemm_pack_block(&a, 0, g->m, rest, k_end, rest, k_end,
+                        scratch + (rest - k) * g->m * g->element_bytes);
     *stride = g->mr;
     return scratch;
 }

@@ -48,7 +48,8 @@ static bool blocks_fit(const tct_gemm_args *g) {
         return false;
     // A stream has one panel of rows, and its parts a bound.
     if (g->path == TCT_GEMM_STREAM &&
-        (g->mr != g->m || g->mc != g->m || g->k == 0 || (g->k - 1) / g->kc >= TCT_GEMM_MAX_PARTS))
+        (g->mr != g->m || g->mc != g->m || g->k == 0 || (g->k - 1) / g->kc >= TCT_GEMM_MAX_PARTS ||
+         !in_range(g->apart, 1, most_block)))
         return false;
     bool whole = g->mc % g->mr == 0 && g->nc % g->nr == 0 && (g->ms >= g->m || g->ms % g->mr == 0) &&
                  (g->ks >= g->k || g->ks % g->kc == 0);
@@ -82,8 +83,9 @@ static bool feeds_fit(const tct_gemm_args *g) {
          (g->a_m.n && g->a_m.stride[g->a_m.n - 1] % 2 != 0)))
         return false;
     if (g->path == TCT_GEMM_STREAM && (g->feed_b != TCT_GEMM_DIRECT || g->shared_a)) return false;
-    // A row alone is read as one of neighbours.
-    if (g->path == TCT_GEMM_STREAM && g->feed_a == TCT_GEMM_DIRECT && !g->a_by_row) return false;
+    // A row alone may be read in place.
+    if (g->path == TCT_GEMM_STREAM && g->feed_a == TCT_GEMM_DIRECT && (!g->a_by_row || g->m > 1))
+        return false;
     if (dots && (g->feed_a != TCT_GEMM_DIRECT || g->feed_b != TCT_GEMM_DIRECT || !g->a_by_row)) return false;
     return feed_fits(g->feed_a, &g->a_m, &g->a_k, g->a_by_row) &&
            feed_fits(g->feed_b, &g->b_n, &g->b_k, dots);
