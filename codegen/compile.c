@@ -52,6 +52,7 @@ struct tct_compiler {
     tct_arena arena;
     tct_kernel_set set;
     const tct_diag *sources; // for debug information, NULL: none
+    const char *passes;      // of graphs whose options name none
     TCT_VEC(planned) plans;
     tct_compile_stats stats;
 };
@@ -185,6 +186,7 @@ static tct_compiler *new_compiler(tct_jit *jit, const tct_isa *sets, uint32_t n_
     for (uint32_t i = 0; i < n_sets; i++) c->targets[i] = tct_target_of(sets[i]);
     c->n_targets = n_sets;
     c->jit = jit;
+    c->passes = tct_passes_default;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     c->threads = threads > 0 ? threads : cores > 0 ? (int)cores : 1;
     return c;
@@ -231,6 +233,10 @@ bool tct_compiler_use_perf(tct_diag *d, tct_compiler *c) {
     }
     return c->jit && tct_jit_use_perf(d, c->jit);
 }
+
+void tct_compiler_passes(tct_compiler *c, const char *passes) { c->passes = passes; }
+
+const char *tct_compiler_pass_list(const tct_compiler *c) { return c->passes; }
 
 tct_cache *tct_compiler_cache(const tct_compiler *c) { return c->cache; }
 
@@ -322,7 +328,7 @@ static uint32_t steps_of(const tct_plan *plan) {
 static bool plan_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o,
                        tct_plan **plans) {
     double start = now();
-    g = tct_passes_run(d, g, o->passes ? o->passes : "default", o->trace);
+    g = tct_passes_run(d, g, o->passes ? o->passes : c->passes, o->trace);
     if (!g) return false;
     g = tct_pass_fuse(g);
     double planning = now();

@@ -32,9 +32,9 @@ typedef struct tct_compile_stats { // sums since tct_compiler_new
     uint32_t compiled, cached;     // kernels that LLVM compiled, that came from the cache
 } tct_compile_stats;
 
-// `isa`: a name of runtime/isa.h ("base", "avx2", "avx512", "avx512bf16", "amx") or NULL for the best that this
-// machine has. `threads`: how many kernels are compiled at once, 0: as many as there are cores. NULL after
-// reporting.
+// `isa`: a name of runtime/isa.h ("base", "avx2", "avx512", "avx512bf16", "amx") or NULL for the best that
+// this machine has. `threads`: how many kernels are compiled at once, 0: as many as there are cores. NULL
+// after reporting.
 tct_compiler *tct_compiler_new(tct_diag *d, const char *isa, int threads);
 void tct_compiler_free(tct_compiler *c); // and every plan made with it
 // Kernels are looked for in `cache` before they are compiled, and kept there. The compiler takes it over.
@@ -46,6 +46,9 @@ bool tct_compiler_use_perf(tct_diag *d, tct_compiler *c);
 // Machine code made from now on tells debuggers and profilers which lines of `sources` it is for; NULL: it
 // does not any more. The code is the same. `sources` must outlive the compiler.
 void tct_compiler_debug(tct_compiler *c, const tct_diag *sources);
+// What graphs go through before fusion: tct_passes_default, or another list that outlives the compiler.
+void tct_compiler_passes(tct_compiler *c, const char *passes);
+const char *tct_compiler_pass_list(const tct_compiler *c);
 
 // The plan of g, whose sizes are all known. The plan keeps nothing of g or its module. `o` may be NULL: all
 // zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (an unknown pass, a

@@ -181,20 +181,25 @@ static void start_product(tct_planner *p, tct_pstep *s, product *q) {
     s->operands[2] = reading(p, swapped ? q->a : q->b);
 }
 
-static void plan_dot(tct_planner *p, tct_value v) {
-    const tct_node *n = node(p, v);
-    product q = {.a = n->in[0], .b = n->in[1], .dot = n};
+// A product with nothing behind it; returns where it lies.
+static uint32_t plan_product(tct_planner *p, const tct_node *dot, product *q) {
     int64_t c_stride[TCT_IR_MAX_AXES];
-    tct_lower_row_major(p->g->module, n, c_stride);
-    describe_product(p, &q, c_stride);
+    tct_lower_row_major(p->g->module, dot, c_stride);
+    describe_product(p, q, c_stride);
     tct_pstep *s = tct_new_step(p, TCT_STEP_GEMM, 3);
-    start_product(p, s, &q);
-    uint32_t c = result_storage(p, n);
+    start_product(p, s, q);
+    uint32_t c = result_storage(p, dot);
     set_writer(p, c, (uint32_t)(p->steps.len - 1));
     s->operands[0] = writing(c);
     s->label = "dot";
-    s->span = n->span;
-    locate(p, v, c);
+    s->span = dot->span;
+    return c;
+}
+
+static void plan_dot(tct_planner *p, tct_value v) {
+    const tct_node *n = node(p, v);
+    product q = {.a = n->in[0], .b = n->in[1], .dot = n};
+    locate(p, v, plan_product(p, n, &q));
 }
 
 static tct_value find_dot(const tct_graph *body) {
@@ -244,6 +249,20 @@ static void plan_added_product(tct_planner *p, tct_value v, product *q, uint32_t
     p->bundle[v][0] = c;
 }
 
+// The value of the planned graph that the product in n's body reads as `operand`, and what it is to the
+// product.
+static tct_value factor_of(const tct_node *n, tct_value operand, tct_gemm_factor *kind) {
+    const tct_node *x = tct_node_of(n->attr.body, operand);
+    *kind = TCT_FACTOR_EXACT;
+    if (x->op == TCT_IR_CAST) { // from bf16
+        x = tct_node_of(n->attr.body, x->in[0]);
+        *kind = x->op == TCT_IR_CAST ? TCT_FACTOR_ROUNDED : TCT_FACTOR_BF16;
+        if (x->op == TCT_IR_CAST) x = tct_node_of(n->attr.body, x->in[0]);
+    }
+    assert(x->op == TCT_IR_INPUT);
+    return n->in[x->attr.i];
+}
+
 // Operands: the product itself, its two factors, then the body's inputs and outputs, each once more.
 static void plan_gemm(tct_planner *p, tct_value v) {
     const tct_node *n = node(p, v);
@@ -252,11 +271,16 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     const tct_node *d = tct_node_of(body, dot);
     uint32_t n_in = n->n_in, n_out = (uint32_t)body->outputs.len;
     product q = {.dot = d};
-    q.a = n->in[tct_node_of(body, d->in[0])->attr.i];
-    q.b = n->in[tct_node_of(body, d->in[1])->attr.i];
+    q.a = factor_of(n, d->in[0], &q.problem.a);
+    q.b = factor_of(n, d->in[1], &q.problem.b);
     uint32_t base = added_to(p, v, dot);
     if (base != UINT32_MAX) {
         plan_added_product(p, v, &q, base);
+        return;
+    }
+    if (n_out == 1 && body->outputs.data[0].value == dot) {
+        p->bundle[v] = TCT_NEW_ARRAY(&p->temporary, uint32_t, 1);
+        p->bundle[v][0] = plan_product(p, d, &q);
         return;
     }
     q.problem.epilogue = true;
@@ -363,7 +387,8 @@ static bool plan_scan(tct_planner *p, tct_value v) {
         set_writer(p, p->bundle[v][k], at);
         s->operands[n_in + k] = writing(p->bundle[v][k]);
         int64_t each = (int64_t)sub->outputs[k].bytes;
-        for (uint32_t a = axes; a-- > 0 && k >= carries; each *= size[a]) stride[(n_in + k) * axes + a] = each;
+        for (uint32_t a = axes; a-- > 0 && k >= carries; each *= size[a])
+            stride[(n_in + k) * axes + a] = each;
     }
     if (!scan->apart) {
         uint32_t workspace = tct_new_storage(p, TCT_BOOL, tct_plan_scan_workspace(scan));

@@ -39,10 +39,10 @@ typedef struct dump_arguments {
     const char *stage_name, *pipeline;
     dump_stage stage;
     dump_format format;
-    bool grad, list;
+    bool grad, list, mixed;
 } dump_arguments;
 
-enum { KEY_STAGE = 256, KEY_GRAD, KEY_PIPELINE, KEY_LIST, KEY_FORMAT };
+enum { KEY_STAGE = 256, KEY_GRAD, KEY_PIPELINE, KEY_LIST, KEY_FORMAT, KEY_PRECISION };
 
 static const struct argp_option options[] = {
     {"stage", KEY_STAGE, "STAGE", 0,
@@ -50,6 +50,8 @@ static const struct argp_option options[] = {
      "memory (the memory plan, as a chart), or program (a pipeline's code, without --graph)",
      0},
     {"grad", KEY_GRAD, NULL, 0, "Differentiate first, for opt and what comes after it", 0},
+    {"precision", KEY_PRECISION, "TYPE", 0,
+     "Factors of large products, for opt and what comes after it: f32 or bf16", 0},
     {"pipeline", KEY_PIPELINE, "NAME", 0,
      "A pipeline: --graph names one of the graphs that it runs, --list lists them", 0},
     {"list", KEY_LIST, NULL, 0, "List the graphs and pipelines of the file, or the graphs of --pipeline", 0},
@@ -105,6 +107,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
             argp_error(state,
                        "--stage is ast, ir, grad, opt, kernel, llvm, asm, plan, memory or program, not `%s`",
                        arg);
+        return 0;
+    case KEY_PRECISION:
+        if (strcmp(arg, "f32") != 0 && strcmp(arg, "bf16") != 0)
+            argp_error(state, "--precision takes f32 or bf16, not `%s`", arg);
+        o->mixed = strcmp(arg, "bf16") == 0;
         return 0;
     case KEY_GRAD:
         o->grad = true;
@@ -169,6 +176,7 @@ static bool dump_graph(tct_diag *d, const dump_arguments *o, tct_dump_graph *g, 
     if (o->phases.dump_dir && !write_source(d, o, g)) return false;
     tct_phases_shown show = {.options = &o->phases,
                              .passes = grad ? "early,grad,default,fuse" : "default,fuse"};
+    if (o->mixed) show.passes = grad ? "early,grad,mixed,fuse" : "mixed,fuse";
     if (stage && o->stage != STAGE_OPT) show.stage = o->stage_name;
     if (o->format == FORMAT_DOT) show.print = tct_dot_print;
     return tct_phases_show(d, g->graph, &show, out);

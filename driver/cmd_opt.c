@@ -20,7 +20,8 @@ enum { KEY_PASSES = 256, KEY_FROM, KEY_STAGE, KEY_PRINT, KEY_TIME, KEY_STATS, KE
 
 static const struct argp_option options[] = {
     {"passes", KEY_PASSES, "LIST", 0,
-     "Passes, separated by commas; `early` and `default` stand for lists, `grad` differentiates the first "
+     "Passes, separated by commas; `early`, `default` and `mixed` stand for lists, `grad` differentiates the "
+     "first "
      "result "
      "(default: default,fuse)",
      0},

@@ -94,7 +94,7 @@ bool tct_program_compile_ahead(tct_diag *d, const tct_compile_request *r, const 
     }
     out->n_variants = n_sets;
     out->compiler = tct_compiler_new_ahead(sets, n_sets, r->threads);
-    tct_jit_cache(d, &r->jit, out->compiler);
+    tct_jit_prepare(d, &r->jit, out->compiler);
     for (uint32_t i = 0; i < draft->n_graphs; i++) {
         tct_plan *made[TCT_N_ISAS];
         if (!tct_compile_graph_ahead(d, out->compiler, draft->graphs[i], NULL, made)) return false;

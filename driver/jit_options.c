@@ -3,17 +3,20 @@
 #include "base/file.h"
 #include "codegen/identity.h"
 #include "driver/driver.h"
+#include "passes/passes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_CACHE = 2000, KEY_DEBUG, KEY_PERF, KEY_VERBOSE };
+enum { KEY_CACHE = 2000, KEY_DEBUG, KEY_PERF, KEY_VERBOSE, KEY_PRECISION };
 
 static const struct argp_option cache_options[] = {
     {"cache", KEY_CACHE, "DIR", 0,
      "Keep compiled kernels in this folder, or `off` (default: TERCET_CACHE, or ~/.cache/tercet)", 0},
+    {"precision", KEY_PRECISION, "TYPE", 0,
+     "Factors of large products: f32 (default), or bf16; all else is computed and kept in f32", 0},
     {"verbose", KEY_VERBOSE, NULL, 0, "Say how many kernels were compiled, and what was wrong with the cache",
      0},
     {0},
@@ -39,6 +42,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         return 0;
     case KEY_PERF:
         o->perf = true;
+        return 0;
+    case KEY_PRECISION:
+        if (strcmp(arg, "f32") != 0 && strcmp(arg, "bf16") != 0)
+            argp_error(state, "--precision takes f32 or bf16, not `%s`", arg);
+        o->mixed = strcmp(arg, "bf16") == 0;
         return 0;
     case KEY_VERBOSE:
         o->verbose = true;
@@ -76,7 +84,12 @@ const char *tct_cache_folder(tct_arena *a, const char *option, const char **why)
     return NULL;
 }
 
-void tct_jit_cache(tct_diag *d, const tct_jit_options *o, tct_compiler *c) {
+const char *tct_jit_passes(const tct_jit_options *o) {
+    return o->mixed ? tct_passes_mixed : tct_passes_default;
+}
+
+void tct_jit_prepare(tct_diag *d, const tct_jit_options *o, tct_compiler *c) {
+    tct_compiler_passes(c, tct_jit_passes(o));
     const char *why, *folder = tct_cache_folder(&d->arena, o->cache, &why);
     tct_buf generator = {0};
     if (folder && tct_codegen_identity(&generator, &why))
@@ -94,7 +107,7 @@ tct_compiler *tct_jit_compiler(tct_diag *d, const tct_jit_options *o, const char
         tct_compiler_free(c);
         return NULL;
     }
-    tct_jit_cache(d, o, c);
+    tct_jit_prepare(d, o, c);
     return c;
 }
 

@@ -51,7 +51,7 @@ static bool compile_pipeline(making *m) {
                                    .jit = r->jit};
     if (r->no_pipeline) {
         m->c.compiler = tct_compiler_new_ahead(r->isas, r->n_isas, r->threads);
-        tct_jit_cache(m->d, &r->jit, m->c.compiler);
+        tct_jit_prepare(m->d, &r->jit, m->c.compiler);
         return true;
     }
     if (!tct_program_compile_ahead(m->d, &request, r->isas, r->n_isas, &m->c)) return false;

@@ -59,20 +59,25 @@ static bool wanted_outside(const building *b, tct_value v) {
 // Operands of a product stay outside: they may be views.
 static void body_dot(building *b, tct_value dot) {
     const tct_node *n = node(b, dot);
+    tct_fuse_factor x[2] = {tct_fuse_factor_of(b->f->g, n->in[0]), tct_fuse_factor_of(b->f->g, n->in[1])};
     for (uint32_t k = 0; k < n->n_in; k++) {
-        tct_value v = n->in[k];
-        if (b->stamp[v] == b->stamps && tct_node_of(b->body, b->in_body[v])->op == TCT_IR_INPUT) continue;
-        body_input(b, v);
+        tct_value v = x[k].v;
+        bool there = b->stamp[v] == b->stamps && tct_node_of(b->body, b->in_body[v])->op == TCT_IR_INPUT;
+        if (!there) body_input(b, v);
+        for (uint32_t c = 0; c < x[k].n_casts; c++)
+            set_body(b, x[k].casts[c], tct_ir_copy_node(b->body, b->f->g, x[k].casts[c], b->in_body));
     }
     b->stamp[dot] = b->stamps;
     tct_ir_copy_node(b->body, b->f->g, dot, b->in_body);
     // A product that stays within the kernel lies in memory as the result does.
     const tct_fuse_group *g = &b->f->groups[b->at];
-    const tct_node *last = node(b, g->members[g->n - 1]);
+    const tct_node *last = g->n ? node(b, g->members[g->n - 1]) : n;
     if (!wanted_outside(b, dot)) tct_set_order(b->body, b->in_body[dot], last->axes, last->n_axes);
     // A view that the product reads is something else to the rest of the body.
-    for (uint32_t k = 0; k < n->n_in; k++)
-        if (b->f->kind[n->in[k]] == TCT_FUSE_INLINE) b->stamp[n->in[k]] = 0;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        if (b->f->kind[x[k].v] == TCT_FUSE_INLINE) b->stamp[x[k].v] = 0;
+        for (uint32_t c = 0; c < x[k].n_casts; c++) b->stamp[x[k].casts[c]] = 0;
+    }
 }
 
 static const char *kind_name(const tct_fuse_group *g) { return g->dot != TCT_NO_VALUE ? "gemm" : "loop"; }
@@ -145,7 +150,7 @@ tct_graph *tct_fuse_build(tct_fusion *f) {
         if (f->kind[v] == TCT_FUSE_INLINE) continue;
         uint32_t at = f->group[v];
         if (at != UINT32_MAX && v != f->groups[at].last && f->groups[at].dot != v) continue;
-        if (at != UINT32_MAX && f->groups[at].dot == v) continue;
+        if (at != UINT32_MAX && f->groups[at].dot == v && f->groups[at].n) continue;
         emit_value(&b, v);
     }
     for (size_t k = 0; k < g->outputs.len; k++) emit_value(&b, g->outputs.data[k].value);

@@ -19,15 +19,14 @@ static int cost_of(const tct_node *n) {
 
 static bool is_scatter(const tct_node *n) { return n->op == TCT_IR_SCATTER_ADD || n->op == TCT_IR_PUT; }
 
+bool tct_fuse_is_stored(const tct_node *n) {
+    return n->op == TCT_IR_INPUT || n->op == TCT_IR_DOT || n->op == TCT_IR_SCAN || n->op == TCT_IR_FOREIGN ||
+           n->op == TCT_IR_FUSED || n->op == TCT_IR_GET;
+}
+
 static tct_fuse_kind first_kind(const tct_node *n) {
+    if (tct_fuse_is_stored(n)) return TCT_FUSE_STORED;
     switch (n->op) {
-    case TCT_IR_INPUT:
-    case TCT_IR_DOT:
-    case TCT_IR_SCAN:
-    case TCT_IR_FOREIGN:
-    case TCT_IR_FUSED:
-    case TCT_IR_GET:
-        return TCT_FUSE_STORED;
     case TCT_IR_CONST:
     case TCT_IR_SIZE:
     case TCT_IR_IOTA:
@@ -120,7 +119,7 @@ static void find_wants(tct_fusion *f) {
         const tct_node *n = tct_node_of(g, v);
         for (uint32_t k = 0; k < n->n_in; k++) {
             if (n->op == TCT_IR_DOT)
-                want_in_memory(f, n->in[k], true);
+                want_in_memory(f, tct_fuse_factor_of(g, n->in[k]).v, true);
             else if (n->op == TCT_IR_SCAN || n->op == TCT_IR_FOREIGN || n->op == TCT_IR_FUSED ||
                      (is_scatter(n) && k == 0))
                 want_in_memory(f, n->in[k], false);

@@ -323,6 +323,18 @@ static void take_epilogues(tct_fusion *f) {
     }
 }
 
+// A product that reads through casts is a group with them, if nothing else is.
+static void take_casts(tct_fusion *f) {
+    for (tct_value v = 0; v < f->g->nodes.len; v++) {
+        const tct_node *n = node(f, v);
+        if (n->op != TCT_IR_DOT || f->group[v] != UINT32_MAX) continue;
+        if (!tct_fuse_factor_of(f->g, n->in[0]).n_casts && !tct_fuse_factor_of(f->g, n->in[1]).n_casts)
+            continue;
+        f->group[v] = f->n_groups;
+        f->groups[f->n_groups++] = (tct_fuse_group){.dot = v, .last = v};
+    }
+}
+
 void tct_fuse_merge(tct_fusion *f) {
     start_groups(f);
     tct_fuse_order_start(f);
@@ -335,6 +347,7 @@ void tct_fuse_merge(tct_fusion *f) {
     }
     while (merge_siblings(f) && merge_along_edges(f, EVERYTHING)) {
     }
+    take_casts(f);
 }
 
 // --- Reasons ---

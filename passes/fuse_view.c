@@ -1,4 +1,4 @@
-// Views: movement that is nothing but other strides.
+// Views: movement that is nothing but other strides; and what products read through casts.
 #include "passes/fuse.h"
 
 #include <assert.h>
@@ -66,4 +66,19 @@ bool tct_view_of(const tct_graph *g, tct_value v, tct_view *out) {
         s *= size(g, n->axes[k]);
     }
     return true;
+}
+
+static bool is_cast(const tct_node *n, tct_dtype to) { return n->op == TCT_IR_CAST && n->dtype == to; }
+
+tct_fuse_factor tct_fuse_factor_of(const tct_graph *g, tct_value operand) {
+    const tct_node *outer = tct_node_of(g, operand);
+    if (!is_cast(outer, TCT_F32) || tct_node_of(g, outer->in[0])->dtype != TCT_BF16)
+        return (tct_fuse_factor){.v = operand};
+    tct_value narrow = outer->in[0];
+    const tct_node *inner = tct_node_of(g, narrow);
+    tct_view view;
+    if (is_cast(inner, TCT_BF16) && tct_node_of(g, inner->in[0])->dtype == TCT_F32 &&
+        tct_view_of(g, inner->in[0], &view) && tct_fuse_is_stored(tct_node_of(g, view.base)))
+        return (tct_fuse_factor){.v = inner->in[0], .n_casts = 2, .casts = {narrow, operand}};
+    return (tct_fuse_factor){.v = narrow, .n_casts = 1, .casts = {operand}};
 }

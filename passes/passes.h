@@ -27,9 +27,10 @@ typedef struct tct_pass_trace {
     void *ctx;
 } tct_pass_trace;
 
-// Runs a comma-separated list ("canonicalise,cse,fuse"); "default" and "early" stand for the two lists below,
-// "grad" for tct_grad of the first output with respect to all float inputs. NULL after reporting an unknown
-// name (E0602), a broken graph (E0603, which names the pass), or that there is no gradient.
+// Runs a comma-separated list ("canonicalise,cse,fuse"); "default" and "early" stand for lists below,
+// "mixed" for the second with bf16
+// behind it, "grad" for tct_grad of the first output with respect to all float inputs. NULL after reporting
+// an unknown name (E0602), a broken graph (E0603, which names the pass), or that there is no gradient.
 tct_graph *tct_passes_run(tct_diag *d, tct_graph *g, const char *list, const tct_pass_trace *trace);
 // The list with "default" and "early" written out, in the arena. NULL after reporting an unknown name.
 const char *tct_passes_expand(tct_diag *d, tct_arena *arena, const char *list);
@@ -37,6 +38,8 @@ const char *tct_passes_expand(tct_diag *d, tct_arena *arena, const char *list);
 extern const char *const tct_passes_early;
 // Before code generation, after differentiation.
 extern const char *const tct_passes_default;
+// The same in mixed precision.
+extern const char *const tct_passes_mixed;
 
 // Reverse-mode differentiation (passes/grad.c); callers run the list "early" first. A copy of `g` whose
 // outputs are those of g, then for each k in wrt (numbers of inputs) "grad.<input name>" = d outputs[loss] /

@@ -14,6 +14,8 @@ const size_t tct_n_passes = sizeof tct_passes / sizeof *tct_passes;
 const char *const tct_passes_early = "canonicalise,fold,cse,stable,dce";
 const char *const tct_passes_default =
     "drop_stops,canonicalise,fold,cse,stable,canonicalise,cse,dce,recompute,layout,stream";
+const char *const tct_passes_mixed =
+    "drop_stops,canonicalise,fold,cse,stable,canonicalise,cse,dce,recompute,layout,stream,bf16";
 
 const tct_pass *tct_pass_by_name(const char *name, size_t len) {
     for (size_t k = 0; k < tct_n_passes; k++)
@@ -48,7 +50,7 @@ static bool unknown_pass(tct_diag *d, const char *name, size_t len) {
     } else {
         tct_buf all = {0};
         for (size_t k = 0; k < n; k++) tct_buf_printf(&all, "%s%s", k ? ", " : "", names[k]);
-        tct_help(d, "passes are: %s; 'default' and 'early' are lists of them", all.data);
+        tct_help(d, "passes are: %s; 'default', 'early' and 'mixed' are lists of them", all.data);
         tct_buf_free(&all);
     }
     return false;
@@ -57,6 +59,7 @@ static bool unknown_pass(tct_diag *d, const char *name, size_t len) {
 // The list that a name stands for, or NULL.
 static const char *list_named(const char *name, size_t len) {
     if (len == 7 && memcmp(name, "default", 7) == 0) return tct_passes_default;
+    if (len == 5 && memcmp(name, "mixed", 5) == 0) return tct_passes_mixed;
     return len == 5 && memcmp(name, "early", 5) == 0 ? tct_passes_early : NULL;
 }
 
