@@ -12,6 +12,18 @@ LLVMModuleRef tct_llvm_module(LLVMBuilderRef b) {
 
 LLVMContextRef tct_llvm_context(LLVMBuilderRef b) { return LLVMGetModuleContext(tct_llvm_module(b)); }
 
+void tct_llvm_set_isa(LLVMModuleRef module, tct_isa isa) {
+    LLVMValueRef one = LLVMConstInt(LLVMInt32TypeInContext(LLVMGetModuleContext(module)), 1, 0);
+    for (tct_isa i = TCT_ISA_AVX2; i <= isa; i++)
+        LLVMAddModuleFlag(module, LLVMModuleFlagBehaviorError, tct_isa_name(i), strlen(tct_isa_name(i)),
+                          LLVMValueAsMetadata(one));
+}
+
+bool tct_llvm_has_isa(LLVMModuleRef module, tct_isa isa) {
+    return isa == TCT_ISA_BASE ||
+           LLVMGetModuleFlag(module, tct_isa_name(isa), strlen(tct_isa_name(isa))) != NULL;
+}
+
 LLVMValueRef tct_llvm_intrinsic(LLVMBuilderRef b, const char *name, LLVMTypeRef *overload,
                                 unsigned n_overload, LLVMValueRef *args, unsigned n_args) {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
@@ -79,6 +91,15 @@ LLVMValueRef tct_llvm_load(LLVMBuilderRef b, LLVMTypeRef type, LLVMValueRef poin
 
 void tct_llvm_store(LLVMBuilderRef b, LLVMValueRef value, LLVMValueRef pointer, unsigned align) {
     LLVMSetAlignment(LLVMBuildStore(b, value, pointer), align);
+}
+
+void tct_llvm_store_past(LLVMBuilderRef b, LLVMValueRef value, LLVMValueRef pointer, unsigned align) {
+    LLVMContextRef c = tct_llvm_context(b);
+    LLVMMetadataRef one = LLVMValueAsMetadata(LLVMConstInt(LLVMInt32TypeInContext(c), 1, 0));
+    LLVMValueRef store = LLVMBuildStore(b, value, pointer);
+    LLVMSetAlignment(store, align);
+    unsigned kind = LLVMGetMDKindIDInContext(c, "nontemporal", strlen("nontemporal"));
+    LLVMSetMetadata(store, kind, LLVMMetadataAsValue(c, LLVMMDNodeInContext2(c, &one, 1)));
 }
 
 LLVMValueRef tct_llvm_splat(LLVMBuilderRef b, LLVMValueRef x, unsigned lanes) {

@@ -3,6 +3,8 @@
 #ifndef TCT_CODEGEN_LLVM_H
 #define TCT_CODEGEN_LLVM_H
 
+#include "runtime/isa.h"
+
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Core.h>
 #include <llvm-c/Error.h>
@@ -19,6 +21,11 @@
 // The module that `b` is emitting into.
 LLVMModuleRef tct_llvm_module(LLVMBuilderRef b);
 LLVMContextRef tct_llvm_context(LLVMBuilderRef b);
+
+// The instruction set that code in a module may use, for what emits instructions that LLVM doesn't find by
+// itself; the baseline unless it is set.
+void tct_llvm_set_isa(LLVMModuleRef module, tct_isa isa);
+bool tct_llvm_has_isa(LLVMModuleRef module, tct_isa isa);
 
 // Calls an overloaded intrinsic, "llvm.fma" say; `overload` are the types its name is mangled with.
 LLVMValueRef tct_llvm_intrinsic(LLVMBuilderRef b, const char *name, LLVMTypeRef *overload,
@@ -37,6 +44,8 @@ LLVMValueRef tct_llvm_gather(LLVMBuilderRef b, LLVMTypeRef type, LLVMValueRef po
 // Loads and stores of scalars or vectors with an alignment that need not be the type's natural one.
 LLVMValueRef tct_llvm_load(LLVMBuilderRef b, LLVMTypeRef type, LLVMValueRef pointer, unsigned align);
 void tct_llvm_store(LLVMBuilderRef b, LLVMValueRef value, LLVMValueRef pointer, unsigned align);
+// Past the caches, `align` as large as the value; other threads may see it only after "llvm.x86.sse.sfence".
+void tct_llvm_store_past(LLVMBuilderRef b, LLVMValueRef value, LLVMValueRef pointer, unsigned align);
 
 // `x` in every lane of a vector of `lanes`.
 LLVMValueRef tct_llvm_splat(LLVMBuilderRef b, LLVMValueRef x, unsigned lanes);

@@ -48,6 +48,10 @@ typedef struct tct_loop_value {
     bool kept;     // computed in pass `first`, read from scratch memory in later ones
     uint8_t first;
     uint64_t offset; // of what is kept, in scratch memory
+    // From tct_loop_stream, of a load: how many bytes further memory is asked for, in pass `ahead_pass`; 0:
+    // not at all.
+    uint32_t ahead;
+    uint8_t ahead_pass;
 } tct_loop_value;
 
 typedef struct tct_loop_store {
@@ -58,6 +62,7 @@ typedef struct tct_loop_store {
     // From tct_loop_schedule:
     uint32_t axes;
     uint8_t stage;
+    bool past; // from tct_loop_stream: past the caches
 } tct_loop_store;
 
 typedef struct tct_loop_axis {
@@ -111,6 +116,9 @@ bool tct_loop_wants_split(const tct_loop *l, uint32_t *axis, int64_t *inner);
 // Decides order of loops, lanes, passes and scratch memory. Neighbouring axes that run through memory as one
 // become one.
 void tct_loop_schedule(tct_loop *l);
+// Decides which large operands are asked for ahead and which large results stored past the caches, of a
+// scheduled kernel whose buffers have their places. `in_place`: by buffer, whether another one lies there.
+void tct_loop_stream(tct_loop *l, const bool *in_place);
 // Items of work: every item is one point of the kept axes (row kernels) or one block of lanes (column
 // kernels).
 int64_t tct_loop_items(const tct_loop *l);
@@ -150,6 +158,15 @@ void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module, 
 LLVMTypeRef tct_loop_register_type(LLVMContextRef c, tct_dtype dtype, unsigned lanes);
 LLVMValueRef tct_loop_emit_op(LLVMBuilderRef b, tct_ir_op op, tct_dtype from, tct_dtype to, unsigned lanes,
                               LLVMValueRef *in);
+// x / by with an f32 divisor that all lanes share (codegen/loop_divide.c): by its reciprocal, then put right
+// by what is left (Markstein 1990), to the bits of a division, at a third of its cost. The divisor is brought
+// into the middle of the exponents first. Where the correction is no number (0, infinity, overflow), or
+// nothing, the product stands. Needs a fused multiply-add.
+typedef struct tct_loop_divisor {
+    LLVMValueRef scale, scaled, reciprocal;
+} tct_loop_divisor;
+tct_loop_divisor tct_loop_divide_by(LLVMBuilderRef b, LLVMValueRef by);
+LLVMValueRef tct_loop_divided(LLVMBuilderRef b, LLVMValueRef x, unsigned lanes, const tct_loop_divisor *d);
 LLVMValueRef tct_loop_emit_const(LLVMContextRef c, tct_dtype dtype, unsigned lanes, double f, int64_t i);
 // From memory's representation of a dtype to its register, and back.
 LLVMTypeRef tct_loop_memory_type(LLVMContextRef c, tct_dtype dtype, unsigned lanes);

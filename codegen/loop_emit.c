@@ -437,6 +437,11 @@ void tct_loop_emit(const tct_loop *l, const char *symbol, LLVMModuleRef module, 
     else
         emit_items(&e);
     tct_loop_at(&e, LEVEL_FUNCTION);
+    for (uint32_t k = 0; k < l->n_stores; k++) {
+        if (!l->stores[k].past) continue;
+        tct_llvm_intrinsic(e.b, "llvm.x86.sse.sfence", NULL, 0, NULL, 0);
+        break;
+    }
     LLVMBuildRetVoid(e.b);
     LLVMBuildBr(e.start, entry);
     if (sources) tct_debug_end(&debug, e.fn);

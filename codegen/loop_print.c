@@ -84,6 +84,7 @@ static void print_value(const tct_loop *l, tct_lv n, const tct_diag *sources, tc
         break;
     }
     if (v->kept) tct_buf_printf(out, "  keep from pass %u at %llu", v->first, (unsigned long long)v->offset);
+    if (v->ahead) tct_buf_printf(out, "  %u bytes ahead in pass %u", v->ahead, v->ahead_pass);
     print_end(sources, v->span, out);
 }
 
@@ -101,6 +102,7 @@ void tct_loop_print(const tct_loop *l, const tct_diag *sources, tct_buf *out) {
         tct_buf_printf(out, "    b%u[%%%u] %s %%%u", store->buf, store->offset, store->add ? "+=" : "=",
                        store->value);
         if (store->guard != TCT_NO_LV) tct_buf_printf(out, " if %%%u", store->guard);
+        if (store->past) tct_buf_puts(out, "  past the caches");
         print_end(sources, store->span, out);
     }
     tct_buf_puts(out, "}\n");

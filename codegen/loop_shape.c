@@ -317,7 +317,7 @@ static void choose_unroll(tct_loop *l) {
     if (scattered)
         l->unroll = 1;
     else if (reduces)
-        l->unroll = l->cost <= 14 && reductions <= 3 ? 4 : 2;
+        l->unroll = reductions <= 2 || (l->cost <= 14 && reductions <= 3) ? 4 : 2;
     else
         l->unroll = l->cost <= 10 ? 2 : 1;
     while (l->unroll > 1 && l->unroll * TCT_LOOP_LANES > l->axes[l->lane_axis].size) l->unroll /= 2;

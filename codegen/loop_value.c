@@ -185,6 +185,16 @@ static LLVMValueRef load_contiguous(tct_loop_emitter *e, tct_dtype dtype, LLVMVa
                 : tct_llvm_load(e->b, t, pointer, align);
 }
 
+// What a later turn of the lanes, or the next item, reads.
+static void ask_ahead(tct_loop_emitter *e, LLVMValueRef pointer, uint32_t ahead) {
+    enum { READ = 0, KEEP = 3, DATA = 1 };
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->c), i8 = LLVMInt8TypeInContext(e->c), t = LLVMTypeOf(pointer);
+    LLVMValueRef by = tct_loop_number(e, ahead);
+    LLVMValueRef args[] = {LLVMBuildGEP2(e->b, i8, pointer, &by, 1, ""), LLVMConstInt(i32, READ, 0),
+                           LLVMConstInt(i32, KEEP, 0), LLVMConstInt(i32, DATA, 0)};
+    tct_llvm_intrinsic(e->b, "llvm.prefetch", &t, 1, args, 4);
+}
+
 static void emit_load(tct_loop_emitter *e, const tct_loop_value *v, int level, LLVMValueRef *out) {
     tct_dtype dtype = (tct_dtype)v->dtype;
     bool lanes = tct_loop_has_lanes(e, v->axes), contiguous = lanes && is_contiguous(e, v->in[0]);
@@ -207,9 +217,11 @@ static void emit_load(tct_loop_emitter *e, const tct_loop_value *v, int level, L
     bool index_lanes = tct_loop_has_lanes(e, e->l->values[v->in[0]].axes);
     for (unsigned u = 0; u < e->width; u++) {
         LLVMValueRef g = guard ? guard[guard_lanes ? u : 0] : NULL, x;
+        LLVMValueRef at =
+            contiguous ? element(e, dtype, pointer, tct_loop_number(e, u * TCT_LOOP_LANES)) : NULL;
+        if (v->ahead && v->ahead_pass == e->pass) ask_ahead(e, at, v->ahead);
         if (contiguous)
-            x = load_contiguous(e, dtype, element(e, dtype, pointer, tct_loop_number(e, u * TCT_LOOP_LANES)),
-                                both(e, e->mask, g));
+            x = load_contiguous(e, dtype, at, both(e, e->mask, g));
         else
             x = gather(e, dtype, e->bufs[v->i], lanes_of(e, index[index_lanes ? u : 0]), both(e, e->mask, g));
         out[u] = tct_loop_emit_widen(e->b, dtype, TCT_LOOP_LANES, x);
@@ -242,6 +254,22 @@ static LLVMValueRef index_to_number(tct_loop_emitter *e, tct_dtype dtype, unsign
     if (dtype == TCT_I64) return x;
     if (dtype == TCT_I32) return LLVMBuildTrunc(e->b, x, t, "");
     return tct_loop_emit_op(e->b, TCT_IR_CAST, TCT_I64, dtype, lanes, &x);
+}
+
+static void emit_division(tct_loop_emitter *e, const tct_loop_value *v, int level, LLVMValueRef *out) {
+    LLVMValueRef *x = tct_loop_get(e, v->in[0]), by = tct_loop_get(e, v->in[1])[0];
+    tct_loop_at(e, tct_loop_level_of(e, &e->l->values[v->in[1]]));
+    tct_loop_divisor d = tct_loop_divide_by(e->b, by);
+    tct_loop_at(e, level);
+    for (unsigned u = 0; u < e->width; u++) out[u] = tct_loop_divided(e->b, x[u], TCT_LOOP_LANES, &d);
+}
+
+// Lanes that are divided by one number. Without a fused multiply-add nothing could be put right.
+static bool shares_divisor(const tct_loop_emitter *e, const tct_loop_value *v) {
+    return v->kind == TCT_LOOP_OP && v->op == TCT_IR_DIV && v->dtype == TCT_F32 &&
+           tct_loop_has_lanes(e, e->l->values[v->in[0]].axes) &&
+           !tct_loop_has_lanes(e, e->l->values[v->in[1]].axes) &&
+           tct_llvm_has_isa(LLVMGetGlobalParent(e->fn), TCT_ISA_AVX2);
 }
 
 static LLVMValueRef emit_one(tct_loop_emitter *e, const tct_loop_value *v, unsigned lanes, LLVMValueRef *in) {
@@ -337,6 +365,8 @@ LLVMValueRef *tct_loop_get(tct_loop_emitter *e, tct_lv n) {
         emit_index_lanes(e, v, level, out);
     } else if (v->kind == TCT_LOOP_AFFINE) {
         out[0] = scalar_part(e, v, level);
+    } else if (shares_divisor(e, v)) {
+        emit_division(e, v, level, out);
     } else {
         emit_general(e, v, level, out);
     }
@@ -372,6 +402,31 @@ static void store_scalar(tct_loop_emitter *e, const tct_loop_store *s, int level
     }
 }
 
+enum { LINE = 64 };
+
+// Whether a buffer begins where a line of the cache does: callers may give any place.
+static LLVMValueRef is_aligned(tct_loop_emitter *e, uint32_t buf) {
+    tct_loop_at(e, LEVEL_FUNCTION);
+    LLVMValueRef at = LLVMBuildPtrToInt(e->b, e->bufs[buf], e->i64, "");
+    LLVMValueRef rest = LLVMBuildAnd(e->b, at, tct_loop_number(e, LINE - 1), "");
+    return LLVMBuildICmp(e->b, LLVMIntEQ, rest, tct_loop_number(e, 0), "");
+}
+
+static void store_past(tct_loop_emitter *e, LLVMValueRef x, LLVMValueRef at, LLVMValueRef aligned,
+                       int level) {
+    LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(e->c, e->fn, "past"),
+                      otherwise = LLVMAppendBasicBlockInContext(e->c, e->fn, "through"),
+                      after = LLVMAppendBasicBlockInContext(e->c, e->fn, "stored");
+    LLVMBuildCondBr(e->b, aligned, then, otherwise);
+    LLVMPositionBuilderAtEnd(e->b, then);
+    tct_llvm_store_past(e->b, x, at, LINE);
+    LLVMBuildBr(e->b, after);
+    LLVMPositionBuilderAtEnd(e->b, otherwise);
+    tct_llvm_store(e->b, x, at, 4);
+    LLVMBuildBr(e->b, after);
+    e->block[level] = after;
+}
+
 static void store_lanes(tct_loop_emitter *e, const tct_loop_store *s, int level, LLVMValueRef *value,
                         LLVMValueRef *guard) {
     const tct_loop *l = e->l;
@@ -385,6 +440,7 @@ static void store_lanes(tct_loop_emitter *e, const tct_loop_store *s, int level,
         pointer = element(e, dtype, e->bufs[s->buf], first_index(e, s->offset, level));
     else
         index = tct_loop_get(e, s->offset);
+    LLVMValueRef aligned = s->past ? is_aligned(e, s->buf) : NULL;
     for (unsigned u = 0; u < e->width; u++) {
         tct_loop_at(e, level);
         LLVMValueRef mask = both(e, e->mask, guard ? guard[guard_lanes ? u : 0] : NULL);
@@ -401,6 +457,8 @@ static void store_lanes(tct_loop_emitter *e, const tct_loop_store *s, int level,
             scatter(e, dtype, e->bufs[s->buf], index[u], x, mask, level);
         else if (mask)
             tct_llvm_masked_store(e->b, x, at, align, mask);
+        else if (s->past)
+            store_past(e, x, at, aligned, level);
         else
             tct_llvm_store(e->b, x, at, align);
     }

@@ -65,6 +65,12 @@ static void write_loop(writer *w, tct_pstep *s, tct_step *out) {
     TCT_PUSH(&w->args, chunk);
     TCT_PUSH(&w->args, l->n_kept ? l->axes[0].size : 1);
     out->n_tasks = (items + chunk - 1) / chunk;
+    bool *in_place = TCT_NEW_ARRAY(&w->p->temporary, bool, s->n_operands);
+    for (uint32_t k = 0; k < s->n_operands; k++)
+        for (uint32_t j = 0; j < s->n_operands; j++)
+            in_place[k] |=
+                j != k && tct_root(w->p, s->operands[j].storage) == tct_root(w->p, s->operands[k].storage);
+    tct_loop_stream(l, in_place);
     out->scratch = l->scratch;
     out->kernel = add_kernel(w, tct_kernel_set_loop(w->p->set, w->p->target, l));
     s->loop = NULL;

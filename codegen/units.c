@@ -47,6 +47,7 @@ static LLVMModuleRef emit_module(LLVMContextRef context, LLVMTargetMachineRef ma
     char *triple = LLVMGetTargetMachineTriple(machine);
     LLVMSetTarget(module, triple);
     LLVMDisposeMessage(triple);
+    tct_llvm_set_isa(module, target->isa);
     unit->emit(unit->data, module, target);
     add_unwind_tables(module);
     return module;

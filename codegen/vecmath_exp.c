@@ -10,20 +10,26 @@ static const double exp_tail[] = {0.500000006179, 0.166665430732, 0.041666282273
 // log(1 + f) = f − f²/2 + f³·Σ log_tail[i]·fⁱ for √½ ≤ 1 + f ≤ √2
 static const double log_tail[] = {0.333333166359, -0.250008119727, 0.200022949385, -0.166244999993,
                                   0.141809588773, -0.131290936215, 0.128834797003, -0.0786093728368};
-// erf(x) = x + x·Σ erf_near[i]·x²ⁱ for |x| ≤ 1
-static const double erf_near[] = {0.12837916573,    -0.376126258247,    0.112835851512,  -0.0268538119903,
-                                  0.00518832772938, -0.000801019365851, 7.85386063158e-5};
-// log(1 − erf(x)) = Σ erf_far[i]·xⁱ for 1 ≤ x ≤ 4
-static const double erf_far[] = {0.00018803388784, -1.12957839593,    -0.633219946353,   -0.108418522796,
-                                 0.0252082239119,  -0.00420455026677, 0.000441334145633, -2.16866700725e-5};
+// erf(x) = x·Σ erf_all[i]·sⁱ, s = 2·(x / 3.92)² − 1, for |x| ≤ 3.92; beyond it is 1
+static const double erf_end = 3.92;
+static const double erf_all[] = {0.360736811318,   -0.180108628197,   0.134084555418,   -0.109179226024,
+                                 0.0905969661928,  -0.0740198084122,  0.0583960273039,  -0.0434369041384,
+                                 0.0296974842733,  -0.0199949282643,  0.0142100654569,  -0.00766065661766,
+                                 0.00191989270101, -0.00139445420202, 0.00209878008664, -0.000843950059946};
+// tanh(x) = x·Σ tanh_top[i]·x²ⁱ / Σ tanh_bottom[i]·x²ⁱ for |x| ≤ 9.02; beyond it is 1
+static const double tanh_end = 9.02;
+static const double tanh_top[] = {0.999999979011, 0.133797173618, 0.00349403390313, 2.05834715831e-5,
+                                  1.33190604556e-8};
+static const double tanh_bottom[] = {1.0, 0.467130326005, 0.0258710706241, 0.000328309181533,
+                                     7.7620143439e-7};
 
 #define LENGTH(a) (unsigned)(sizeof(a) / sizeof *(a))
 
-// x = n·ln2 + r
-static val split_ln2(const vm *v, val x, val *n) {
-    val whole = vm_round(v, vm_mul(v, x, vm_num(v, log2_e)), n);
-    val r = vm_fma(v, whole, vm_num(v, -ln2_high), x);
-    return vm_fma(v, whole, vm_num(v, -ln2_low), r);
+// x = n·ln2 + r; *whole is n as it comes, *n as an integer.
+static val split_ln2(const vm *v, val x, val *whole, val *n) {
+    *whole = vm_round_product(v, x, log2_e, n);
+    val r = vm_fma(v, *whole, vm_num(v, -ln2_high), x);
+    return vm_fma(v, *whole, vm_num(v, -ln2_low), r);
 }
 
 // eʳ − 1
@@ -32,21 +38,31 @@ static val exp_near_zero(const vm *v, val r) {
     return vm_fma(v, vm_mul(v, r, r), tail, r);
 }
 
+// eʳ, |r| ≤ ln2/2
+static val exp_of(const vm *v, val r) {
+    val one = vm_num(v, 1), tail = vm_poly(v, r, exp_tail, LENGTH(exp_tail));
+    return vm_fma(v, vm_fma(v, tail, r, one), r, one);
+}
+
 val vm_exp(const vm *v, val x) {
+    val n, zero = vm_num(v, 0);
+    if (vm_has_scale(v)) { // the bounds are where the result is 0 or infinite, and no product of it is slow
+        val whole, r = split_ln2(v, vm_at_most(v, vm_at_least(v, x, -200), 200), &whole, &n);
+        return vm_scale(v, exp_of(v, r), whole);
+    }
     // Masks are -inf: they must not go through subnormal numbers, which take a processor a hundred times as
     // long.
-    val zero = vm_num(v, 0), vanishes = vm_cmp(v, LLVMRealOLT, x, vm_num(v, -104));
-    val n, r = split_ln2(v, vm_at_most(v, vm_if(v, vanishes, zero, x), 89), &n);
-    val e = vm_add(v, exp_near_zero(v, r), vm_num(v, 1));
+    val vanishes = vm_cmp(v, LLVMRealOLT, x, vm_num(v, -104));
+    val whole, r = split_ln2(v, vm_at_most(v, vm_if(v, vanishes, zero, x), 89), &whole, &n);
     // 2ⁿ in two steps: the first is exact, the second rounds to a subnormal or overflows as it should.
     val half = LLVMBuildAShr(v->b, n, vm_int(v, 1), "");
-    e = vm_mul(v, e, vm_exp2_int(v, half));
+    val e = vm_mul(v, exp_of(v, r), vm_exp2_int(v, half));
     e = vm_mul(v, e, vm_exp2_int(v, LLVMBuildSub(v->b, n, half, "")));
     return vm_if(v, vanishes, zero, e);
 }
 
 val vm_expm1(const vm *v, val x) {
-    val n, r = split_ln2(v, vm_at_most(v, vm_at_least(v, x, -18), 89), &n);
+    val whole, n, r = split_ln2(v, vm_at_most(v, vm_at_least(v, x, -18), 89), &whole, &n);
     // 2·(2ⁿ⁻¹·(eʳ − 1) + (2ⁿ⁻¹ − ½)): 2ⁿ alone would overflow at n = 128.
     val half = vm_exp2_int(v, LLVMBuildSub(v->b, n, vm_int(v, 1), ""));
     val e = vm_fma(v, half, exp_near_zero(v, r), vm_sub(v, half, vm_num(v, 0.5)));
@@ -107,9 +123,16 @@ val vm_log1p(const vm *v, val x) {
     return vm_if(v, vm_cmp(v, LLVMRealOLT, vm_abs(v, x), vm_num(v, 0x1p-25)), x, y);
 }
 
+// `inside`, but ±1 where |x| is greater than `end`.
+static val one_beyond(const vm *v, val x, double end, val inside) {
+    val beyond = vm_cmp(v, LLVMRealOGT, vm_abs(v, x), vm_num(v, end));
+    return vm_if(v, beyond, vm_copysign(v, vm_num(v, 1), x), inside);
+}
+
 val vm_tanh(const vm *v, val x) {
-    val e = vm_expm1(v, vm_mul(v, vm_abs(v, x), vm_num(v, -2)));
-    return vm_copysign(v, vm_div(v, vm_neg(v, e), vm_add(v, e, vm_num(v, 2))), x);
+    val square = vm_mul(v, x, x);
+    val top = vm_mul(v, x, vm_poly(v, square, tanh_top, LENGTH(tanh_top)));
+    return one_beyond(v, x, tanh_end, vm_div(v, top, vm_poly(v, square, tanh_bottom, LENGTH(tanh_bottom))));
 }
 
 val vm_sigmoid(const vm *v, val x) {
@@ -124,8 +147,7 @@ val vm_softplus(const vm *v, val x) {
 }
 
 val vm_erf(const vm *v, val x) {
-    val a = vm_at_most(v, vm_abs(v, x), 4);
-    val near = vm_fma(v, x, vm_poly(v, vm_mul(v, a, a), erf_near, LENGTH(erf_near)), x);
-    val far = vm_sub(v, vm_num(v, 1), vm_exp(v, vm_poly(v, a, erf_far, LENGTH(erf_far))));
-    return vm_if(v, vm_cmp(v, LLVMRealOLT, a, vm_num(v, 1)), near, vm_copysign(v, far, x));
+    val scaled = vm_mul(v, x, vm_num(v, 2 / (erf_end * erf_end)));
+    val at = vm_fma(v, scaled, x, vm_num(v, -1));
+    return one_beyond(v, x, erf_end, vm_mul(v, x, vm_poly(v, at, erf_all, LENGTH(erf_all))));
 }

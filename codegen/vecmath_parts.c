@@ -79,13 +79,22 @@ val vm_at_most(const vm *v, val x, double high) {
     return vm_if(v, vm_cmp(v, LLVMRealOGT, x, bound), bound, x);
 }
 
-val vm_round(const vm *v, val x, val *whole) {
-    // Adding 1.5·2²³ (or 2⁵²) leaves the integer in the low bits of the sum.
+// Adding 1.5·2²³ (or 2⁵²) leaves the integer in the low bits of the sum.
+static val shift_of(const vm *v) {
     bool is_double = LLVMGetTypeKind(v->element) == LLVMDoubleTypeKind;
-    val shift = vm_num(v, is_double ? 0x1.8p52 : 0x1.8p23);
-    val sum = vm_add(v, x, shift);
+    return vm_num(v, is_double ? 0x1.8p52 : 0x1.8p23);
+}
+
+static val rounded(const vm *v, val sum, val *whole) {
+    val shift = shift_of(v);
     if (whole) *whole = LLVMBuildSub(v->b, vm_to_bits(v, sum), vm_to_bits(v, shift), "");
     return vm_sub(v, sum, shift);
+}
+
+val vm_round(const vm *v, val x, val *whole) { return rounded(v, vm_add(v, x, shift_of(v)), whole); }
+
+val vm_round_product(const vm *v, val x, double by, val *whole) {
+    return rounded(v, vm_fma(v, x, vm_num(v, by), shift_of(v)), whole);
 }
 
 val vm_to_bits(const vm *v, val x) { return LLVMBuildBitCast(v->b, x, v->bits, ""); }
@@ -95,4 +104,18 @@ val vm_exp2_int(const vm *v, val n) {
     bool is_double = LLVMGetTypeKind(v->element) == LLVMDoubleTypeKind;
     val biased = LLVMBuildAdd(v->b, n, vm_int(v, is_double ? 1023 : 127), "");
     return vm_from_bits(v, LLVMBuildShl(v->b, biased, vm_int(v, is_double ? 52 : 23), ""));
+}
+
+bool vm_has_scale(const vm *v) {
+    enum { LANES = 16 };
+    return v->lanes == LANES && LLVMGetTypeKind(v->element) == LLVMFloatTypeKind &&
+           tct_llvm_has_isa(tct_llvm_module(v->b), TCT_ISA_AVX512);
+}
+
+val vm_scale(const vm *v, val x, val n) {
+    enum { CURRENT_ROUNDING = 4 };
+    LLVMContextRef c = tct_llvm_context(v->b);
+    val args[] = {x, n, LLVMConstNull(v->type), LLVMConstAllOnes(LLVMInt16TypeInContext(c)),
+                  LLVMConstInt(LLVMInt32TypeInContext(c), CURRENT_ROUNDING, 0)};
+    return tct_llvm_intrinsic(v->b, "llvm.x86.avx512.mask.scalef.ps.512", NULL, 0, args, 5);
 }

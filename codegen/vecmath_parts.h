@@ -40,9 +40,13 @@ val vm_at_most(const vm *v, val x, double high);
 // Rounds to the nearest integer, |x| < 2²² (float) or 2⁵¹ (double); *whole, when asked for, gets it as an
 // integer.
 val vm_round(const vm *v, val x, val *whole);
+val vm_round_product(const vm *v, val x, double by, val *whole); // of x·by
 val vm_to_bits(const vm *v, val x);
 val vm_from_bits(const vm *v, val x);
 val vm_exp2_int(const vm *v, val n); // 2ⁿ, n an integer within the normal exponents
+// x·2ⁿ, n a whole number, in one instruction that rounds once and overflows as it should; where there is one.
+bool vm_has_scale(const vm *v);
+val vm_scale(const vm *v, val x, val n);
 
 // The f32 functions.
 val vm_exp(const vm *v, val x);

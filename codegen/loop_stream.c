@@ -1,0 +1,78 @@
+// What of a kernel's memory is too large for any cache: results are then stored past the caches, and operands
+// asked for ahead.
+#include "codegen/loop.h"
+
+enum {
+    LARGE = 16 << 20,        // bytes; a smaller buffer may still be in a shared cache when it is read next
+    AHEAD = 2048,            // bytes, past which the hardware's own prefetching has set in
+    LONGEST_ROW = 256 << 10, // bytes of an item that lie in a core's own cache together with the next one's
+};
+
+static uint32_t set_of(uint32_t axis) { return UINT32_C(1) << axis; }
+
+static double points(const tct_loop *l, uint32_t axes) {
+    double n = 1;
+    for (uint32_t a = 0; a < l->n_axes; a++)
+        if (axes & set_of(a)) n *= (double)l->axes[a].size;
+    return n;
+}
+
+static bool is_lane_counter(const tct_loop *l, tct_lv v) {
+    return l->values[v].kind == TCT_LOOP_AXIS && l->values[v].i == l->lane_axis;
+}
+
+// Whether the lanes at an offset are neighbours in memory, and its other terms whole multiples of `unit`
+// elements.
+static bool runs_along(const tct_loop *l, tct_lv offset, int64_t unit) {
+    const tct_loop_value *x = &l->values[offset];
+    if (is_lane_counter(l, offset)) return true;
+    if (x->kind != TCT_LOOP_AFFINE || x->i % unit) return false;
+    bool found = false;
+    for (uint32_t k = 0; k < x->n_in; k++) {
+        if (is_lane_counter(l, x->in[k])) {
+            if (x->coef[k] != 1) return false;
+            found = true;
+        } else if (l->values[x->in[k]].axes & set_of((uint32_t)l->lane_axis) || x->coef[k] % unit) {
+            return false;
+        }
+    }
+    return found;
+}
+
+static bool is_large(const tct_loop *l, uint32_t axes, uint8_t dtype) {
+    return points(l, axes) * (double)tct_dtype_size((tct_dtype)dtype) >= LARGE;
+}
+
+// Items follow each other in memory: one that is read several times, or computed with for long, leaves the
+// time to fetch the next.
+static void look_ahead(const tct_loop *l, tct_loop_value *v, uint32_t need) {
+    double row = points(l, v->axes & ~(set_of((uint32_t)l->n_kept) - 1)) * 4;
+    bool rows = (uint32_t)l->lane_axis >= l->n_kept && l->n_kept && l->n_passes > 1;
+    v->ahead = rows && row <= LONGEST_ROW ? (uint32_t)row : AHEAD;
+    v->ahead_pass = 0;
+    if (rows && v->ahead == (uint32_t)row)
+        while (need >> (v->ahead_pass + 1)) v->ahead_pass++;
+}
+
+void tct_loop_stream(tct_loop *l, const bool *in_place) {
+    if (l->lane_axis < 0 || l->tile || l->ordered) return;
+    // Columns of a large matrix are gone through in strips: what lies ahead in memory is another strip's.
+    bool strips = (uint32_t)l->lane_axis < l->n_kept && l->n_axes > l->n_kept;
+    uint32_t *need = tct_alloc((l->n_values + 1) * sizeof *need);
+    tct_loop_passes(l, need);
+    for (uint32_t k = 0; k < l->n_values; k++) {
+        tct_loop_value *v = &l->values[k];
+        bool vectors =
+            !strips && v->kind == TCT_LOOP_LOAD && v->n_in == 1 && tct_dtype_size((tct_dtype)v->dtype) == 4;
+        if (vectors && runs_along(l, v->in[0], 1) && is_large(l, v->axes, v->dtype))
+            look_ahead(l, v, need[k]);
+    }
+    tct_heap_free(need);
+    for (uint32_t k = 0; k < l->n_stores; k++) {
+        tct_loop_store *s = &l->stores[k];
+        uint8_t dtype = l->buf_dtype[s->buf];
+        s->past = !s->add && s->guard == TCT_NO_LV && !in_place[s->buf] &&
+                  tct_dtype_size((tct_dtype)dtype) == 4 && runs_along(l, s->offset, TCT_LOOP_LANES) &&
+                  is_large(l, s->axes, dtype);
+    }
+}
