@@ -18,14 +18,13 @@
 #include <unistd.h>
 
 static const tct_bench_model models[] = {
-    {"gpt2-124m", 12, 12, 768, 50257, 1024},
-    {"gpt2-1.5b", 48, 25, 1600, 50257, 1024},
-    {"gpt2-10m", 6, 6, 384, 512, 256},
-    {"gpt2-1m", 4, 4, 128, 512, 128},
+    {"gpt2-124m", 12, 12, 768, 50257, 1024}, {"gpt2-1.5b", 48, 25, 1600, 50257, 1024},
+    {"gpt2-10m", 6, 6, 384, 512, 256},       {"gpt2-1m", 4, 4, 128, 512, 128},
+    {"gpt2-260k", 5, 8, 64, 256, 256},
 };
 
 const tct_bench_model *tct_bench_model_by_name(const char *name, const char **names) {
-    if (names) *names = "gpt2-124m, gpt2-1.5b, gpt2-10m, gpt2-1m";
+    if (names) *names = "gpt2-124m, gpt2-1.5b, gpt2-10m, gpt2-1m, gpt2-260k";
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         if (strcmp(models[i].name, name) == 0) return &models[i];
     return NULL;
@@ -128,6 +127,14 @@ static bool close_trace(tct_diag *d, const tct_bench_options *o, tct_trace *t) {
     return tct_trace_close(d, t);
 }
 
+// Seconds of a plan's steps in all traced runs.
+static double seconds_in_steps(const tct_trace *t, const tct_plan *plan) {
+    const tct_trace_sum *sums = tct_trace_sums(t, plan);
+    double seconds = 0;
+    for (uint32_t i = 0; sums && i < plan->n_steps; i++) seconds += sums[i].seconds;
+    return seconds;
+}
+
 static bool compile(tct_diag *d, const tct_bench_options *o, const tct_buf *text, int64_t batch,
                     int64_t prompt, int64_t max_new, tct_compiled *c) {
     double start = now();
@@ -209,7 +216,7 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
     if (ok && plan) {
         tct_pool *pool = tct_pool_new(o->threads);
         tct_trace *trace;
-        double best = INFINITY, peak = 0;
+        double best = INFINITY, peak = 0, total = 0, outside = 0;
         ok = open_trace(d, o, pool, &trace) &&
              tct_plan_run(d, plan, pool, p.in, p.out, p.arena, NULL); // warm: pages touched
         for (int i = 0; ok && i < o->runs; i++) { // in turns with the limit, since the machine's speed drifts
@@ -217,10 +224,12 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
             ok = tct_plan_run(d, plan, pool, p.in, p.out, p.arena, trace);
             double seconds = now() - start;
             if (seconds < best) best = seconds;
+            total += seconds;
             double gflops = tct_bench_peak_gflops(
                 &(tct_bench_options){.threads = o->threads, .isa = o->isa, .seconds = 0.2});
             if (gflops > peak) peak = gflops;
         }
+        if (ok && trace) outside = 1 - seconds_in_steps(trace, plan) / total;
         ok &= close_trace(d, o, trace);
         const tct_compile_stats s = tct_compiler_stats(c.compiler);
         double rss = peak_rss_mb(), fraction = product_flops(plan) / best * 1e-9 / peak;
@@ -230,17 +239,20 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
                     ", \"threads\": %d, \"ms\": %.2f, \"tokens_per_s\": %.1f, \"peak_gflops\": %.1f, "
                     "\"peak_fraction\": %.4f"
                     ", \"peak_rss_mb\": %.1f, \"compile_ms\": %.1f, \"ready_ms\": %.0f, \"compiled\": %u, "
-                    "\"cached\": %u}\n",
+                    "\"cached\": %u%s}\n",
                     m->name, batch, seq, tct_pool_threads(pool), best * 1e3, (double)(batch * seq) / best,
-                    peak, fraction, rss, c.seconds * 1e3, ready * 1e3, s.compiled, s.cached);
+                    peak, fraction, rss, c.seconds * 1e3, ready * 1e3, s.compiled, s.cached,
+                    o->profile ? tct_arena_printf(&d->arena, ", \"outside_kernels\": %.4f", outside) : "");
         else if (ok)
             fprintf(out,
                     "%s batch %" PRId64 " seq %" PRId64
                     " threads %d: %.1f ms a step, %.0f tokens/s, %.1f %% of %.0f GFLOP/s, "
                     "peak memory %.0f MB, compiled in %.0f ms (%u kernels, %u from the cache), ready after "
-                    "%.0f ms\n",
+                    "%.0f ms%s\n",
                     m->name, batch, seq, tct_pool_threads(pool), best * 1e3, (double)(batch * seq) / best,
-                    100 * fraction, peak, rss, c.seconds * 1e3, s.compiled + s.cached, s.cached, ready * 1e3);
+                    100 * fraction, peak, rss, c.seconds * 1e3, s.compiled + s.cached, s.cached, ready * 1e3,
+                    o->profile ? tct_arena_printf(&d->arena, ", %.1f %% outside of kernels", 100 * outside)
+                               : "");
         tct_pool_free(pool);
     }
     if (plan) tct_ports_close(plan, &p);

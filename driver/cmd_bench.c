@@ -32,7 +32,7 @@ enum {
 static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "Threads (default: all cores)", 0},
     {"json", KEY_JSON, NULL, 0, "One JSON object a line", 0},
-    {"model", KEY_MODEL, "NAME", 0, "step, decode: gpt2-124m (default), gpt2-1.5b, gpt2-10m or gpt2-1m", 0},
+    {"model", KEY_MODEL, "NAME", 0, "step, decode: gpt2-124m (default), gpt2-1.5b, gpt2-10m, gpt2-1m or gpt2-260k", 0},
     {"batch", KEY_BATCH, "N", 0, "step, decode: rows (default: 4)", 0},
     {"seq", KEY_SEQ, "N", 0, "step: tokens a row; decode: tokens of the prompt (default: 64)", 0},
     {"max-new", KEY_NEW, "N", 0, "decode: tokens generated (default: 64)", 0},

@@ -46,10 +46,16 @@ class Limit:
         return 1e3 * (flops / max(t["flops"] for t in turns) + moved / max(t["bytes"] for t in turns))
 
 
-def python(s: Settings, name: str, file: str, *arguments: str, alone: bool = False) -> Worker:
-    """A peer of bench/peers in the environment that has PyTorch and JAX."""
+# glibc gives large blocks back to the system and gets them page by page anew, a fifth of PyTorch's time. Its guide to
+# tuning advises another allocator; this makes glibc's keep them, in huge pages.
+KEEP_MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184:"
+                                 "glibc.malloc.hugetlb=1"}
+
+
+def python(s: Settings, name: str, file: str, *arguments: str) -> Worker:
+    """A peer of bench/peers in the environment that has PyTorch and JAX, tuned for speed."""
     command = [str(s.python), str(BENCH / "peers" / file), "--threads", str(s.threads), *arguments]
-    return Worker(name, command, alone=alone)
+    return Worker(name, command, env=dict(KEEP_MEMORY))
 
 
 def llmc(s: Settings, rows: int, length: int, alone: bool) -> Worker:

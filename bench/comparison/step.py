@@ -1,4 +1,6 @@
 """Supervised steps of GPT-2 124M and of small models, against the limit, PyTorch, JAX and llm.c."""
+from dataclasses import dataclass
+
 from .programs import Limit, bench, fastest, figures, llmc, python
 from peers.sizes import MODELS
 from .table import Bar, Row, ratio
@@ -36,15 +38,34 @@ def rows(s: Settings) -> list[Row]:
     return [large(s, seq) for seq in ([64] if s.quick else [64, 512])]
 
 
+@dataclass
+class Case:
+    name: str
+    batch: int
+    seq: int
+    mine: Worker
+    traced: Worker  # tells what runs outside of kernels
+    peers: list[Worker]
+
+
+def case(s: Settings, name: str, batch: int, seq: int) -> Case:
+    shape = ["--model", name, "--batch", str(batch), "--seq", str(seq)]
+    peers = [*torch_peers(s, name, batch, seq), python(s, "JAX", "jax_step.py", *shape)] if s.peers else []
+    return Case(name, batch, seq, ours(s, name, batch, seq, 50), ours(s, name, batch, seq, 50, "--profile", "1"), peers)
+
+
 def small(s: Settings) -> list[Row]:
-    out = []
-    for name, batch, seq in [("gpt2-1m", 8, 64)] if s.quick else [("gpt2-1m", 8, 64), ("gpt2-10m", 8, 128)]:
-        limit, mine, model = Limit(s), ours(s, name, batch, seq, 30), MODELS[name]
-        shape = ["--model", name, "--batch", str(batch), "--seq", str(seq)]
-        peers = [*torch_peers(s, name, batch, seq), python(s, "JAX", "jax_step.py", *shape)] if s.peers else []
-        take_turns(s, [limit.program, mine, *peers], seconds=0.7)
-        bars = [Bar("× PyTorch", ratio(peers[0].ms, mine.ms), 4), Bar("× faster peer", ratio(fastest(peers), mine.ms), 2)] if peers else []
-        # What fits into the caches moves faster than the triad's arrays, so that the limit is that of arithmetic alone.
-        out.append(Row(f"SFT step, {name}, B={batch} T={seq}, f32", "ms", mine.ms, figures(peers),
-                       limit.ms(model.step_flops(batch, seq)), bars))
-    return out
+    """The limit is that of arithmetic alone: what fits into the caches moves faster than the triad's arrays."""
+    limit = Limit(s)
+    cases = [case(s, name, 8, seq) for name, seq in
+             ([("gpt2-260k", 64)] if s.quick else [("gpt2-260k", 64), ("gpt2-1m", 64), ("gpt2-10m", 128)])]
+    take_turns(s, [limit.program, *(w for c in cases for w in [c.mine, c.traced, *c.peers])], seconds=0.5)
+    rows = []
+    for c in cases:
+        bars = [Bar("of a step outside of kernels", c.traced.best("outside_kernels"), 0.05, least=False)]
+        if c.peers:
+            bars += [Bar("× PyTorch", ratio(c.peers[0].ms, c.mine.ms), 4),
+                     Bar("× faster peer", ratio(fastest(c.peers), c.mine.ms), 2)]
+        rows.append(Row(f"SFT step, {c.name}, B={c.batch} T={c.seq}, f32", "ms", c.mine.ms, figures(c.peers),
+                        limit.ms(MODELS[c.name].step_flops(c.batch, c.seq)), bars))
+    return rows
