@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 static const tct_bench_model models[] = {
-    {"gpt2-124m", 12, 12, 768, 50257, 1024}, {"gpt2-1.5b", 48, 25, 1600, 50257, 1024},
-    {"gpt2-10m", 6, 6, 384, 512, 256},       {"gpt2-1m", 4, 4, 128, 512, 128},
-    {"gpt2-260k", 5, 8, 64, 256, 256},
+    {"gpt2-124m", 12, 12, 768, 50257, 1024, NULL}, {"gpt2-1.5b", 48, 25, 1600, 50257, 1024, NULL},
+    {"gpt2-10m", 6, 6, 384, 512, 256, NULL},       {"gpt2-1m", 4, 4, 128, 512, 128, NULL},
+    {"gpt2-260k", 5, 8, 64, 256, 256, NULL},
 };
 
 const tct_bench_model *tct_bench_model_by_name(const char *name, const char **names) {
@@ -135,13 +135,19 @@ static double seconds_in_steps(const tct_trace *t, const tct_plan *plan) {
     return seconds;
 }
 
-static bool compile(tct_diag *d, const tct_bench_options *o, const tct_buf *text, int64_t batch,
-                    int64_t prompt, int64_t max_new, tct_compiled *c) {
+// A file, or the text, of a program; of a file `batch` and `prompt` are config values.
+static bool compile(tct_diag *d, const tct_bench_options *o, const char *file, const tct_buf *text,
+                    int64_t batch, int64_t prompt, int64_t max_new, tct_compiled *c) {
     double start = now();
     c->module = tct_ir_module_new();
-    if (!tct_package_load_text(d, &c->package, "bench.tct", text->data, text->len, tct_std_dir(&d->arena)))
+    const char *std = tct_std_dir(&d->arena);
+    if (file ? !tct_package_load(d, &c->package, file, std)
+             : !tct_package_load_text(d, &c->package, "bench.tct", text->data, text->len, std))
         return false;
-    c->elab = tct_elab_new(d, &c->package, NULL, 0);
+    tct_setting sets[] = {{"batch", tct_arena_printf(&d->arena, "%" PRId64, batch)},
+                          {"seq", tct_arena_printf(&d->arena, "%" PRId64, prompt)}};
+    c->elab = tct_elab_new(d, &c->package, sets, file ? 2 : 0);
+    if (d->n_errors) return false;
     c->draft = max_new
                    ? tct_elab_generator(c->elab, c->module, "m", batch, prompt, max_new, &tct_driver_hooks)
                    : tct_elab_program(c->elab, c->module, NULL, &tct_driver_hooks);
@@ -201,13 +207,15 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
         return tct_error(d, "E0903", TCT_NO_SPAN, "%s takes 2 to %" PRId64 " tokens a row", m->name,
                          m->context);
     tct_buf text = {0};
-    program_text(&text, m, batch, seq, true);
+    if (!m->file) program_text(&text, m, batch, seq, true);
     tct_compiled c = {0};
     tct_ports p = {0};
     const tct_plan *plan = NULL;
-    bool ok = compile(d, o, &text, 0, 0, 0, &c);
+    bool ok = compile(d, o, m->file, &text, batch, seq, 0, &c);
     double ready = process_seconds();
     if (ok && o->runs == 0) print_ready(o, m, batch, seq, &c, ready, out);
+    if (ok && !c.draft->program.n_runs)
+        ok = tct_error(d, "E0903", TCT_NO_SPAN, "the pipeline of %s has no step to measure", m->name);
     if (ok && o->runs > 0) {
         plan = c.draft->program.plans[c.draft->n_graphs - 1];
         filling f = {&c.draft->program, c.draft->program.runs[c.draft->program.n_runs - 1].inputs};
@@ -263,6 +271,7 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
 
 bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_model *m, int64_t batch,
                       int64_t prompt, int64_t max_new, FILE *out) {
+    if (m->file) return tct_error(d, "E0903", TCT_NO_SPAN, "decode measures its own models, not files");
     if (prompt + max_new > m->context)
         return tct_error(d, "E0903", TCT_NO_SPAN, "%s has room for %" PRId64 " tokens a row", m->name,
                          m->context);
@@ -271,7 +280,7 @@ bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_m
     tct_compiled c = {0};
     tct_ports p = {0};
     const tct_plan *plan = NULL;
-    bool ok = compile(d, o, &text, batch, prompt, max_new, &c);
+    bool ok = compile(d, o, NULL, &text, batch, prompt, max_new, &c);
     const tct_program *program = ok ? &c.draft->program : NULL;
     if (ok) {
         const tct_generator *g = &program->generators[program->n_generators - 1];

@@ -7,6 +7,8 @@
 typedef struct tct_bench_model {
     const char *name; // "gpt2-124m"
     int64_t layers, heads, d, vocab, context;
+    const char *file; // NULL, or a program whose pipeline ends with the step, with the config values batch
+                      // and seq; the numbers above say nothing then, but for the context
 } tct_bench_model;
 
 // A model by name; NULL when there is none. `names` may be NULL; else it gets a list for messages.

@@ -32,7 +32,8 @@ enum {
 static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "Threads (default: all cores)", 0},
     {"json", KEY_JSON, NULL, 0, "One JSON object a line", 0},
-    {"model", KEY_MODEL, "NAME", 0, "step, decode: gpt2-124m (default), gpt2-1.5b, gpt2-10m, gpt2-1m or gpt2-260k", 0},
+    {"model", KEY_MODEL, "NAME", 0,
+     "step, decode: gpt2-124m (default), gpt2-1.5b, gpt2-10m, gpt2-1m or gpt2-260k; step: or FILE.tct", 0},
     {"batch", KEY_BATCH, "N", 0, "step, decode: rows (default: 4)", 0},
     {"seq", KEY_SEQ, "N", 0, "step: tokens a row; decode: tokens of the prompt (default: 64)", 0},
     {"max-new", KEY_NEW, "N", 0, "decode: tokens generated (default: 64)", 0},
@@ -139,7 +140,10 @@ int tct_cmd_bench(int argc, char **argv) {
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     tct_diag d = {.max_errors = TCT_MAX_ERRORS};
     const char *names;
-    const tct_bench_model *m = tct_bench_model_by_name(a.model, &names);
+    const tct_bench_model file = {.name = a.model, .file = a.model, .context = INT32_MAX},
+                          *m = tct_bench_model_by_name(a.model, &names);
+    size_t len = strlen(a.model);
+    if (len > 4 && strcmp(a.model + len - 4, ".tct") == 0) m = &file;
     int status = TCT_EXIT_OK;
     if (!m) {
         tct_error(&d, "E0902", TCT_NO_SPAN, "there is no model %s to measure", a.model);
