@@ -3,7 +3,8 @@
 #include "codegen/loop.h"
 
 enum {
-    LARGE = 16 << 20,        // bytes; a smaller buffer may still be in a shared cache when it is read next
+    LARGE = 16 << 20,        // bytes; a smaller result may still be in a shared cache when it is read next
+    LARGE_OPERAND = 1 << 20, // bytes that a core's own cache has lost by the time they are read
     AHEAD = 2048,            // bytes, past which the hardware's own prefetching has set in
     LONGEST_ROW = 256 << 10, // bytes of an item that lie in a core's own cache together with the next one's
 };
@@ -39,8 +40,8 @@ static bool runs_along(const tct_loop *l, tct_lv offset, int64_t unit) {
     return found;
 }
 
-static bool is_large(const tct_loop *l, uint32_t axes, uint8_t dtype) {
-    return points(l, axes) * (double)tct_dtype_size((tct_dtype)dtype) >= LARGE;
+static double bytes(const tct_loop *l, uint32_t axes, uint8_t dtype) {
+    return points(l, axes) * (double)tct_dtype_size((tct_dtype)dtype);
 }
 
 // Items follow each other in memory: one that is read several times, or computed with for long, leaves the
@@ -64,7 +65,7 @@ void tct_loop_stream(tct_loop *l, const bool *in_place) {
         tct_loop_value *v = &l->values[k];
         bool vectors =
             !strips && v->kind == TCT_LOOP_LOAD && v->n_in == 1 && tct_dtype_size((tct_dtype)v->dtype) == 4;
-        if (vectors && runs_along(l, v->in[0], 1) && is_large(l, v->axes, v->dtype))
+        if (vectors && runs_along(l, v->in[0], 1) && bytes(l, v->axes, v->dtype) >= LARGE_OPERAND)
             look_ahead(l, v, need[k]);
     }
     tct_heap_free(need);
@@ -73,6 +74,6 @@ void tct_loop_stream(tct_loop *l, const bool *in_place) {
         uint8_t dtype = l->buf_dtype[s->buf];
         s->past = !s->add && s->guard == TCT_NO_LV && !in_place[s->buf] &&
                   tct_dtype_size((tct_dtype)dtype) == 4 && runs_along(l, s->offset, TCT_LOOP_LANES) &&
-                  is_large(l, s->axes, dtype);
+                  bytes(l, s->axes, dtype) >= LARGE;
     }
 }
