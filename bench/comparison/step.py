@@ -34,8 +34,30 @@ def large(s: Settings, seq: int) -> Row:
     return Row(f"SFT step, GPT-2 124M, B={batch} T={seq}, f32", "ms", mine.ms, figures([*torch, *others]), least, bars)
 
 
+def half(s: Settings, seq: int) -> Row:
+    """Products of bf16 factors, all else in f32: --precision bf16 and PyTorch's autocast."""
+    runs = 2 if seq <= 64 else 1
+    mine = ours(s, "gpt2-124m", 4, seq, runs, "--precision", "bf16")
+    full = ours(s, "gpt2-124m", 4, seq, runs)
+    full.name = "ours in f32"
+    peers = torch_peers(s, "gpt2-124m", 4, seq, "bf16") if s.peers else []
+    take_turns(s, [mine, full, *peers], seconds=0)
+    bars = [Bar("× our f32", ratio(full.ms, mine.ms), 1.6)]
+    if peers:
+        bars.append(Bar("× faster PyTorch", ratio(fastest(peers), mine.ms), 1.3))
+    return Row(f"SFT step, GPT-2 124M, B=4 T={seq}, bf16", "ms", mine.ms, figures([full, *peers]), None, bars)
+
+
+def lengths(s: Settings) -> list[int]:
+    return [64] if s.quick else [64, 512]
+
+
 def rows(s: Settings) -> list[Row]:
-    return [large(s, seq) for seq in ([64] if s.quick else [64, 512])]
+    return [large(s, seq) for seq in lengths(s)]
+
+
+def half_rows(s: Settings) -> list[Row]:
+    return [half(s, seq) for seq in lengths(s)]
 
 
 @dataclass

@@ -160,6 +160,8 @@ class Again(Worker):
         self.log: Path | None = None
 
     def start(self, s: Settings) -> None:
+        if self.absent:
+            return
         self.log = s.scratch / "log"
         self.turn(0)  # what is compiled for the first time stays in the cache
         self.waiting = not self.absent

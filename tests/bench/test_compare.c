@@ -75,7 +75,7 @@ static double number(const json_t *row, const char *key) {
 static void test_groups(void **state) {
     place *p = *state;
     char *text = compare(p, "--list", 0);
-    static const char *const groups[] = {"gemm",    "attention", "loops",      "step", "small",
+    static const char *const groups[] = {"gemm",    "attention", "loops",      "step", "bf16",     "small",
                                          "scaling", "memory",    "generation", "ppo",  "compiling"};
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         assert_non_null(strstr(text, tct_arena_printf(&p->arena, "%s ", groups[i])));
