@@ -8,13 +8,14 @@
 enum {
     TILE = 16,              // rows and columns of a tile register
     TILE_UNIT = 32,         // steps of k in one
-    K_BLOCK = 512,          // steps of k: a few rows of A stay in L1
+    K_BLOCK = 384,          // steps of k: a few rows of A stay in L1
     COLUMNS = 256,          // of a box of C: the packed block of B stays in L2
-    FEWEST_COLUMNS = 64,    // of one
+    FEWEST_COLUMNS = 128,   // of one
     SHARED_ROWS = 1024,     // of A, packed once for all tasks,
-    SHARED_BYTES = 3 << 19, // and what that may take
+    SHARED_BYTES = 3 << 20, // and what that may take
     PRIVATE_ROWS = 128,     // of A, packed by each task
-    FEW_TASKS = 12,
+    PACKED_B = 3 << 18,     // bytes that a box has of it at once
+    FEW_TASKS = 6,
     MIN_ROWS = 128,
     ALIASED = 2048, // bytes between rows that fall into the same few sets of a cache
 };
@@ -99,6 +100,8 @@ static void choose_boxes(planner *p) {
     }
     g->nc = rounded(ceil_div(n, ceil_div(n, columns)), g->nr);
     g->mc = rounded(ceil_div(least(m, g->ms), ceil_div(least(m, g->ms), rows)), g->mr);
+    g->kb = PACKED_B / bytes / g->nc / g->kc * g->kc;
+    if (g->kb < g->kc) g->kb = g->kc;
 }
 
 static void add_kernel(planner *p, tct_gemm_slot slot, gemm_kernel kernel, tct_isa isa) {

@@ -164,7 +164,7 @@ static bool open_product(tct_diag *d, bench *b, const tct_bench_shape *s, tct_ge
     tct_gemm_problem problem = problem_of(s, factors);
     *p = (product){.b = b, .jit = tct_jit_new(d)};
     tct_gemm_plan_make(&problem, &b->target, &p->plan);
-    bool ok = p->jit != NULL;
+    bool ok = p->jit != NULL && (!b->o->jit.perf || tct_jit_use_perf(d, p->jit));
     for (uint32_t i = 0; ok && i < p->plan.n_kernels; i++) {
         const char *symbol = p->plan.symbol[i];
         tct_target target = tct_target_of(tct_gemm_symbol_isa(symbol));

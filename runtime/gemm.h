@@ -51,6 +51,7 @@ typedef struct tct_gemm_args {
     // Of bf16: what A and B are in memory, whether f32 is rounded, and the steps of k that words go in: 1
     // (words are f32), or 2 or 32 (of pairs of bf16).
     int64_t bytes_a, bytes_b, round_a, round_b, k_unit;
+    int64_t kb; // of bf16: steps of k for which a box packs B at once, whole blocks of kc
     int64_t batch, m, n, k;
     int64_t mr, nr; // the register tile; of dot products, nr = nc; of streams, m and what is added at once
     int64_t lanes;  // steps of k that a turning pack kernel does at once

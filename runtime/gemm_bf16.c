@@ -49,14 +49,18 @@ static int64_t row_words(const tct_gemm_args *g) {
     return (blocks(words(g, least(g->kc, g->k)), LINE_WORDS) | 1) * LINE_WORDS;
 }
 
+// Of one register tile's rows, or none where all threads share them.
 static uint64_t packed_a_bytes(const tct_gemm_args *g) {
     if (g->feed_a == TCT_GEMM_DIRECT || g->shared_a) return 0;
-    return (uint64_t)(rounded(g->mc, g->mr) * row_words(g) * WORD);
+    return (uint64_t)(g->mr * row_words(g) * WORD);
 }
 static int64_t panel_words(const tct_gemm_args *g, int64_t k) { return words(g, k) * g->nr; }
+// Of one block of k.
+static int64_t block_words(const tct_gemm_args *g) {
+    return rounded(blocks(g->nc, g->nr) * panel_words(g, least(g->kc, g->k)), LINE_WORDS);
+}
 static uint64_t packed_b_bytes(const tct_gemm_args *g) {
-    int64_t panels = blocks(g->nc, g->nr);
-    return (uint64_t)(rounded(panels * panel_words(g, least(g->kc, g->k)), LINE_WORDS) * WORD);
+    return (uint64_t)(blocks(least(g->kb, g->k), g->kc) * block_words(g) * WORD);
 }
 static uint64_t tile_bytes(const tct_gemm_args *g) {
     return (uint64_t)(rounded(g->mr * g->nr, LINE_WORDS) * WORD);
@@ -194,7 +198,8 @@ static void finish_rows(const box *x, int64_t m, int64_t rows) {
     if (j->tile) j->tile(j->bufs, j->tile_args, x->batch, m, m + rows, x->n0, x->n1, x->epilogue_scratch);
 }
 
-static const char *a_row(const box *x, int64_t m, int64_t k, int64_t *stride) {
+// A's rows from m on, in block k of kc; packed just now where they aren't shared.
+static const char *a_rows(const box *x, int64_t m, int64_t k, int64_t k_end, int64_t *stride) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
     if (g->feed_a == TCT_GEMM_DIRECT) { // pairs as they lie
@@ -203,23 +208,35 @@ static const char *a_row(const box *x, int64_t m, int64_t k, int64_t *stride) {
         return x->a.base + (m * row + k) * g->bytes_a;
     }
     int64_t row = *stride = row_words(g), rows = rounded(j->m1 - j->m0, g->mr);
-    if (!g->shared_a) return x->packed_a + (m - x->m0) * row * WORD;
-    return j->shared_a + ((k - j->k0) / g->kc * rows + m - j->m0) * row * WORD;
+    if (g->shared_a) return j->shared_a + ((k - j->k0) / g->kc * rows + m - j->m0) * row * WORD;
+    pack_block(g, &x->a, false, m, least(m + g->mr, x->m1), k, k_end, x->packed_a);
+    return x->packed_a;
+}
+
+// Rows of the box times what is packed of B, steps [k, k_end): a row's part of C stays in the caches for all
+// of them.
+static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end) {
+    const tct_gemm_args *g = x->job->g;
+    const char *block = x->packed_b;
+    for (int64_t end; k < k_end; k = end, block += block_words(g) * WORD) {
+        end = least(k + g->kc, k_end);
+        int64_t stride;
+        const char *a = a_rows(x, m, k, end, &stride), *b = block;
+        for (int64_t n = x->n0; n < x->n1; n += g->nr, b += panel_words(g, end - k) * WORD)
+            multiply_tile(x, m, n, end - k, a, stride, b, k > 0 || g->accumulate);
+    }
 }
 
 static void run_box(const box *x) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
-    for (int64_t k = j->k0; k < j->k1; k += g->kc) {
-        int64_t k_end = least(k + g->kc, j->k1);
-        pack_block(g, &x->b, true, x->n0, x->n1, k, k_end, x->packed_b);
-        if (g->feed_a != TCT_GEMM_DIRECT && !g->shared_a)
-            pack_block(g, &x->a, false, x->m0, x->m1, k, k_end, x->packed_a);
+    for (int64_t k = j->k0, k_end; k < j->k1; k = k_end) {
+        k_end = least(k + g->kb, j->k1);
+        char *block = x->packed_b;
+        for (int64_t at = k; at < k_end; at += g->kc, block += block_words(g) * WORD)
+            pack_block(g, &x->b, true, x->n0, x->n1, at, least(at + g->kc, k_end), block);
         for (int64_t m = x->m0; m < x->m1; m += g->mr) {
-            int64_t stride;
-            const char *a = a_row(x, m, k, &stride), *b = x->packed_b;
-            for (int64_t n = x->n0; n < x->n1; n += g->nr, b += panel_words(g, k_end - k) * WORD)
-                multiply_tile(x, m, n, k_end - k, a, stride, b, k > 0 || g->accumulate);
+            multiply_rows(x, m, k, k_end);
             if (k_end == g->k) finish_rows(x, m, least(g->mr, x->m1 - m));
         }
     }

@@ -36,7 +36,8 @@ static bool factors_fit(const tct_gemm_args *g) {
     if (g->path != TCT_GEMM_BF16) return g->bytes_a == g->element_bytes && g->bytes_b == g->element_bytes;
     return g->element_bytes == 4 && (g->bytes_a == 2 || g->bytes_a == 4) &&
            (g->bytes_b == 2 || g->bytes_b == 4) && (g->k_unit == 1 || g->k_unit == 2 || g->k_unit == 32) &&
-           in_range(g->kc, 1, most_block) && (g->kc >= g->k || g->kc % g->k_unit == 0);
+           in_range(g->kc, 1, most_block) && in_range(g->kb, 1, most_block) &&
+           (g->kb >= g->k || g->kb % g->kc == 0) && (g->kc >= g->k || g->kc % g->k_unit == 0);
 }
 
 // Blocks are made of whole tiles, so that panels lie beside each other.
