@@ -7,14 +7,15 @@
 
 enum {
     K_BLOCK_BYTES = 1536,    // of one row of A or column of B: a panel of A stays in L1
-    BOX_COLUMNS_BYTES = 512, // of one row of C's box: the packed block of B stays in L2
-    PRIVATE_ROWS = 128,      // of A, packed by each task
+    BOX_COLUMNS_BYTES = 640, // of one row of C's box: the packed block of B stays in L2
+    BOX_ROWS = 256,          // so that what is fetched ahead comes in time
     SHARED_ROWS = 1024,      // of A, packed once for all tasks,
     SHARED_BYTES = 3 << 19,  // and what that may take
-    MIN_BOX_ROWS = 128,
-    MIN_TASKS = 16, // when the work allows it; lower boxes pack B more often, so rows are split
-    FEW_TASKS = 8,  // when there are fewer than these
-    MAX_ROWS = 12,  // of a register tile: with more, LLVM spills
+    COLUMNS_BYTES = 3 << 19, // of B, packed by a thread
+    MIN_BOXES = 32,          // when the work allows it
+    FEW_BOXES = 8,           // the same, where it costs speed
+    MIN_TASKS = 16,          // of streams
+    MAX_ROWS = 12,           // of a register tile: with more, LLVM spills
     MAX_DOT_ROWS = 16,
     MAX_STREAM_ROWS = 64,
     STREAM_BYTES = 256,          // of a row of B, for streaming it,
@@ -26,7 +27,8 @@ enum {
     PART_STEPS = 32,             // of k, for each row of C: writing sums costs little beside them;
     STREAM_TASKS = 4,            // fewer for that many tasks,
     PART_GROUPS = 12,            // when there are as many groups of rows of B in each
-    DIRECT_BYTES = 1 << 20,      // of A, for reading it in place
+    DIRECT_BYTES = 1 << 20,      // of A, for reading it in place,
+    FEW_PANELS = 6,              // of B: packed rows are read 5 % faster
     PAGE = 4096,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
 };
@@ -209,7 +211,8 @@ static void choose_feeds(planner *p) {
     bool small_a = g->m * g->k * bytes <= SMALL_BYTES, paged = innermost(&g->a_m) * bytes % PAGE == 0;
     bool in_l2 = g->m * g->k * bytes <= DIRECT_BYTES;
     if (plain_a && (g->a_by_row || innermost(&g->a_m) == 1) &&
-        (small_a || (g->a_by_row && ((in_l2 && !paged) || g->n <= 2 * g->nr || g->batch > 1))))
+        (small_a || (g->a_by_row &&
+                     ((in_l2 && !paged && g->n <= FEW_PANELS * g->nr) || g->n <= 2 * g->nr || g->batch > 1))))
         g->feed_a = TCT_GEMM_DIRECT;
     g->shared_a = g->feed_a != TCT_GEMM_DIRECT && g->batch == 1;
     g->feed_b = packed_feed(p, &g->b_n, &g->b_k);
@@ -222,38 +225,43 @@ static void choose_feeds(planner *p) {
 // Halves a box's side, in whole tiles.
 static int64_t halved(int64_t size, int64_t unit) { return rounded(ceil_div(size, 2), unit); }
 
-// Boxes of C: as large as caches like, smaller until there are tasks to share out.
+// What is packed at once: all of k where it fits, since C is read again for each part.
+static void choose_parts(planner *p) {
+    tct_gemm_args *g = p->g;
+    int64_t bytes = g->element_bytes, m = g->m ? g->m : 1, most = g->k ? g->k : 1;
+    g->ms = m;
+    g->ks = most;
+    if (g->shared_a) {
+        g->ms = least(rounded(m, g->mr), rounded(SHARED_ROWS, g->mr));
+        most = least(most, SHARED_BYTES / bytes / g->ms);
+    }
+    if (g->feed_b != TCT_GEMM_DIRECT) most = least(most, COLUMNS_BYTES / bytes / g->nc);
+    if (most < g->ks) g->ks = most > g->kc ? most / g->kc * g->kc : g->kc;
+}
+
+// Boxes of C: as wide as caches like, smaller until there are tasks to share out. What a box needs of B is
+// packed for all boxes below it, so lower ones cost little.
 static void choose_boxes(planner *p) {
     tct_gemm_args *g = p->g;
     int64_t bytes = g->element_bytes, k_most = K_BLOCK_BYTES / bytes, m = g->m ? g->m : 1,
             n = g->n ? g->n : 1;
     g->kc = g->k ? g->k : 1;
     if (g->k > k_most * 4 / 3 && g->m > g->mr) g->kc = rounded(ceil_div(g->k, ceil_div(g->k, k_most)), 8);
-    g->ms = m;
-    g->ks = g->k ? g->k : 1;
-    if (g->shared_a) {
-        g->ms = least(rounded(m, g->mr), rounded(SHARED_ROWS, g->mr));
-        g->ks = SHARED_BYTES / bytes / g->ms / g->kc * g->kc;
-        if (g->ks < g->kc) g->ks = g->kc;
-    }
-    int64_t box_rows = g->shared_a || g->feed_a == TCT_GEMM_DIRECT ? SHARED_ROWS : PRIVATE_ROWS;
-    int64_t columns = least(rounded(n, g->nr), rounded(BOX_COLUMNS_BYTES / bytes, g->nr));
-    int64_t rows = least(rounded(least(m, g->ms), g->mr), rounded(box_rows, g->mr));
+    int64_t columns = least(rounded(n, g->nr), rounded(BOX_COLUMNS_BYTES / bytes - g->nr + 1, g->nr));
+    int64_t rows = least(rounded(m, g->mr), rounded(BOX_ROWS, g->mr));
     for (;;) {
         int64_t tasks = g->batch * ceil_div(m, rows) * ceil_div(n, columns);
         double flops = 2.0 * (double)(rows * columns) * (double)g->k;
-        if (tasks >= MIN_TASKS || flops < 2 * min_task_flops) break;
-        // Narrower boxes read A more often, lower ones B; neither often enough to be felt down to these
-        // sizes.
-        if (columns * bytes > BOX_COLUMNS_BYTES / 4 && columns > g->nr)
-            columns = halved(columns, g->nr);
-        else if (rows >= 2 * MIN_BOX_ROWS && tasks < FEW_TASKS)
+        if (tasks >= MIN_BOXES || flops < 2 * min_task_flops) break;
+        if (columns > g->nr)
+            columns -= g->nr;
+        else if (rows > BOX_ROWS / 2 && tasks < FEW_BOXES)
             rows = halved(rows, g->mr);
         else
             break;
     }
     g->nc = rounded(ceil_div(n, ceil_div(n, columns)), g->nr);
-    g->mc = rounded(ceil_div(least(m, g->ms), ceil_div(least(m, g->ms), rows)), g->mr);
+    g->mc = rounded(ceil_div(m, ceil_div(m, rows)), g->mr);
 }
 
 // Boxes of dot products: rows of B, as many as make a task worth its while.
@@ -380,6 +388,7 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
         choose_tile(&p);
         choose_feeds(&p);
         choose_boxes(&p);
+        choose_parts(&p);
     }
     if (g->path != TCT_GEMM_BF16) list_kernels(&p);
     out->n_tasks = tct_gemm_tasks(g);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { LINE = 64, PANELS_A_TASK = 24 };
+enum { LINE = 64, PANELS_A_TASK = 12 };
 
 // A run of a product, at the part of A that is packed at the moment.
 typedef struct job {
@@ -21,24 +21,34 @@ typedef struct job {
     char *shared_a;
 } job;
 
+// Which blocks of B a thread has packed, at the beginning of its scratch. Blocks of k × a box's columns are
+// counted through: those of the first columns, then those of the next. Packed ones lie in a ring.
+typedef struct held {
+    int64_t first, end;   // packed, but for those that the ring has overwritten
+    int64_t steps, calls; // of block `end`: steps of k that are packed, and calls that have fetched for it
+} held;
+
 // One task's box of C and the scratch of its thread.
 typedef struct box {
     const job *job;
     int64_t batch, m0, m1, n0, n1;
+    int64_t block;  // of B, the box's first
+    int64_t oldest; // of B, that a box below needs; -1: none is below
     char *c;
     tct_gemm_side a, b;
-    char *packed_a, *packed_b[2], *tile, *epilogue_scratch;
+    held *held;
+    char *packed_a, *packed_b, *tile, *epilogue_scratch;
 } box;
 
-// The block of B that comes next: while kernels work on the present one, they fetch it, and what has come is
-// packed, so that packing waits for no memory. `rows` rows of `lines` cache lines are fetched, `turns` rows
-// of one line a call.
+// The block of B that is packed next: while kernels work, they fetch it, and what has come is packed, so that
+// packing waits for no memory, and what was fetched doesn't have to stay in the cache for long. One call
+// fetches one of `lines` cache lines of `turns` rows.
 typedef struct ahead {
-    const tct_gemm_side *b; // NULL: nothing to do
+    held *held; // NULL: nothing to do
+    tct_gemm_side b;
     int64_t n0, n1, k0, k1;
     const char *base;
-    int64_t row_bytes, rows, lines, turns, calls;
-    int64_t packed; // steps of k
+    int64_t row_bytes, lines, turns, calls;
     char *out;
 } ahead;
 
@@ -46,13 +56,23 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t rounded(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 static int64_t blocks(int64_t n, int64_t size) { return n ? (n + size - 1) / size : 0; }
 
+// Where part i begins when n elements are cut into parts of at most `size`, all as equal as whole units
+// allow.
+static int64_t part_begin(int64_t i, int64_t n, int64_t size, int64_t unit) {
+    return least(i * blocks(n, unit) / blocks(n, size) * unit, n);
+}
+
 static uint64_t packed_a_bytes(const tct_gemm_args *g) {
     if (g->feed_a == TCT_GEMM_DIRECT || g->shared_a) return 0;
     return (uint64_t)rounded(g->kc * rounded(g->mc, g->mr) * g->element_bytes, LINE);
 }
+static int64_t block_bytes(const tct_gemm_args *g) {
+    return rounded(least(g->kc, g->k) * rounded(g->nc, g->nr) * g->element_bytes, LINE);
+}
+// All blocks of a box's columns, and one that is on its way.
+static int64_t ring_size(const tct_gemm_args *g) { return blocks(least(g->ks, g->k), g->kc) + 1; }
 static uint64_t packed_b_bytes(const tct_gemm_args *g) {
-    if (g->feed_b == TCT_GEMM_DIRECT) return 0;
-    return (uint64_t)rounded(g->kc * rounded(g->nc, g->nr) * g->element_bytes, LINE);
+    return g->feed_b == TCT_GEMM_DIRECT ? 0 : (uint64_t)(ring_size(g) * block_bytes(g));
 }
 static uint64_t tile_bytes(const tct_gemm_args *g) {
     return (uint64_t)rounded(g->mr * g->nr * g->element_bytes, LINE);
@@ -61,7 +81,7 @@ static uint64_t tile_bytes(const tct_gemm_args *g) {
 uint64_t tct_gemm_scratch(const tct_gemm_args *g) {
     if (g->path == TCT_GEMM_STREAM) return tct_gemm_stream_scratch(g);
     if (g->path == TCT_GEMM_BF16) return tct_gemm_bf16_scratch(g);
-    return packed_a_bytes(g) + 2 * packed_b_bytes(g) + tile_bytes(g);
+    return LINE + packed_a_bytes(g) + packed_b_bytes(g) + tile_bytes(g);
 }
 
 uint64_t tct_gemm_shared(const tct_gemm_args *g) {
@@ -144,11 +164,11 @@ static void multiply_tile(const box *x, int64_t m, int64_t rows, int64_t n, int6
     tct_gemm_micro_fn micro = micro_of(x->job, rows, columns);
     const char *next = a.at;
     int64_t next_stride = 0;
-    if (f->b && f->calls < f->lines * blocks(f->rows, f->turns)) {
-        int64_t line = f->calls % f->lines, slice = f->calls / f->lines;
+    if (f->held && f->held->calls < f->calls) {
+        int64_t line = f->held->calls % f->lines, slice = f->held->calls / f->lines;
         next = f->base + slice * f->turns * f->row_bytes + line * LINE;
         next_stride = f->row_bytes / g->element_bytes;
-        f->calls++;
+        f->held->calls++;
     }
     int64_t m_run, n_run, at = tct_gemm_locate(&g->c_m, m, &m_run) + tct_gemm_locate(&g->c_n, n, &n_run);
     if (rows <= m_run && columns <= n_run && (columns == 1 || tct_gemm_stride(&g->c_n) == 1)) {
@@ -163,84 +183,6 @@ static void multiply_tile(const box *x, int64_t m, int64_t rows, int64_t n, int6
 static void finish_rows(const box *x, int64_t m, int64_t rows) {
     const job *j = x->job;
     if (j->tile) j->tile(j->bufs, j->tile_args, x->batch, m, m + rows, x->n0, x->n1, x->epilogue_scratch);
-}
-
-// What comes after [k, k_end) of this box: its next block of k, or the first of the next box.
-static ahead block_ahead(const box *x, const box *then, int64_t k, int64_t k_end, char *out) {
-    const job *j = x->job;
-    const tct_gemm_args *g = j->g;
-    bool further = k_end < j->k1, along_n = g->feed_b == TCT_GEMM_COPIED;
-    const box *of = further ? x : then;
-    ahead f = {.turns = (k_end - k) / TCT_GEMM_STEPS_A_FETCH, .out = out};
-    if (g->feed_b == TCT_GEMM_DIRECT || g->b_n.n > 1 || g->b_k.n > 1 || !of || f.turns == 0) return f;
-    int64_t n_stride = tct_gemm_stride(&g->b_n), k_stride = tct_gemm_stride(&g->b_k);
-    f.b = &of->b;
-    f.n0 = of->n0;
-    f.n1 = of->n1;
-    f.k0 = further ? k_end : j->k0;
-    f.k1 = least(f.k0 + g->kc, j->k1);
-    f.base = of->b.base + (f.n0 * n_stride + f.k0 * k_stride) * g->element_bytes;
-    f.row_bytes = (along_n ? k_stride : n_stride) * g->element_bytes;
-    f.rows = along_n ? f.k1 - f.k0 : f.n1 - f.n0;
-    f.lines = blocks((along_n ? f.n1 - f.n0 : f.k1 - f.k0) * g->element_bytes, LINE);
-    return f;
-}
-
-// Packs what has been fetched, in steps that suit the pack kernels.
-static void pack_fetched(ahead *f) {
-    enum { STEPS = 16 };
-    if (!f->b) return;
-    int64_t slices = blocks(f->rows, f->turns), fetched;
-    if (f->b->feed == TCT_GEMM_COPIED)
-        fetched = f->calls / f->lines * f->turns;
-    else
-        fetched = f->calls >= f->lines * slices ? f->k1 - f->k0
-                                                : (slices == 1 ? f->calls * LINE / f->b->element_bytes : 0);
-    int64_t to = least(fetched / STEPS * STEPS, f->k1 - f->k0);
-    if (to < f->packed + STEPS) return;
-    tct_gemm_pack_block(f->b, f->n0, f->n1, f->k0, f->k1, f->k0 + f->packed, f->k0 + to, f->out);
-    f->packed = to;
-}
-
-// `ready`: steps of k of the first block of B that are packed already; returns the same for the block after
-// the box.
-static int64_t run_box(box *x, const box *then, int64_t ready) {
-    const job *j = x->job;
-    const tct_gemm_args *g = j->g;
-    for (int64_t k = j->k0; k < j->k1; k += g->kc) {
-        int64_t k_end = least(k + g->kc, j->k1);
-        char *packed = x->packed_b[0];
-        if (g->feed_b != TCT_GEMM_DIRECT && ready < k_end - k)
-            tct_gemm_pack_block(&x->b, x->n0, x->n1, k, k_end, k + ready, k_end, packed);
-        if (g->feed_a != TCT_GEMM_DIRECT && !g->shared_a)
-            tct_gemm_pack_block(&x->a, x->m0, x->m1, k, k_end, k, k_end, x->packed_a);
-        ahead f = block_ahead(x, then, k, k_end, x->packed_b[1]);
-        for (int64_t m = x->m0; m < x->m1; m += g->mr) {
-            int64_t rows = least(g->mr, x->m1 - m);
-            operand a = a_panel(x, m, k, k_end);
-            for (int64_t n = x->n0; n < x->n1; n += g->nr)
-                multiply_tile(x, m, rows, n, least(g->nr, x->n1 - n), k_end - k, a,
-                              b_panel(x, packed, n, k, k_end), k > 0 || g->accumulate, &f);
-            pack_fetched(&f);
-            if (k_end == g->k) finish_rows(x, m, rows);
-        }
-        ready = f.packed;
-        x->packed_b[0] = x->packed_b[1];
-        x->packed_b[1] = packed;
-    }
-    return ready;
-}
-
-// Without a k, C is zero (or stays) and only the epilogue is left to do.
-static void run_empty_box(const box *x) {
-    const tct_gemm_args *g = x->job->g;
-    memset(x->tile, 0, (size_t)tile_bytes(g));
-    for (int64_t m = x->m0; m < x->m1; m += g->mr) {
-        int64_t rows = least(g->mr, x->m1 - m);
-        for (int64_t n = x->n0; n < x->n1 && !g->accumulate; n += g->nr)
-            scatter(x, m, rows, n, least(g->nr, x->n1 - n), false);
-        finish_rows(x, m, rows);
-    }
 }
 
 static tct_gemm_side side_a(const job *j, int64_t batch) {
@@ -269,42 +211,159 @@ static tct_gemm_side side_b(const job *j, int64_t batch) {
                            (tct_gemm_pack_fn)kernel(j, TCT_GEMM_PACK_B)};
 }
 
-// Neighbouring tasks share rows of A and take B in the order of memory.
+static int64_t blocks_of_k(const job *j) { return blocks(j->k1 - j->k0, j->g->kc); }
+
+static char *ring_slot(const job *j, held *h, int64_t block) {
+    return (char *)h + LINE + block % ring_size(j->g) * block_bytes(j->g);
+}
+
+// Block `block` of B in the ring: its place in the operand, and what is known of it.
+static ahead block_of(const job *j, held *h, int64_t block) {
+    const tct_gemm_args *g = j->g;
+    int64_t columns = blocks(g->n, g->nc), column = block / blocks_of_k(j);
+    ahead f = {.held = h, .b = side_b(j, column / columns), .out = ring_slot(j, h, block)};
+    f.n0 = part_begin(column % columns, g->n, g->nc, g->nr);
+    f.n1 = part_begin(column % columns + 1, g->n, g->nc, g->nr);
+    f.k0 = j->k0 + block % blocks_of_k(j) * g->kc;
+    f.k1 = least(f.k0 + g->kc, j->k1);
+    return f;
+}
+
+// Packs steps of k that aren't packed yet, up to `to` of them.
+static void pack_steps(const ahead *f, int64_t to) {
+    held *h = f->held;
+    tct_gemm_pack_block(&f->b, f->n0, f->n1, f->k0, f->k1, f->k0 + h->steps, f->k0 + to, f->out);
+    h->steps = to;
+    if (to < f->k1 - f->k0) return;
+    h->end++;
+    h->steps = h->calls = 0;
+}
+
+static const char *packed_block(const box *x, int64_t block) {
+    held *h = x->held;
+    bool there =
+        block >= h->first && block < h->end && h->end - block + (h->steps > 0) <= ring_size(x->job->g);
+    if (!there) {
+        if (block != h->end) *h = (held){block, block, 0, 0};
+        ahead f = block_of(x->job, h, block);
+        pack_steps(&f, f.k1 - f.k0);
+    }
+    return ring_slot(x->job, h, block);
+}
+
+// What is to be packed while the box is computed: the next block that isn't yet, where the ring has room
+// beside those from `oldest` on.
+static ahead block_ahead(const box *x, int64_t oldest, int64_t last_block) {
+    const job *j = x->job;
+    const tct_gemm_args *g = j->g;
+    held *h = x->held;
+    bool along_n = g->feed_b == TCT_GEMM_COPIED;
+    if (g->feed_b == TCT_GEMM_DIRECT || g->b_n.n > 1 || g->b_k.n > 1 || h->end > last_block ||
+        h->end - oldest >= ring_size(g))
+        return (ahead){.held = NULL};
+    ahead f = block_of(j, h, h->end);
+    int64_t n_stride = tct_gemm_stride(&g->b_n), k_stride = tct_gemm_stride(&g->b_k), steps = f.k1 - f.k0,
+            columns = f.n1 - f.n0;
+    f.turns = least(g->kc, j->k1 - j->k0) / TCT_GEMM_STEPS_A_FETCH;
+    if (f.turns == 0) return (ahead){.held = NULL};
+    f.base = f.b.base + (f.n0 * n_stride + f.k0 * k_stride) * g->element_bytes;
+    f.row_bytes = (along_n ? k_stride : n_stride) * g->element_bytes;
+    f.lines = blocks((along_n ? columns : steps) * g->element_bytes, LINE);
+    f.calls = f.lines * blocks(along_n ? steps : columns, f.turns);
+    return f;
+}
+
+// Packs what has been fetched, in steps that suit the pack kernels.
+static void pack_fetched(ahead *f) {
+    enum { STEPS = 16 };
+    if (!f->held) return;
+    int64_t calls = f->held->calls, steps = f->k1 - f->k0, fetched = calls < f->calls ? 0 : steps;
+    if (f->b.feed == TCT_GEMM_COPIED)
+        fetched = calls / f->lines * f->turns;
+    else if (f->calls == f->lines)
+        fetched = calls * LINE / f->b.element_bytes;
+    fetched = fetched < steps ? fetched / STEPS * STEPS : steps;
+    if (fetched <= f->held->steps) return;
+    pack_steps(f, fetched);
+    if (fetched == steps) f->held = NULL;
+}
+
+static void run_box(const box *x, int64_t last_block) {
+    const job *j = x->job;
+    const tct_gemm_args *g = j->g;
+    int64_t block = x->block;
+    for (int64_t k = j->k0; k < j->k1; k += g->kc, block++) {
+        int64_t k_end = least(k + g->kc, j->k1);
+        const char *packed = g->feed_b == TCT_GEMM_DIRECT ? NULL : packed_block(x, block);
+        if (g->feed_a != TCT_GEMM_DIRECT && !g->shared_a)
+            tct_gemm_pack_block(&x->a, x->m0, x->m1, k, k_end, k, k_end, x->packed_a);
+        ahead f = block_ahead(x, x->oldest < 0 ? block : x->oldest, last_block);
+        for (int64_t m = x->m0; m < x->m1; m += g->mr) {
+            int64_t rows = least(g->mr, x->m1 - m);
+            operand a = a_panel(x, m, k, k_end);
+            for (int64_t n = x->n0; n < x->n1; n += g->nr)
+                multiply_tile(x, m, rows, n, least(g->nr, x->n1 - n), k_end - k, a,
+                              b_panel(x, packed, n, k, k_end), k > 0 || g->accumulate, &f);
+            pack_fetched(&f);
+            if (k_end == g->k) finish_rows(x, m, rows);
+        }
+    }
+}
+
+// Without a k, C is zero (or stays) and only the epilogue is left to do.
+static void run_empty_box(const box *x) {
+    const tct_gemm_args *g = x->job->g;
+    memset(x->tile, 0, (size_t)tile_bytes(g));
+    for (int64_t m = x->m0; m < x->m1; m += g->mr) {
+        int64_t rows = least(g->mr, x->m1 - m);
+        for (int64_t n = x->n0; n < x->n1 && !g->accumulate; n += g->nr)
+            scatter(x, m, rows, n, least(g->nr, x->n1 - n), false);
+        finish_rows(x, m, rows);
+    }
+}
+
+// Neighbouring tasks share columns of B, which are packed once for them.
 static box box_of(const job *j, int64_t task, char *scratch) {
     const tct_gemm_args *g = j->g;
     int64_t rows = blocks(j->m1 - j->m0, g->mc), columns = blocks(g->n, g->nc), run;
-    int64_t batch = task / (rows * columns), row = task / columns % rows, column = task % columns;
+    int64_t row = task % rows, column = task / rows % columns, batch = task / rows / columns;
     box x = {.job = j,
              .batch = batch,
-             .m0 = j->m0 + row * g->mc,
-             .m1 = least(j->m0 + (row + 1) * g->mc, j->m1),
-             .n0 = column * g->nc,
-             .n1 = least((column + 1) * g->nc, g->n),
+             .block = task / rows * blocks_of_k(j),
+             .oldest = row + 1 < rows ? task / rows * blocks_of_k(j) : -1,
+             .m0 = j->m0 + part_begin(row, j->m1 - j->m0, g->mc, g->mr),
+             .m1 = j->m0 + part_begin(row + 1, j->m1 - j->m0, g->mc, g->mr),
+             .n0 = part_begin(column, g->n, g->nc, g->nr),
+             .n1 = part_begin(column + 1, g->n, g->nc, g->nr),
              .a = side_a(j, batch),
              .b = side_b(j, batch),
-             .packed_b = {scratch, scratch + packed_b_bytes(g)},
-             .packed_a = scratch + 2 * packed_b_bytes(g),
-             .tile = scratch + 2 * packed_b_bytes(g) + packed_a_bytes(g),
+             .held = (held *)scratch,
+             .packed_b = scratch + LINE,
+             .packed_a = scratch + LINE + packed_b_bytes(g),
+             .tile = scratch + LINE + packed_b_bytes(g) + packed_a_bytes(g),
              .epilogue_scratch = scratch + tct_gemm_scratch(g)};
     x.c = (char *)j->bufs[0] + tct_gemm_locate(&g->batch_c, batch, &run) * g->element_bytes;
     return x;
 }
 
+static int64_t n_boxes(const job *j) {
+    const tct_gemm_args *g = j->g;
+    return g->batch * blocks(j->m1 - j->m0, g->mc) * blocks(g->n, g->nc);
+}
+
 static void run_boxes(void *ctx, int64_t begin, int64_t end, int thread) {
     const job *j = ctx;
-    char *scratch = tct_pool_scratch(j->pool, thread);
-    box x = box_of(j, begin, scratch), then;
-    int64_t ready = 0;
+    const tct_gemm_args *g = j->g;
+    int64_t n = n_boxes(j), own_end = tct_pool_part_end(j->pool, n, thread);
+    // Of the thread's own boxes the last one's columns are the last that it is to pack.
+    int64_t last_block =
+        own_end ? ((own_end - 1) / blocks(j->m1 - j->m0, g->mc) + 1) * blocks_of_k(j) - 1 : -1;
     for (int64_t t = begin; t < end; t++) {
-        bool last = t + 1 == end;
-        if (!last) then = box_of(j, t + 1, scratch);
-        if (j->g->k == 0)
+        box x = box_of(j, t, tct_pool_scratch(j->pool, thread));
+        if (g->k == 0)
             run_empty_box(&x);
         else
-            ready = run_box(&x, last ? NULL : &then, ready);
-        if (last) return;
-        memcpy(then.packed_b, x.packed_b, sizeof x.packed_b);
-        x = then;
+            run_box(&x, last_block);
     }
 }
 
@@ -314,13 +373,27 @@ static void pack_a(void *ctx, int64_t begin, int64_t end, int thread) {
     const job *j = ctx;
     const tct_gemm_args *g = j->g;
     tct_gemm_side a = side_a(j, 0);
-    int64_t rows_a_task = PANELS_A_TASK * g->mr, tasks_a_block = blocks(j->m1 - j->m0, rows_a_task);
+    int64_t rows = j->m1 - j->m0, rows_a_task = PANELS_A_TASK * g->mr,
+            tasks_a_block = blocks(rows, rows_a_task);
     for (int64_t t = begin; t < end; t++) {
         int64_t k = j->k0 + t / tasks_a_block * g->kc, k_end = least(k + g->kc, j->k1);
-        int64_t m = j->m0 + t % tasks_a_block * rows_a_task, m_end = least(m + rows_a_task, j->m1);
-        int64_t at = (k - j->k0) * rounded(j->m1 - j->m0, g->mr) + (m - j->m0) * (k_end - k);
-        tct_gemm_pack_block(&a, m, m_end, k, k_end, k, k_end, j->shared_a + at * g->element_bytes);
+        int64_t m = part_begin(t % tasks_a_block, rows, rows_a_task, g->mr);
+        int64_t m_end = part_begin(t % tasks_a_block + 1, rows, rows_a_task, g->mr);
+        int64_t at = (k - j->k0) * rounded(rows, g->mr) + m * (k_end - k);
+        tct_gemm_pack_block(&a, j->m0 + m, j->m0 + m_end, k, k_end, k, k_end,
+                            j->shared_a + at * g->element_bytes);
     }
+}
+
+// What is packed of A at the moment, times B.
+static void run_part(job *j) {
+    const tct_gemm_args *g = j->g;
+    if (g->shared_a)
+        tct_pool_run(j->pool, blocks(j->k1 - j->k0, g->kc) * blocks(j->m1 - j->m0, PANELS_A_TASK * g->mr),
+                     pack_a, j);
+    for (int i = 0; i < tct_pool_threads(j->pool); i++)
+        *(held *)tct_pool_scratch(j->pool, i) = (held){0, 0, 0, 0};
+    tct_pool_run_near(j->pool, n_boxes(j), run_boxes, j);
 }
 
 void tct_gemm_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels, void *const *bufs,
@@ -343,10 +416,7 @@ void tct_gemm_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel 
         do {
             j.k0 = j.k1;
             j.k1 = least(j.k0 + g->ks, g->k);
-            if (g->shared_a)
-                tct_pool_run(pool, blocks(j.k1 - j.k0, g->kc) * blocks(j.m1 - j.m0, PANELS_A_TASK * g->mr),
-                             pack_a, &j);
-            tct_pool_run(pool, g->batch * blocks(j.m1 - j.m0, g->mc) * blocks(g->n, g->nc), run_boxes, &j);
+            run_part(&j);
         } while (j.k1 < g->k);
     }
 }

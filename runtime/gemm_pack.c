@@ -72,7 +72,7 @@ void tct_gemm_pack_block(const tct_gemm_side *s, int64_t w0, int64_t w1, int64_t
                          int64_t to, char *out) {
     // Memory is read along its rows: a few steps of k across all panels where the panels' own axis is
     // contiguous.
-    enum { STEPS = 16 };
+    enum { STEPS = 32 };
     int64_t steps = s->feed == TCT_GEMM_COPIED ? STEPS : to - from;
     for (int64_t k = from; k < to; k += steps)
         for (int64_t w = w0; w < w1; w += s->width)

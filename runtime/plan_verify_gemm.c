@@ -135,12 +135,16 @@ static bool reaches(const tct_gemm_axes *const lists[3], const int64_t sizes[3],
     return none || (uint64_t)far < bytes / (uint64_t)element;
 }
 
-static bool shared_fits(const tct_gemm_args *g) {
+// Sizes of packed memory don't overflow.
+static bool packed_fits(const tct_gemm_args *g) {
     int64_t rows = (g->ms < g->m ? g->ms : g->m) + g->mr, steps = g->ks < g->k ? g->ks : g->k, product;
     if (g->path == TCT_GEMM_STREAM)
         return g->batch <= most_block && g->n <= most_block && g->m <= most_block / TCT_GEMM_MAX_PARTS &&
                !__builtin_mul_overflow(g->batch * g->m, (g->n + most_line) * TCT_GEMM_MAX_PARTS, &product) &&
                product <= most_side;
+    if (g->feed_b != TCT_GEMM_DIRECT &&
+        (__builtin_mul_overflow(g->nc + g->nr, steps, &product) || product > most_side))
+        return false;
     return !g->shared_a || (!__builtin_mul_overflow(rows, steps, &product) && product <= most_side);
 }
 
@@ -156,7 +160,7 @@ const char *tct_gemm_verify(tct_arena *a, const tct_gemm_args *g, const uint64_t
         !reaches(lists_a, sizes_a, g->bytes_a, bytes[1]) || !reaches(lists_b, sizes_b, g->bytes_b, bytes[2]))
         return "its product reaches past an operand";
     int64_t rows, tasks;
-    if (!blocks_fit(g) || !feeds_fit(g) || !shared_fits(g) || __builtin_mul_overflow(g->batch, g->m, &rows) ||
+    if (!blocks_fit(g) || !feeds_fit(g) || !packed_fits(g) || __builtin_mul_overflow(g->batch, g->m, &rows) ||
         __builtin_mul_overflow(rows, g->n, &tasks))
         return "its product is cut into impossible blocks";
     if (!kernels_fit(g, n_kernels)) return "its product lacks a kernel";

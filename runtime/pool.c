@@ -26,6 +26,11 @@ enum {
 #define GATE_OPEN ((uint64_t)1 << 16)
 #define GATE_INSIDE (GATE_OPEN - 1)
 
+// Ranges that a thread still has to take: first << 32 | end.
+typedef struct part {
+    _Alignas(64) _Atomic uint64_t left;
+} part;
+
 typedef struct worker {
     tct_pool *pool;
     pthread_t thread;
@@ -45,6 +50,8 @@ struct tct_pool {
     tct_task_fn task;
     void *ctx;
     int64_t n, range;
+    bool near;
+    part *parts; // one a thread
     _Alignas(64) _Atomic int64_t next;
     _Alignas(64) _Atomic uint64_t gate;
     _Alignas(64) _Atomic uint32_t bell; // counts runs; what workers sleep on
@@ -76,12 +83,34 @@ static void note(tct_pool_work *w, uint64_t begin, int64_t tasks) {
     w->tasks += tasks;
 }
 
+// The first range of a part, or the last; -1 when there is none.
+static int64_t take(part *x, bool last) {
+    uint64_t left = atomic_load_explicit(&x->left, memory_order_relaxed);
+    for (;;) {
+        uint64_t first = left >> 32, end = left & UINT32_MAX;
+        if (first >= end) return -1;
+        uint64_t then = last ? left - 1 : left + ((uint64_t)1 << 32);
+        if (atomic_compare_exchange_weak_explicit(&x->left, &left, then, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return (int64_t)(last ? end - 1 : first);
+    }
+}
+
+// Where the thread's next range begins; n or more when there is none.
+static int64_t next_begin(tct_pool *p, int thread) {
+    if (!p->near) return atomic_fetch_add_explicit(&p->next, p->range, memory_order_relaxed);
+    int64_t range = -1;
+    for (int i = 0; i < p->threads && range < 0; i++)
+        range = take(&p->parts[(thread + i) % p->threads], i > 0);
+    return range < 0 ? p->n : range * p->range;
+}
+
 static void take_ranges(tct_pool *p, int thread) {
     tct_pool_work *work = p->work;
     uint64_t start = work ? now() : 0;
     int64_t done = 0;
     for (;;) {
-        int64_t begin = atomic_fetch_add_explicit(&p->next, p->range, memory_order_relaxed);
+        int64_t begin = next_begin(p, thread);
         if (begin >= p->n) break;
         int64_t end = p->n - begin < p->range ? p->n : begin + p->range;
         p->task(p->ctx, begin, end, thread);
@@ -141,6 +170,8 @@ tct_pool *tct_pool_new(int threads) {
     if (!p) tct_out_of_memory(sizeof *p);
     p->workers = tct_alloc((size_t)threads * sizeof *p->workers);
     p->scratch = tct_alloc((size_t)threads * sizeof *p->scratch);
+    p->parts = tct_try_alloc((size_t)threads * sizeof *p->parts, sizeof *p->parts);
+    if (!p->parts) tct_out_of_memory((size_t)threads * sizeof *p->parts);
     // A system that gives fewer threads than asked for makes a smaller pool: results don't depend on it.
     for (p->threads = 1; p->threads < threads; p->threads++) {
         worker *w = &p->workers[p->threads - 1];
@@ -158,26 +189,27 @@ void tct_pool_free(tct_pool *p) {
     for (int i = 0; i < p->threads && !p->lent; i++) free(p->scratch[i]);
     if (!p->lent) free(p->shared);
     free(p->scratch);
+    free(p->parts);
     free(p->workers);
     free(p);
 }
 
 int tct_pool_threads(const tct_pool *p) { return p->threads; }
 
-void tct_pool_run(tct_pool *p, int64_t n, tct_task_fn task, void *ctx) {
-    if (n <= 0) return;
-    if (p->threads == 1 || n == 1) {
-        uint64_t start = p->work ? now() : 0;
-        task(ctx, 0, n, 0);
-        if (p->work) note(p->work, start, n);
-        return;
-    }
+// All of it by the caller, where that is as good.
+static bool run_alone(tct_pool *p, int64_t n, tct_task_fn task, void *ctx) {
+    if (p->threads > 1 && n > 1) return false;
+    if (n <= 0) return true;
+    uint64_t start = p->work ? now() : 0;
+    task(ctx, 0, n, 0);
+    if (p->work) note(p->work, start, n);
+    return true;
+}
+
+static void run_together(tct_pool *p, int64_t n, tct_task_fn task, void *ctx) {
     p->task = task;
     p->ctx = ctx;
     p->n = n;
-    p->range = n / ((int64_t)p->threads * RANGES_A_THREAD);
-    if (p->range < 1) p->range = 1;
-    atomic_store_explicit(&p->next, 0, memory_order_relaxed);
     atomic_fetch_add(&p->gate, GATE_RUN | GATE_OPEN);
     ring(p);
     take_ranges(p, 0);
@@ -188,6 +220,39 @@ void tct_pool_run(tct_pool *p, int64_t n, tct_task_fn task, void *ctx) {
         else
             sched_yield();
     }
+}
+
+void tct_pool_run(tct_pool *p, int64_t n, tct_task_fn task, void *ctx) {
+    if (run_alone(p, n, task, ctx)) return;
+    p->near = false;
+    p->range = n / ((int64_t)p->threads * RANGES_A_THREAD);
+    if (p->range < 1) p->range = 1;
+    atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+    run_together(p, n, task, ctx);
+}
+
+// More tasks than half a word can count go in ranges.
+static int64_t near_range(int64_t n) { return n / UINT32_MAX + 1; }
+
+static int64_t near_end(const tct_pool *p, int64_t n, int64_t thread) {
+    int64_t range = near_range(n), ranges = (n + range - 1) / range, threads = p->threads;
+    return ranges / threads * (thread + 1) + ranges % threads * (thread + 1) / threads;
+}
+
+int64_t tct_pool_part_end(const tct_pool *p, int64_t n, int thread) {
+    int64_t end = near_end(p, n, thread) * near_range(n);
+    return end < n ? end : n;
+}
+
+void tct_pool_run_near(tct_pool *p, int64_t n, tct_task_fn task, void *ctx) {
+    if (run_alone(p, n, task, ctx)) return;
+    p->near = true;
+    p->range = near_range(n);
+    for (int64_t i = 0; i < p->threads; i++) {
+        uint64_t begin = (uint64_t)near_end(p, n, i - 1), end = (uint64_t)near_end(p, n, i);
+        atomic_store_explicit(&p->parts[i].left, begin << 32 | end, memory_order_relaxed);
+    }
+    run_together(p, n, task, ctx);
 }
 
 void tct_pool_watch(tct_pool *p, tct_pool_work *work) { p->work = work; }

@@ -17,6 +17,11 @@ int tct_pool_threads(const tct_pool *pool);
 // at a time.
 typedef void (*tct_task_fn)(void *ctx, int64_t begin, int64_t end, int thread);
 void tct_pool_run(tct_pool *pool, int64_t n, tct_task_fn task, void *ctx);
+// The same for tasks that gain when their thread has run the one before: each thread has a part of [0, n) to
+// itself, which it takes one by one in order; when that is done, it takes from the ends of the others'.
+void tct_pool_run_near(tct_pool *pool, int64_t n, tct_task_fn task, void *ctx);
+int64_t tct_pool_part_end(const tct_pool *pool, int64_t n,
+                          int thread); // of the part that a thread begins with
 
 // What a thread has run. Times are nanoseconds on the steady clock: its first task began, its last one ended,
 // and how much of the time between it worked.

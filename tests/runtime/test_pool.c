@@ -1,6 +1,7 @@
 // The thread pool: every task once, whatever the sizes, in runs back to back and after pauses.
 #include "runtime/pool.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -30,11 +31,13 @@ static void count(void *ctx, int64_t begin, int64_t end, int thread) {
     }
 }
 
-static void check_run(tct_pool *pool, int64_t n) {
+typedef void (*run_fn)(tct_pool *pool, int64_t n, tct_task_fn task, void *ctx);
+
+static void check_run(tct_pool *pool, run_fn run, int64_t n) {
     counts *c = calloc(1, sizeof *c);
     c->pool = pool;
     c->max_thread = tct_pool_threads(pool) - 1;
-    tct_pool_run(pool, n, count, c);
+    run(pool, n, count, c);
     for (int64_t i = 0; i < n; i++) assert_int_equal(c->seen[i], 1);
     for (int64_t i = n; i < MAX_TASKS; i++) assert_int_equal(c->seen[i], 0);
     free(c);
@@ -47,9 +50,52 @@ static void test_every_task_once(void **state) {
         tct_pool *pool = tct_pool_new(threads);
         assert_int_equal(tct_pool_threads(pool), threads);
         tct_pool_reserve_scratch(pool, 64);
-        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) check_run(pool, sizes[i]);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            check_run(pool, tct_pool_run, sizes[i]);
+            check_run(pool, tct_pool_run_near, sizes[i]);
+        }
         tct_pool_free(pool);
     }
+}
+
+// The parts that threads begin with lie beside each other and are all of it.
+static void test_parts(void **state) {
+    (void)state;
+    tct_pool *pool = tct_pool_new(3);
+    static const int64_t sizes[] = {0, 1, 2, 3, 100, ((int64_t)1 << 40) + 5};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int64_t begin = 0;
+        for (int t = 0; t < tct_pool_threads(pool); t++) {
+            int64_t end = tct_pool_part_end(pool, sizes[i], t);
+            assert_in_range(end - begin, sizes[i] / 3 - sizes[i] / 1000000,
+                            sizes[i] / 3 + sizes[i] / 1000000 + 1);
+            begin = end;
+        }
+        assert_int_equal(begin, sizes[i]);
+    }
+    tct_pool_free(pool);
+}
+
+// A thread whose part is done helps the others: nobody waits for tasks that only one was given.
+static void stall(void *ctx, int64_t begin, int64_t end, int thread) {
+    counts *c = ctx;
+    count(ctx, begin, end, thread);
+    // The first task ends when all others have run, so somebody else must have taken those of its part.
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t other = 1; i == 0 && other < MAX_TASKS / 100; other++)
+            while (!c->seen[other]) sched_yield();
+}
+
+static void test_helping(void **state) {
+    (void)state;
+    tct_pool *pool = tct_pool_new(2);
+    tct_pool_reserve_scratch(pool, 64);
+    counts *c = calloc(1, sizeof *c);
+    c->pool = pool;
+    c->max_thread = 1;
+    if (tct_pool_threads(pool) == 2) tct_pool_run_near(pool, MAX_TASKS / 100, stall, c);
+    free(c);
+    tct_pool_free(pool);
 }
 
 static void add(void *ctx, int64_t begin, int64_t end, int thread) {
@@ -146,7 +192,8 @@ static void test_lent_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_task_once), cmocka_unit_test(test_watched),
+        cmocka_unit_test(test_every_task_once), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_helping),         cmocka_unit_test(test_watched),
         cmocka_unit_test(test_many_short_runs), cmocka_unit_test(test_runs_after_sleep),
         cmocka_unit_test(test_scratch_grows),   cmocka_unit_test(test_default_threads),
         cmocka_unit_test(test_lent_memory),
