@@ -212,20 +212,25 @@ static bool argument(tct_elab *e, const char *name, const signature *s, uint32_t
 }
 
 // The argument for `param`, which decides shapes; noted in call->sizes.
-static tct_val *static_int_of(tct_elab *e, const signature *s, arguments *a, const char *param,
-                              const char *use, const tct_config_set **sizes) {
+static tct_val *static_int_from(tct_elab *e, const signature *s, arguments *a, const char *param,
+                                int64_t least, const char *use, const tct_config_set **sizes) {
     for (uint32_t k = 0; k < s->n; k++) {
         if (strcmp(s->params[k].name.text, param) != 0) continue;
         tct_val *v = tct_elab_fix(e, a->val[k], a->span[k], use);
         *sizes = tct_config_union(e, *sizes, v->from);
-        if (v->kind == V_ERROR || (v->kind == V_INT && v->i >= 1 && v->i <= INT32_MAX)) return v;
+        if (v->kind == V_ERROR || (v->kind == V_INT && v->i >= least && v->i <= INT32_MAX)) return v;
         tct_elab_error(e, "E0509", a->span[k],
-                       "`%s` decides shapes: it must be a positive int known at compile time, found %s",
-                       param, tct_val_describe(e, v));
+                       "`%s` decides shapes: it must be %s int known at compile time, found %s", param,
+                       least ? "a positive" : "0 or a positive", tct_val_describe(e, v));
         tct_elab_help(e, "a number, a config value or arithmetic on them");
         break;
     }
     return tct_val_error(e);
+}
+
+static tct_val *static_int_of(tct_elab *e, const signature *s, arguments *a, const char *param,
+                              const char *use, const tct_config_set **sizes) {
+    return static_int_from(e, s, a, param, 1, use, sizes);
 }
 
 tct_val *tct_stage_batch(tct_elab *e, const stage_data *data, uint32_t *regs, uint32_t *n_regs,
@@ -313,12 +318,14 @@ static tct_val *result(tct_elab *e, tct_builtin id, const signature *s, argument
         tct_val *max_new =
             static_int_of(e, s, a, "max_new", "decides the size of axis T of what is generated", &sizes);
         tct_val **tokens = tct_val_field(a->val[1], "tokens");
-        if (max_new->kind == V_ERROR || !tokens) return tct_val_error(e);
+        tct_val *at_once =
+            static_int_from(e, s, a, "at_once", 0, "decides how many rows are generated at once", &sizes);
+        if (max_new->kind == V_ERROR || at_once->kind == V_ERROR || !tokens) return tct_val_error(e);
         const tct_reg_type *t = tct_stage_type(e, (*tokens)->reg);
         stage_data rollout = {"rollout", t->size[0], t->size[1] + max_new->i, 0};
         int64_t prompt = t->size[1];
         call->sizes = tct_stage_decided(sizes);
-        call->generator = tct_stage_generator(e, a->val[0], t->size[0], prompt, max_new->i, span);
+        call->generator = tct_stage_generator(e, a->val[0], t->size[0], at_once->i, prompt, max_new->i, span);
         if (call->generator == NO_REG) return tct_val_error(e);
         return tct_stage_batch(e, &rollout, regs, n_regs, span);
     }

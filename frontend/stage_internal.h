@@ -193,8 +193,9 @@ tct_value tct_stage_in_order(const tct_builder *b, tct_value v);
 tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *call);
 tct_val *tct_stage_new_optimizer(tct_elab *e, const tct_item *item, const tct_expr *call);
 stage_model *tct_stage_model_of(const tct_val *v); // NULL: no model value
-uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, int64_t prompt,
-                             int64_t max_new, tct_span span);
+// `at_once` of `batch` rows grow side by side; 0: all.
+uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, int64_t at_once,
+                             int64_t prompt, int64_t max_new, tct_span span);
 tct_val *tct_stage_model_like(tct_elab *e, const tct_val *model,
                               uint32_t reg); // the same structure on another register
 

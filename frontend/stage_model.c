@@ -413,8 +413,24 @@ static uint32_t add_graph(tct_elab *e, tct_graph *g) {
     return k;
 }
 
-uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, int64_t prompt,
-                             int64_t max_new, tct_span span) {
+// Rows can be moved from cache to cache when each is one piece of every tensor.
+static bool has_rows_first(tct_elab *e, const tct_generator *g, const tct_member *decode, tct_span span) {
+    for (uint32_t i = 0; i < g->n_cache; i++) {
+        const tct_plan_port *p = &g->cache[i];
+        if (p->n_axes > 0 && strcmp(p->axis[0], "B") == 0) continue;
+        tct_elab_error(
+            e, "E0506", span,
+            "at_once needs the rows of the cache one after the other, but %s does not begin with axis B",
+            p->name);
+        tct_elab_note(e, decode->span, "the cache is named here");
+        return false;
+    }
+    return true;
+}
+
+uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, int64_t at_once,
+                             int64_t prompt, int64_t max_new, tct_span span) {
+    enum { FILLS = 4 }; // until all places are filled: prompts wait until there is room for so many
     const tct_member *decode = tct_model_member(model->model, TCT_MEMBER_DECODE);
     if (!decode) {
         tct_elab_error(e, "E0506", span, "%s can't generate: it has no decode member",
@@ -423,15 +439,20 @@ uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, i
         tct_elab_help(e, "decode NAME: CACHE(…) names the graph that generation runs");
         return NO_REG;
     }
-    tct_generator g = {.batch = batch, .prompt = prompt, .max_new = max_new};
+    tct_generator g = {.batch = batch, .places = batch, .fill = batch, .prompt = prompt, .max_new = max_new};
+    if (at_once > 0 && at_once < batch) {
+        g.places = at_once;
+        g.fill = (at_once + FILLS - 1) / FILLS;
+    }
     tct_plan_port *cache = NULL;
-    tct_graph *prefill = decode_graph(e, model, decode, (decode_shape){batch, prompt, prompt + max_new},
-                                      &cache, &g.n_cache, &g.vocab, span);
+    tct_graph *prefill = decode_graph(e, model, decode, (decode_shape){g.fill, prompt, prompt + max_new},
+                                      NULL, &g.n_cache, &g.vocab, span);
     if (!prefill) return NO_REG;
-    tct_graph *step = decode_graph(e, model, decode, (decode_shape){batch, 1, prompt + max_new}, NULL,
+    tct_graph *step = decode_graph(e, model, decode, (decode_shape){g.places, 1, prompt + max_new}, &cache,
                                    &g.n_cache, &g.vocab, span);
     if (!step) return NO_REG;
     g.cache = cache;
+    if (g.fill < g.places && !has_rows_first(e, &g, decode, span)) return NO_REG;
     g.prefill = add_graph(e, prefill);
     g.step = add_graph(e, step);
     TCT_PUSH(&e->stage->generators, g);

@@ -64,7 +64,7 @@ static tct_draft *pass(tct_elab *e, const tct_item *item, stage *s, const genera
     if (g && e->d->n_errors == errors) {
         tct_symbol *m = tct_scope_find(e, g->model, false);
         if (m && tct_stage_model_of(m->val))
-            tct_stage_generator(e, m->val, g->batch, g->prompt, g->max_new, m->span);
+            tct_stage_generator(e, m->val, g->batch, 0, g->prompt, g->max_new, m->span);
         else
             tct_error(e->d, "E0506", item->span, "there is no model %s to generate with", g->model);
     }

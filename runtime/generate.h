@@ -1,4 +1,5 @@
-// Generation with a cache of keys and values: one prefill over the prompts, then one token a row and step.
+// Generation with a cache of keys and values: a prefill over prompts, then one token a row and step. With
+// fewer places than rows, rows wait in a queue: when some have ended, the next prompts enter their places.
 #ifndef TCT_RUNTIME_GENERATE_H
 #define TCT_RUNTIME_GENERATE_H
 
@@ -11,7 +12,7 @@ typedef struct tct_generate_options {
     const int32_t *eos; // any of these ends a row
     size_t n_eos;
     int32_t pad; // fills rows after their end
-    // Called for every token in order of steps, then rows; false stops generation (rows stay as they are).
+    // Called for every token in order of steps, then places; false stops generation (rows stay as they are).
     // May be NULL.
     bool (*on_token)(void *context, int64_t row, int32_t token);
     void *context;
@@ -36,8 +37,9 @@ tct_generate_room *tct_generate_open(tct_diag *d, tct_pool *pool, const tct_gene
 void tct_generate_close(tct_generate_room *room);
 
 // Continues prompts [B, g->prompt], right-padded, of prompt_length tokens each. A row of length 0 is a
-// filler: it stays empty. `params`: the model's parameters in order. `arena`: as large as the larger plan's,
-// 64-byte aligned. A row's tokens depend on its prompt, its number and the options alone. Reports E0814 (a
+// filler: it stays empty, and takes no place. `params`: the model's parameters in order. `arena`: as large as
+// the larger plan's, 64-byte aligned. A row's tokens depend on its prompt, its number, the options and the
+// generator alone, not on the rows beside it. Reports E0814 (a
 // length or max_new that wasn't compiled for, logits that aren't numbers).
 bool tct_generate(tct_diag *d, tct_pool *pool, tct_generate_room *room, void *const *params,
                   uint32_t n_params, void *arena, const int32_t *prompts, const int32_t *prompt_length,

@@ -15,7 +15,7 @@ _Static_assert(sizeof(tct_model_param) == 88, "code_param misses a field");
 _Static_assert(sizeof(tct_model_desc) == 56, "code_model misses a field");
 _Static_assert(sizeof(tct_config_pair) == 16, "code_pair misses a field");
 _Static_assert(sizeof(tct_optimizer_desc) == 72, "code_optimizer misses a field");
-_Static_assert(sizeof(tct_generator) == 56, "code_generator misses a field");
+_Static_assert(sizeof(tct_generator) == 72, "code_generator misses a field");
 _Static_assert(sizeof(tct_log) == 32, "code_log misses a field");
 _Static_assert(sizeof(tct_extern) == 64, "code_extern misses a field");
 _Static_assert(sizeof(tct_config_value) == 128, "code_config misses a field");
@@ -164,6 +164,8 @@ static void code_generator(tct_codec *c, tct_generator *g) {
     tct_code_u32(c, &g->prefill);
     tct_code_u32(c, &g->step);
     tct_code_i64(c, &g->batch);
+    tct_code_i64(c, &g->places);
+    tct_code_i64(c, &g->fill);
     tct_code_i64(c, &g->prompt);
     tct_code_i64(c, &g->max_new);
     tct_code_i64(c, &g->vocab);

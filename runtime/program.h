@@ -215,12 +215,13 @@ typedef struct tct_optimizer_desc {
 
 // What generation runs: decode graphs compiled for one batch and length. Plan inputs: the model's parameters
 // in order, the cache tensors, token [B, N], start [B], last [B]; outputs: the cache tensors (in place),
-// logits [B, V].
+// logits [B, V]. Of `batch` rows, `places` grow side by side; `fill` prompts enter at once: all of them, or
+// fewer than there are places.
 typedef struct tct_generator {
-    uint32_t prefill, step; // plans with N = prompt length and N = 1
-    int64_t batch, prompt, max_new, vocab;
+    uint32_t prefill, step; // plans with N = prompt length, B = fill and N = 1, B = places
+    int64_t batch, places, fill, prompt, max_new, vocab;
     uint32_t n_cache;
-    const tct_plan_port *cache; // shapes
+    const tct_plan_port *cache; // shapes of a step's, each beginning with B when fill < places
 } tct_generator;
 
 typedef struct tct_log {

@@ -83,9 +83,9 @@ static bool port_is(const tct_plan_port *port, tct_dtype dtype, uint32_t n_axes,
     return tct_same_shape(dtype, n_axes, (int64_t[]){first, second}, port);
 }
 
-// One of a generator's two plans, for `n` tokens a row.
+// One of a generator's two plans, for `rows` rows of `n` tokens.
 static bool decoder_fits(const tct_generator *g, const tct_model_desc *model, const tct_plan *plan,
-                         int64_t n) {
+                         int64_t rows, int64_t n) {
     uint32_t params = model->n_params;
     if (plan->n_inputs != (uint64_t)params + g->n_cache + 3 || plan->n_outputs != g->n_cache + 1)
         return false;
@@ -95,21 +95,28 @@ static bool decoder_fits(const tct_generator *g, const tct_model_desc *model, co
     }
     for (uint32_t i = 0; i < g->n_cache; i++) {
         const tct_plan_port *out = &plan->outputs[i];
-        if (plan->inputs[params + i].bytes != g->cache[i].bytes || out->bytes != g->cache[i].bytes ||
+        uint64_t all = g->cache[i].bytes, row = all / (uint64_t)g->places;
+        uint64_t bytes = rows == g->places ? all : row * (uint64_t)rows;
+        if (plan->inputs[params + i].bytes != bytes || out->bytes != bytes ||
             out->alias != (int64_t)params + i)
             return false;
     }
     const tct_plan_port *rest = &plan->inputs[params + g->n_cache];
-    return port_is(&rest[0], TCT_I32, 2, g->batch, n) && port_is(&rest[1], TCT_I32, 1, g->batch, 0) &&
-           port_is(&rest[2], TCT_I32, 1, g->batch, 0) &&
-           port_is(&plan->outputs[g->n_cache], TCT_F32, 2, g->batch, g->vocab);
+    return port_is(&rest[0], TCT_I32, 2, rows, n) && port_is(&rest[1], TCT_I32, 1, rows, 0) &&
+           port_is(&rest[2], TCT_I32, 1, rows, 0) &&
+           port_is(&plan->outputs[g->n_cache], TCT_F32, 2, rows, g->vocab);
 }
 
 bool tct_verify_generator(tct_verifier *v, const tct_generator *g, const tct_model_desc *model) {
     bool ok = g->prefill < v->p->n_plans && g->step < v->p->n_plans && g->batch >= 1 &&
               g->batch <= INT32_MAX && g->prompt >= 1 && g->prompt <= INT32_MAX && g->max_new >= 1 &&
               g->max_new <= INT32_MAX && g->vocab >= 1 && g->vocab <= INT32_MAX;
-    ok = ok && decoder_fits(g, model, v->plans[g->prefill], g->prompt) &&
-         decoder_fits(g, model, v->plans[g->step], 1);
+    // Prompts enter all at once, or fewer than there are places for, whose rows of the cache are pieces.
+    ok = ok && g->places >= 1 && g->places <= g->batch && g->fill >= 1 &&
+         (g->places == g->batch ? g->fill == g->batch : g->fill <= g->places);
+    for (uint32_t i = 0; ok && i < g->n_cache && g->places < g->batch; i++)
+        ok = g->cache[i].n_axes > 0 && g->cache[i].size[0] == g->places;
+    ok = ok && decoder_fits(g, model, v->plans[g->prefill], g->fill, g->prompt) &&
+         decoder_fits(g, model, v->plans[g->step], g->places, 1);
     return ok || tct_wrong(v, "its generator and the model %s do not fit each other", model->type);
 }

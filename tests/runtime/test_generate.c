@@ -15,13 +15,13 @@ enum { B = 3, P = 4, NEW = 5, S = P + NEW, V = 11, EOS = 9, PAD = 10 };
 
 // Operands: table f32[V, V], cache i32[B, S], token i32[B, N], start, last | cache, logits f32[B, V].
 // logits[v] = table[hash of all tokens up to the last, v].
-static void model(void *const *bufs, int n) {
+static void model(void *const *bufs, int rows, int n) {
     const float *table = bufs[0];
     const int32_t *token = bufs[2], *start = bufs[3], *last = bufs[4];
     int32_t *cache = bufs[5];
     float *logits = bufs[6];
     assert_ptr_equal(bufs[1], bufs[5]);
-    for (int b = 0; b < B; b++) {
+    for (int b = 0; b < rows; b++) {
         for (int i = 0; i < n; i++) {
             assert_in_range(start[b] + i, 0, S - 1);
             assert_in_range(token[b * n + i], 0, V - 1);
@@ -33,15 +33,15 @@ static void model(void *const *bufs, int n) {
     }
 }
 
-static void prefill_kernel(void *const *bufs, const int64_t *args, int64_t begin, int64_t end,
-                           void *scratch) {
-    (void)args, (void)begin, (void)end, (void)scratch;
-    model(bufs, P);
-}
-static void step_kernel(void *const *bufs, const int64_t *args, int64_t begin, int64_t end, void *scratch) {
-    (void)args, (void)begin, (void)end, (void)scratch;
-    model(bufs, 1);
-}
+#define MODEL(name, rows, n)                                                                                 \
+    static void name(void *const *bufs, const int64_t *args, int64_t begin, int64_t end, void *scratch) {    \
+        (void)args, (void)begin, (void)end, (void)scratch;                                                   \
+        model(bufs, rows, n);                                                                                \
+    }
+MODEL(prefill_3, 3, P)
+MODEL(prefill_1, 1, P)
+MODEL(step_3, 3, 1)
+MODEL(step_2, 2, 1)
 
 typedef struct bench {
     machine m;
@@ -56,16 +56,25 @@ typedef struct bench {
     float logp[B * S];
 } bench;
 
-static void open_bench(bench *k, int threads) {
+#define PORTS(b, n)                                                                                          \
+    "t f32 V=11 W=11; c i32 B=" #b " S=9; token i32 B=" #b " N=" #n "; start i32 B=" #b "; last i32 B=" #b,  \
+        "c i32 B=" #b " S=9 @1; logits f32 B=" #b " V=11"
+
+// All rows at once, or two at once, which enter one by one.
+static void open_bench(bench *k, int threads, bool queue) {
     memset(k, 0, sizeof *k);
-    const tct_plan *prefill = machine_plan(
-        &k->m, "prefill", "t f32 V=11 W=11; c i32 B=3 S=9; token i32 B=3 N=4; start i32 B=3; last i32 B=3",
-        "c i32 B=3 S=9 @1; logits f32 B=3 V=11", prefill_kernel);
-    const tct_plan *step = machine_plan(
-        &k->m, "step", "t f32 V=11 W=11; c i32 B=3 S=9; token i32 B=3 N=1; start i32 B=3; last i32 B=3",
-        "c i32 B=3 S=9 @1; logits f32 B=3 V=11", step_kernel);
-    k->g = (tct_generator){
-        .batch = B, .prompt = P, .max_new = NEW, .vocab = V, .n_cache = 1, .cache = &prefill->inputs[1]};
+    const tct_plan *prefill = queue ? machine_plan(&k->m, "prefill", PORTS(1, 4), prefill_1)
+                                    : machine_plan(&k->m, "prefill", PORTS(3, 4), prefill_3);
+    const tct_plan *step = queue ? machine_plan(&k->m, "step", PORTS(2, 1), step_2)
+                                 : machine_plan(&k->m, "step", PORTS(3, 1), step_3);
+    k->g = (tct_generator){.batch = B,
+                           .places = queue ? 2 : B,
+                           .fill = queue ? 1 : B,
+                           .prompt = P,
+                           .max_new = NEW,
+                           .vocab = V,
+                           .n_cache = 1,
+                           .cache = &step->inputs[1]};
     k->pool = tct_pool_new(threads);
     k->room = tct_generate_open(&k->d, k->pool, &k->g, prefill, step);
     assert_non_null(k->room);
@@ -109,7 +118,7 @@ static int32_t next_of(const bench *k, const int32_t *row, int n) {
 static void greedy_rows_follow_the_model(void **state) {
     (void)state;
     bench k;
-    open_bench(&k, 1);
+    open_bench(&k, 1, false);
     assert_true(go(&k, prompts, lengths, greedy));
     for (int b = 0; b < B; b++) {
         const int32_t *row = k.tokens + b * S;
@@ -136,8 +145,8 @@ static void greedy_rows_follow_the_model(void **state) {
 static void rows_do_not_see_their_neighbours(void **state) {
     (void)state;
     bench all, alone;
-    open_bench(&all, 1);
-    open_bench(&alone, 2);
+    open_bench(&all, 1, false);
+    open_bench(&alone, 2, false);
     assert_true(go(&all, prompts, lengths, sampled));
     for (int b = 0; b < B; b++) {
         int32_t other[B * P], other_lengths[B] = {1, 1, 1};
@@ -153,10 +162,36 @@ static void rows_do_not_see_their_neighbours(void **state) {
     close_bench(&alone);
 }
 
+// Rows that wait for a place are what they are without waiting, and so are all that grow beside them.
+static void rows_of_a_queue_are_the_same(void **state) {
+    (void)state;
+    bench all, queue;
+    open_bench(&all, 1, false);
+    open_bench(&queue, 2, true);
+    bool early = false;
+    for (uint64_t seed = 1; seed < 30; seed++) {
+        tct_generate_options o = sampled;
+        o.sampling.seed = seed;
+        const int32_t some[B] = {2, seed % 3 ? 4 : 0, 1};
+        assert_true(go(&all, prompts, some, o));
+        assert_true(go(&queue, prompts, some, o));
+        assert_memory_equal(all.tokens, queue.tokens, sizeof all.tokens);
+        assert_memory_equal(all.target, queue.target, sizeof all.target);
+        assert_memory_equal(all.mask, queue.mask, sizeof all.mask);
+        assert_memory_equal(all.logp, queue.logp, sizeof all.logp);
+        assert_memory_equal(all.length, queue.length, sizeof all.length);
+        assert_memory_equal(all.ended, queue.ended, sizeof all.ended);
+        early |= all.ended[0] && all.length[0] < 2 + NEW;
+    }
+    assert_true(early); // another row took the place before the first step was the last
+    close_bench(&all);
+    close_bench(&queue);
+}
+
 static void a_row_of_length_0_stays_empty(void **state) {
     (void)state;
     bench k;
-    open_bench(&k, 1);
+    open_bench(&k, 1, false);
     const int32_t some[B] = {2, 0, 0}, none[B] = {0, 0, 0};
     assert_true(go(&k, prompts, some, greedy));
     assert_true(k.length[0] > 2);
@@ -184,7 +219,7 @@ static bool hear(void *context, int64_t row, int32_t token) {
 static void tokens_are_told_as_they_come(void **state) {
     (void)state;
     bench k;
-    open_bench(&k, 1);
+    open_bench(&k, 1, false);
     heard h = {.stop_after = -1};
     tct_generate_options o = sampled;
     o.on_token = hear;
@@ -206,7 +241,7 @@ static void tokens_are_told_as_they_come(void **state) {
 static void what_does_not_fit_is_an_error(void **state) {
     (void)state;
     bench k;
-    open_bench(&k, 1);
+    open_bench(&k, 1, false);
     const int32_t longer[B] = {2, 5, 1};
     assert_false(go(&k, prompts, longer, greedy));
     assert_string_equal(k.d.messages.data[0].code, "E0814");
@@ -229,7 +264,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_rows_follow_the_model),  cmocka_unit_test(rows_do_not_see_their_neighbours),
         cmocka_unit_test(a_row_of_length_0_stays_empty), cmocka_unit_test(tokens_are_told_as_they_come),
-        cmocka_unit_test(what_does_not_fit_is_an_error),
+        cmocka_unit_test(what_does_not_fit_is_an_error), cmocka_unit_test(rows_of_a_queue_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,12 @@ CASE(optimizer_parameter, const tct_optimizer_desc *x = p->n_optimizers ? p->opt
 CASE(generator_vocab,
      const tct_generator *x = p->n_generators && call(p, TCT_BUILTIN_GENERATE) ? p->generators : NULL,
      CHANGE(int64_t, x->vocab) = 1 << 20)
+CASE(generator_places,
+     const tct_generator *x = p->n_generators && call(p, TCT_BUILTIN_GENERATE) ? p->generators : NULL,
+     CHANGE(int64_t, x->places) = 0)
+CASE(generator_fill,
+     const tct_generator *x = p->n_generators && call(p, TCT_BUILTIN_GENERATE) ? p->generators : NULL,
+     CHANGE(int64_t, x->fill) = x->batch + 1)
 CASE(generator_plan,
      const tct_generator *x = p->n_generators && call(p, TCT_BUILTIN_GENERATE) ? p->generators : NULL,
      CHANGE(uint32_t, x->step) = x->prefill)
@@ -222,6 +228,8 @@ static const tested all[] = {
     T(optimizer_model, "has no model"),
     T(optimizer_parameter, "a parameter 1000000 that is not there"),
     T(generator_vocab, "do not fit each other"),
+    T(generator_places, "do not fit each other"),
+    T(generator_fill, "do not fit each other"),
     T(generator_plan, "do not fit each other"),
     T(port_shape, "has an impossible shape"),
     T(port_alias, "takes the place of input"),
