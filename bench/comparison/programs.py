@@ -58,10 +58,10 @@ def python(s: Settings, name: str, file: str, *arguments: str) -> Worker:
     return Worker(name, command, env=dict(KEEP_MEMORY))
 
 
-def llmc(s: Settings, rows: int, length: int, alone: bool) -> Worker:
+def llmc(s: Settings, rows: int, length: int) -> Worker:
     """llm.c's step, built here from the sources in s.llmc."""
     program, checkpoint = s.scratch / "llmc_step", s.scratch / "gpt2_124M.bin"
-    w = Worker("llm.c", [str(program), str(checkpoint), str(rows), str(length)], alone=alone)
+    w = Worker("llm.c", [str(program), str(checkpoint), str(rows), str(length)])
     if not s.llmc or not (s.llmc / "train_gpt2.c").exists():
         w.absent = "LLMC_DIR doesn't name it"
         return w

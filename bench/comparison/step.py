@@ -6,7 +6,7 @@ from peers.sizes import MODELS
 from .table import Bar, Row, ratio
 from .worker import Settings, Worker, take_turns
 
-LONG = 256  # tokens from which llm.c takes too long for turns
+LONG = 256  # tokens from which llm.c takes too long for turns, and JAX too much memory beside the others
 
 
 def torch_peers(s: Settings, model: str, batch: int, seq: int, dtype: str = "f32") -> list[Worker]:
@@ -23,8 +23,10 @@ def large(s: Settings, seq: int) -> Row:
     batch, model = 4, MODELS["gpt2-124m"]
     limit, mine = Limit(s), ours(s, "gpt2-124m", batch, seq, 2 if seq <= 64 else 1)
     torch = torch_peers(s, "gpt2-124m", batch, seq) if s.peers else []
-    others = [llmc(s, batch, seq, alone=batch * seq > LONG),
+    others = [llmc(s, batch, seq),
               python(s, "JAX", "jax_step.py", "--batch", str(batch), "--seq", str(seq))] if s.peers else []
+    for w in others:
+        w.alone = batch * seq > LONG
     take_turns(s, [limit.program, mine, *torch, *others], seconds=0)
     least = limit.ms(model.step_flops(batch, seq), model.step_bytes)
     bars = [Bar("× limit", ratio(mine.ms, least), 1.3, least=False)]

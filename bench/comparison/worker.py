@@ -67,8 +67,8 @@ class Hold:
 
 @dataclass
 class Worker:
-    """One measured program. `alone`: it takes too long for turns; it is measured once, without a quiet machine, and
-    its processor time over the threads counts, which flatters it."""
+    """One measured program. `alone`: it takes too much time or memory for turns; it is measured once, after the others have
+    ended, perhaps beside other work, and its processor time over the threads counts, which flatters it."""
     name: str
     command: list[str]
     env: dict[str, str] = field(default_factory=dict)
@@ -185,13 +185,15 @@ def say(text: str) -> None:
 
 
 def take_turns(s: Settings, workers: list[Worker], seconds: float, rounds: int | None = None, quiet: bool = True) -> None:
-    """Starts all workers, measures those that are there in turns of about `seconds`, and ends them. `quiet`: times count."""
-    for w in workers:
-        w.start(s)
-        say(f"  {w.name}: {w.absent or 'ready'}")
+    """Starts all workers, measures those that are there in turns of about `seconds`, and ends them. `quiet`: times
+    count."""
     hold = Hold(s)
+    together = [w for w in workers if not w.alone]
     try:
-        together = [w for w in workers if w.waiting and not w.alone]
+        for w in together:
+            w.start(s)
+            say(f"  {w.name}: {w.absent or 'ready'}")
+        together = [w for w in together if w.waiting]
         took = [seconds] * len(together)
         for _ in range(rounds or s.rounds):
             for i, w in enumerate(together):
@@ -206,15 +208,16 @@ def take_turns(s: Settings, workers: list[Worker], seconds: float, rounds: int |
                     if not turn or not hold.lost():
                         break
                     hold.leave()
-        hold.leave()
-        for w in workers:
-            if w.waiting and w.alone and (turn := w.turn(0)):
-                w.turns.append(turn)
     finally:
         hold.leave()
         for w in workers:
             w.stop()
     for w in workers:
+        if w.alone:
+            w.start(s)
+            turn = w.turn(0) if w.waiting else None
+            w.turns += [turn] if turn else []
+            w.stop()
         if not w.turns and not w.absent:
             w.absent = "ended before it was measured"
         say(f"  {w.name}: {w.absent or (f'{w.ms:.3f} ms' if w.ms else 'measured')}")
