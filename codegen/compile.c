@@ -236,7 +236,9 @@ bool tct_compiler_use_perf(tct_diag *d, tct_compiler *c) {
 
 void tct_compiler_passes(tct_compiler *c, const char *passes) { c->passes = passes; }
 
-const char *tct_compiler_pass_list(const tct_compiler *c) { return c->passes; }
+const char *tct_compiler_pass_list(const tct_compiler *c, const tct_graph *g) {
+    return g->mixed ? tct_passes_mixed : c->passes;
+}
 
 tct_cache *tct_compiler_cache(const tct_compiler *c) { return c->cache; }
 
@@ -328,7 +330,7 @@ static uint32_t steps_of(const tct_plan *plan) {
 static bool plan_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o,
                        tct_plan **plans) {
     double start = now();
-    g = tct_passes_run(d, g, o->passes ? o->passes : c->passes, o->trace);
+    g = tct_passes_run(d, g, o->passes ? o->passes : tct_compiler_pass_list(c, g), o->trace);
     if (!g) return false;
     g = tct_pass_fuse(g);
     double planning = now();

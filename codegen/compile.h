@@ -48,7 +48,8 @@ bool tct_compiler_use_perf(tct_diag *d, tct_compiler *c);
 void tct_compiler_debug(tct_compiler *c, const tct_diag *sources);
 // What graphs go through before fusion: tct_passes_default, or another list that outlives the compiler.
 void tct_compiler_passes(tct_compiler *c, const char *passes);
-const char *tct_compiler_pass_list(const tct_compiler *c);
+const char *tct_compiler_pass_list(const tct_compiler *c,
+                                   const tct_graph *g); // tct_passes_mixed if g says so
 
 // The plan of g, whose sizes are all known. The plan keeps nothing of g or its module. `o` may be NULL: all
 // zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (an unknown pass, a

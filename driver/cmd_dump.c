@@ -176,7 +176,7 @@ static bool dump_graph(tct_diag *d, const dump_arguments *o, tct_dump_graph *g, 
     if (o->phases.dump_dir && !write_source(d, o, g)) return false;
     tct_phases_shown show = {.options = &o->phases,
                              .passes = grad ? "early,grad,default,fuse" : "default,fuse"};
-    if (o->mixed) show.passes = grad ? "early,grad,mixed,fuse" : "mixed,fuse";
+    if (o->mixed || g->graph->mixed) show.passes = grad ? "early,grad,mixed,fuse" : "mixed,fuse";
     if (stage && o->stage != STAGE_OPT) show.stage = o->stage_name;
     if (o->format == FORMAT_DOT) show.print = tct_dot_print;
     return tct_phases_show(d, g->graph, &show, out);

@@ -47,7 +47,7 @@ bool tct_explanation_make(tct_diag *d, tct_compiler *c, tct_graph *g, bool run, 
     tct_arena arena = {0};
     *out = (tct_explanation){.sources = d, .name = g->name};
     bool *forward = forward_outputs(&arena, g, &out->backward);
-    g = tct_passes_run(d, g, tct_compiler_pass_list(c), trace);
+    g = tct_passes_run(d, g, tct_compiler_pass_list(c, g), trace);
     const tct_plan *plan = NULL;
     if (g) plan = tct_compile_graph(d, c, g, &(tct_compile_options){.passes = "", .defer = !run});
     if (plan) explain_plan(plan, tct_compiler_origin(c, plan), g, forward, "", &out->top);

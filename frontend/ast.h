@@ -68,6 +68,7 @@ typedef struct tct_arg {
 
 typedef struct tct_minimize {
     struct tct_expr *objective;
+    bool mixed;    // `in bf16`
     tct_name part; // `for part in parts`; text NULL without
     struct tct_expr *parts;
     struct tct_expr **with; // calls: opt(lr = …)

@@ -81,6 +81,7 @@ static void print_args(tct_printer *p, const tct_arg *args, uint32_t n) {
 
 static void print_minimize(tct_printer *p, const tct_minimize *m) {
     print_expr(p, m->objective);
+    if (m->mixed) put(p, " (in bf16)");
     if (m->parts) {
         tct_buf_printf(p->out, " (for %s", m->part.text);
         print_expr(p, m->parts);

@@ -223,6 +223,10 @@ static tct_expr *parse_minimize(tct_parser *p) {
     tct_minimize *m = e->minimize = TCT_NEW(&p->ast->arena, tct_minimize);
     m->objective = tct_parse_expr(p);
     if (!m->objective) return NULL;
+    if (tct_accept(p, TCT_TOK_IN)) {
+        m->mixed = tct_accept_word(p, "bf16");
+        if (!m->mixed && !tct_accept_word(p, "f32")) return tct_expected(p, "`bf16` or `f32`"), NULL;
+    }
     if (tct_accept(p, TCT_TOK_FOR)) {
         if (!tct_expect_name(p, "what one part is called", &m->part)) return NULL;
         if (!tct_expect(p, TCT_TOK_IN, NULL)) return NULL;

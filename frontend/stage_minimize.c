@@ -364,6 +364,7 @@ static tct_val *whole(work *w, tct_val *bound) {
                 out = result_registers(w, b, results, norm, &o, &scalars);
                 for (uint32_t i = 0; i < w->n_uses; i++)
                     tct_stage_emit(e, TCT_I_STEP, 0, w->uses[i].o->reg, 0, 0, w->span);
+                b->graph->mixed = w->m->mixed;
                 tct_stage_graph_run(e, b->graph, run, o.binds, w->span);
                 read_scalars(w, scalars, results->n_fields + 1);
             }
@@ -420,6 +421,7 @@ static tct_val *in_parts(work *w, tct_val *bound) {
         }
         if (ok) {
             sums = result_registers(w, b, results, TCT_NO_VALUE, &o, &scalars);
+            b->graph->mixed = w->m->mixed;
             tct_stage_graph_run(e, b->graph, run, o.binds, w->span);
             read_scalars(w, scalars, results->n_fields);
             for (uint32_t i = 0; i < sums->n_fields; i++) { // numbers are added up as well

@@ -97,6 +97,7 @@ tct_graph *tct_graph_copy(const tct_graph *g, const char *name) {
     for (size_t k = 0; k < g->outputs.len; k++) TCT_PUSH(&copy->outputs, g->outputs.data[k]);
     copy->span = g->span;
     copy->pass = g->pass;
+    copy->mixed = g->mixed;
     return copy;
 }
 
@@ -135,7 +136,8 @@ static bool equal_nodes(const tct_node *x, const tct_node *y) {
 
 bool tct_ir_equal(const tct_graph *a, const tct_graph *b) {
     assert(a->module == b->module);
-    if (a->nodes.len != b->nodes.len || a->inputs.len != b->inputs.len || a->outputs.len != b->outputs.len)
+    if (a->nodes.len != b->nodes.len || a->inputs.len != b->inputs.len || a->outputs.len != b->outputs.len ||
+        a->mixed != b->mixed)
         return false;
     for (size_t v = 0; v < a->nodes.len; v++)
         if (!equal_nodes(&a->nodes.data[v], &b->nodes.data[v])) return false;

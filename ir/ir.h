@@ -124,6 +124,7 @@ typedef struct tct_graph {
     // Stamped on every node made while set.
     tct_span span;
     const char *pass;
+    bool mixed; // its author wants large products in bf16; for who chooses the passes
 } tct_graph;
 
 tct_ir_module *tct_ir_module_new(void);

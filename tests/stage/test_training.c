@@ -6,6 +6,11 @@ static void training(void **state) {
     pipeline_holds("training.tct");
 }
 
+static void mixed(void **state) {
+    (void)state;
+    pipeline_holds("mixed.tct");
+}
+
 #define TRAIN(body)                                                                                          \
     "use std.optim.sgd\nmodel M(n: int = 2) {\n axis A = n\n param w: f32[A] = 1.0\n}\n"                     \
     "model E() {\n part none: N()\n}\nmodel N() {\n}\n"                                                      \
@@ -36,10 +41,12 @@ static void refused(void **state) {
     pipeline_refused(TRAIN("minimize sum(x.w, A) for x in m with opt(lr = 0.1)"), "E0512", "split(batch, n)");
     pipeline_refused(TRAIN("minimize sum(m.w, A) for x in split({y = m.w}, 2) with opt(lr = 0.1)"), "E0512",
                      "tensors");
+    pipeline_refused(TRAIN("minimize sum(m.w, A) in half with opt(lr = 0.1)"), "E0104", "`bf16` or `f32`");
     pipeline_refused(TRAIN("let x = m.nothing"), "E0202", "no field `nothing`");
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(training), cmocka_unit_test(refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(training), cmocka_unit_test(mixed),
+                                       cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
