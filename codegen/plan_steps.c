@@ -373,11 +373,11 @@ static bool plan_scan(tct_planner *p, tct_value v) {
     for (uint32_t k = 0; k < n_in; k++) {
         const tct_node *o = node(p, n->in[k]);
         s->operands[k] = reading(p, n->in[k]);
-        int64_t bytes = (int64_t)sub->inputs[k].bytes;
-        for (uint32_t a = axes; a-- > 0 && k >= carries;) {
-            if (!tct_node_has_axis(o, n->attr.axes[a])) continue;
-            stride[k * axes + a] = bytes;
-            bytes *= size[a];
+        for (uint32_t a = 0; a < axes && k >= carries; a++) {
+            int at_axis = place(o, n->attr.axes[a]);
+            if (at_axis >= 0)
+                stride[k * axes + a] =
+                    where(p, n->in[k])->stride[at_axis] * (int64_t)tct_dtype_size((tct_dtype)o->dtype);
         }
     }
     p->bundle[v] = TCT_NEW_ARRAY(&p->temporary, uint32_t, n_out);

@@ -1,6 +1,7 @@
 // Which values are worth memory: products and other calls always, arithmetic over one large operand never,
 // the rest where more than one kernel wants it.
 #include "passes/fuse.h"
+#include "passes/rewrite.h"
 
 #include <assert.h>
 #include <string.h>
@@ -109,6 +110,21 @@ static void want_in_memory(tct_fusion *f, tct_value v, bool view_will_do) {
     f->in_memory[v] = true;
 }
 
+// Whether a scan can read operand k as a view: what the body sees of it is in one piece.
+static bool scan_takes_view(const tct_graph *g, const tct_node *scan, uint32_t k) {
+    const tct_node *n = tct_node_of(g, scan->in[k]);
+    tct_view view;
+    if (k < scan->attr.i || !tct_view_of(g, scan->in[k], &view)) return false;
+    int64_t piece = 1;
+    for (int a = n->n_axes; a-- > 0;) {
+        int64_t size = tct_axis_of(g->module, n->axes[a])->size;
+        if (size == 1 || tct_axes_have(scan->attr.axes, scan->attr.n_axes, n->axes[a])) continue;
+        if (view.stride[a] != piece) return false;
+        piece *= size;
+    }
+    return true;
+}
+
 static void find_wants(tct_fusion *f) {
     const tct_graph *g = f->g;
     for (tct_value v = 0; v < g->nodes.len; v++) {
@@ -120,8 +136,9 @@ static void find_wants(tct_fusion *f) {
         for (uint32_t k = 0; k < n->n_in; k++) {
             if (n->op == TCT_IR_DOT)
                 want_in_memory(f, tct_fuse_factor_of(g, n->in[k]).v, true);
-            else if (n->op == TCT_IR_SCAN || n->op == TCT_IR_FOREIGN || n->op == TCT_IR_FUSED ||
-                     (is_scatter(n) && k == 0))
+            else if (n->op == TCT_IR_SCAN)
+                want_in_memory(f, n->in[k], scan_takes_view(g, n, k));
+            else if (n->op == TCT_IR_FOREIGN || n->op == TCT_IR_FUSED || (is_scatter(n) && k == 0))
                 want_in_memory(f, n->in[k], false);
         }
     }

@@ -12,10 +12,10 @@ const tct_pass tct_passes[] = {
 const size_t tct_n_passes = sizeof tct_passes / sizeof *tct_passes;
 
 const char *const tct_passes_early = "canonicalise,fold,cse,stable,dce";
-const char *const tct_passes_default =
-    "drop_stops,canonicalise,fold,cse,stable,canonicalise,cse,dce,recompute,layout,stream";
-const char *const tct_passes_mixed =
-    "drop_stops,canonicalise,fold,cse,stable,canonicalise,cse,dce,recompute,layout,stream,bf16";
+#define DEFAULT                                                                                              \
+    "drop_stops,canonicalise,fold,cse,stable,canonicalise,cse,dce,reciprocal,recompute,layout,stream,layout"
+const char *const tct_passes_default = DEFAULT;
+const char *const tct_passes_mixed = DEFAULT ",bf16";
 
 const tct_pass *tct_pass_by_name(const char *name, size_t len) {
     for (size_t k = 0; k < tct_n_passes; k++)

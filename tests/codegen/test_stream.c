@@ -108,6 +108,81 @@ static void adds_in_place(void **state) {
     tct_diag_free(&d);
 }
 
+// Attention, behind and before something that mixes heads, with its gradient.
+#define ATTENTION                                                                                            \
+    "axis B = 2 axis T = 12 axis S = 12 axis H = 4 axis D = 3 axis E = 20 graph attention {\n"               \
+    "%q: f32[B, T, H, D] = input #0 \"q\"\n%k: f32[B, S, H, D] = input #1 \"k\"\n"                           \
+    "%v: f32[B, S, H, D] = input #2 \"v\"\n%w: f32[H, D, E] = input #3 \"w\"\n%h: f32[H, T, S] = input #4 "  \
+    "\"h\"\n"                                                                                                \
+    "%i: i32[T] = iota\n%j: i32[S] = iota\n%m: bool[T, S] = le %j, %i\n%n: f32 = const -1e+30\n"             \
+    "%a: f32[B, H, T, S] = dot %q, %k {D}\n%r: f32[B, H, T, S] = add %a, %h\n"                               \
+    "%b: f32[B, H, T, S] = where %m, %r, %n\n%x: f32[B, H, T] = reduce_max %b {S}\n"                         \
+    "%c: f32[B, H, T, S] = sub %b, %x\n%e: f32[B, H, T, S] = exp %c\n%z: f32[B, H, T] = sum %e {S}\n"        \
+    "%p: f32[B, H, T, S] = div %e, %z\n%y: f32[B, H, T, D] = dot %p, %v {S}\n"                               \
+    "%o: f32[B, T, E] = dot %y, %w {H, D}\n%s: f32[B, T, E] = mul %o, %o\n%l: f32 = sum %s {B, T, E}\n"      \
+    "return loss = %l\n}"
+
+static int count(const tct_graph *g, tct_ir_op op) {
+    int n = 0;
+    for (size_t v = 0; v < g->nodes.len; v++) n += g->nodes.data[v].op == op;
+    return n;
+}
+
+// Whether a value of the graph itself, outside of scans, has both axes.
+static bool has_both(const tct_graph *g, const char *a, const char *b) {
+    for (size_t v = 0; v < g->nodes.len; v++) {
+        const tct_node *n = &g->nodes.data[v];
+        bool has[2] = {false};
+        for (int k = 0; k < n->n_axes; k++) {
+            has[0] |= strcmp(tct_axis_of(g->module, n->axes[k])->name, a) == 0;
+            has[1] |= strcmp(tct_axis_of(g->module, n->axes[k])->name, b) == 0;
+        }
+        if (has[0] && has[1] && n->n_axes > 3) return true;
+    }
+    return false;
+}
+
+// One row and head at a time, the scores computed again for the backward pass; `within`: and some rows of
+// these.
+static void check_attention(tct_compiler *c, const tct_stream_limits *within, double again, int scans) {
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_graph *g = with_gradient(&d, parse(&d, m, ATTENTION));
+    const tct_stream_limits limits = {
+        .bytes = 1e9, .rows = 1, .batch = 1000, .again = again, .within = within};
+    tct_graph *streamed = tct_stream(g, &limits);
+    assert_int_equal(count(streamed, TCT_IR_SCAN), scans);
+    if (scans) {
+        assert_false(has_both(streamed, "T", "S"));
+        const tct_graph *body = find(streamed, TCT_IR_SCAN)->attr.body;
+        assert_int_equal(count(body, TCT_IR_SCAN), within != NULL);
+        compare_interpreted(g, streamed, "stream", 1, 1e-5);
+        compare_graph(c, streamed, 1,
+                      &(compare_options){.relative = 1e-3, .absolute = 1e-3}); // differences of large ones
+        const tct_plan *plan = tct_compile_graph(&d, c, tct_pass_layout(streamed), NULL);
+        assert_int_equal(plan->n_scans, scans);
+        for (int k = 0; k < scans; k++) {
+            assert_true(plan->scans[k].apart);
+            assert_int_equal(plan->scans[k].trips, 8);
+        }
+    } else {
+        assert_ptr_equal(streamed, g);
+    }
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+}
+
+static void attention(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    check_attention(c, NULL, 3, 2);
+    check_attention(c, &(tct_stream_limits){.bytes = 200, .rows = 4}, 3, 2);
+    check_attention(c, NULL, 2, 0); // three multiply-adds are too many to do them twice
+    tct_compiler_free(c);
+    tct_diag_free(&d);
+}
+
 static void random_graphs(void **state) {
     (void)state;
     tct_diag d = {0};
@@ -123,7 +198,8 @@ static void random_graphs(void **state) {
                                       .permute = seed % 2,
                                       .tame = true,
                                       .continuous = true};
-        tct_graph *g = tct_random_graph(m, &o), *after = tct_stream(g, &(tct_stream_limits){.rows = 1});
+        tct_stream_limits limits = {.rows = 1, .batch = seed % 3 == 0, .again = 1e9};
+        tct_graph *g = tct_random_graph(m, &o), *after = tct_stream(g, &limits);
         if (after != g) {
             streamed++;
             compare_interpreted(g, after, "stream", seed, 1e-4);
@@ -140,6 +216,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses),
         cmocka_unit_test(adds_in_place),
+        cmocka_unit_test(attention),
         cmocka_unit_test(random_graphs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

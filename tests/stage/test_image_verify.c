@@ -168,7 +168,10 @@ IN_PLAN(scratch, TCT_STEP_KERNEL, x->scratch = plan->scratch_bytes + 1)
 IN_PLAN(step_kind, TCT_STEP_KERNEL, x->kind = 4)
 IN_PLAN(arena, TCT_STEP_KERNEL, CHANGE(uint64_t, plan->arena_bytes) = UINT64_MAX)
 IN_PLAN(scan, TCT_STEP_SCAN, x->kernel = plan->n_scans)
-IN_PLAN(scan_trips, TCT_STEP_SCAN, CHANGE(int64_t, plan->scans[x->kernel].trips) *= 1000)
+IN_PLAN(scan_trips, TCT_STEP_SCAN, CHANGE(int64_t, plan->scans[x->kernel].trips) *= 1000;
+        ((int64_t *)plan->scans[x->kernel].size)[0] *= 1000)
+IN_PLAN(scan_size, TCT_STEP_SCAN, CHANGE(int64_t, plan->scans[x->kernel].trips) *= 2)
+IN_PLAN(scan_apart, TCT_STEP_SCAN, CHANGE(bool, plan->scans[x->kernel].apart) = true)
 IN_PLAN(scan_ports, TCT_STEP_SCAN, CHANGE(uint32_t, plan->scans[x->kernel].n_in)++)
 IN_PLAN(product_integers, TCT_STEP_GEMM, x->n_args = TCT_GEMM_N_ARGS - 1)
 CASE(product_size, tct_gemm_args *x = gemm(p), x->element_bytes = 3)
@@ -247,6 +250,8 @@ static const tested all[] = {
     T(scan, "there is no scan"),
     T(scan_trips, "of its scan is too small"),
     T(scan_ports, "do not fit each other"),
+    T(scan_size, "do not fit each other"),
+    T(scan_apart, "do not fit each other"),
     T(product_integers, "lacks kernels, integers or operands"),
     T(product_size, "impossible sizes"),
     T(product_rows, "reaches past an operand"),
