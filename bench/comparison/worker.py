@@ -28,6 +28,7 @@ class Settings:
     hold_seconds: float
     peers: bool  # False: Tercet and the limits alone
     quick: bool  # the smallest of each group, to see that everything runs
+    processor: bool = False  # processor time over the threads counts
     rates: list[dict[str, float]] = field(default_factory=list)  # the machine's limits as measured so far in this run
 
 
@@ -78,6 +79,8 @@ class Worker:
     absent: str | None = None  # why it isn't measured
     process: subprocess.Popen[str] | None = None
     waiting: bool = False  # it is ready for turns
+    threads: int = 1
+    processor: bool = False  # its processor time over the threads counts
 
     def line(self) -> dict[str, object] | None:
         assert self.process and self.process.stdout
@@ -89,6 +92,7 @@ class Worker:
     def start(self, s: Settings) -> None:
         if self.absent:
             return
+        self.threads, self.processor = s.threads, s.processor or self.alone
         env = {**os.environ, "OMP_NUM_THREADS": str(s.threads), "MKL_NUM_THREADS": str(s.threads),
                "OPENBLAS_NUM_THREADS": str(s.threads), "TOKENIZERS_PARALLELISM": "false", **self.env}
         log = (s.scratch / "log").open("a")
@@ -117,7 +121,10 @@ class Worker:
             self.process.stdin.flush()
         except BrokenPipeError:
             return None
-        return self.line()  # type: ignore[return-value]
+        turn = self.line()
+        if turn:
+            turn["cpu_ms"] = turn["process_ms"] / self.threads  # type: ignore[operator]
+        return turn  # type: ignore[return-value]
 
     def stop(self) -> None:
         if self.process:
@@ -139,7 +146,7 @@ class Worker:
     @property
     def ms(self) -> float | None:
         """The best turn's time."""
-        return self.best("cpu_ms") if self.alone else self.best()
+        return self.best("cpu_ms") if self.processor else self.best()
 
     def fact(self, key: str) -> float:
         return float(self.facts[key])  # type: ignore[arg-type]
@@ -198,7 +205,7 @@ def take_turns(s: Settings, workers: list[Worker], seconds: float, rounds: int |
         for _ in range(rounds or s.rounds):
             for i, w in enumerate(together):
                 for _ in range(TRIES):
-                    if quiet:
+                    if quiet and not s.processor:
                         hold.enter(1.3 * took[i])
                     begin = time.monotonic()
                     turn = w.turn(seconds)

@@ -32,7 +32,7 @@ def main() -> None:
                        pad_token_id=0)
 
     generate()
-    turns.serve(generate, o.threads, version=torch.__version__)
+    turns.serve(generate, version=torch.__version__)
 
 
 main()

@@ -91,7 +91,7 @@ def main() -> None:
     run()
     first = time.perf_counter() - start
     run()
-    turns.serve(run, o.threads, first_s=first, version=jax.__version__)
+    turns.serve(run, first_s=first, version=jax.__version__)
 
 
 main()

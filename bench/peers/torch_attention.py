@@ -26,7 +26,7 @@ def main() -> None:
             torch.autograd.grad(out, (q, k, v), d_out)
 
     run()
-    turns.serve(run, o.threads, version=torch.__version__)
+    turns.serve(run, version=torch.__version__)
 
 
 main()

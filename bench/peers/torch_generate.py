@@ -41,7 +41,7 @@ def main() -> None:
 
     prefill()
     generate()
-    turns.serve(generate, o.threads, version=torch.__version__, prefill_ms=min(prefill() for _ in range(3)) * 1e3)
+    turns.serve(generate, version=torch.__version__, prefill_ms=min(prefill() for _ in range(3)) * 1e3)
 
 
 main()

@@ -85,7 +85,7 @@ def main() -> None:
             update(critic, opt_value, 0.5 * torch.max((now - r) ** 2, (bounded - r) ** 2).mean())
 
     iteration()
-    turns.serve(iteration, o.threads, version=torch.__version__)
+    turns.serve(iteration, version=torch.__version__)
 
 
 main()

@@ -44,7 +44,7 @@ def main() -> None:
     step()
     first = time.perf_counter() - start
     step()
-    turns.serve(step, o.threads, first_s=first, version=torch.__version__)
+    turns.serve(step, first_s=first, version=torch.__version__)
 
 
 main()

@@ -2,8 +2,8 @@
 
 A program prepares itself (weights, compilation, a warm-up), then prints one JSON line of facts. For each line on its
 standard input, a number of seconds, it repeats what it measures for at least that long and at least once, and prints
-one JSON line: the best and the median in ms, how often it ran, the processor time of the best run over the threads,
-and its peak memory. It ends with its input. So programs are measured in turns, each already warm, one at a time.
+one JSON line: the best and the median in ms, how often it ran, the processor time of the best run, and its peak
+memory. It ends with its input. So programs are measured in turns, each already warm, one at a time.
 """
 import argparse
 import json
@@ -34,7 +34,7 @@ def peak_rss_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def serve(run: Callable[[], object], threads: int, **facts: object) -> None:
+def serve(run: Callable[[], object], **facts: object) -> None:
     """Measures `run`, which is warm, once for each line of input."""
     print(json.dumps({**facts, "peak_rss_mb": round(peak_rss_mb(), 1)}), flush=True)
     for line in sys.stdin:
@@ -47,4 +47,4 @@ def serve(run: Callable[[], object], threads: int, **facts: object) -> None:
         best = min(taken)
         median = statistics.median(wall for wall, _ in taken)
         print(json.dumps({"ms": best[0] * 1e3, "median_ms": median * 1e3, "runs": len(taken),
-                          "cpu_ms": best[1] * 1e3 / threads, "peak_rss_mb": round(peak_rss_mb(), 1)}), flush=True)
+                          "process_ms": best[1] * 1e3, "peak_rss_mb": round(peak_rss_mb(), 1)}), flush=True)

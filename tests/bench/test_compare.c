@@ -124,7 +124,7 @@ static void test_turns(void **state) {
     place *p = *state;
     char *text = output_of(p,
                            "printf '0\\n0.05\\n' | PYTHONPATH=bench/peers python3 -c 'import turns, time; "
-                           "turns.serve(lambda: time.sleep(0.01), 2, first_s=1.5)'",
+                           "turns.serve(lambda: time.sleep(0.01), first_s=1.5)'",
                            0);
     json_t *facts = next_line(&text), *once = next_line(&text), *often = next_line(&text);
     assert_true(number(facts, "first_s") == 1.5);
