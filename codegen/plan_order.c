@@ -206,6 +206,21 @@ static void share_operands(tct_planner *p, tct_pstep *s) {
     }
 }
 
+// What a scan carries lies where the last of it belongs from the start: there, too, if nobody else wants it.
+static void share_carries(tct_planner *p, tct_pstep *s) {
+    for (uint32_t k = 0; k < s->scan->n_carries; k++) {
+        uint32_t in = tct_root(p, s->operands[k].storage),
+                 out = tct_root(p, s->operands[s->scan->n_in + k].storage);
+        tct_storage *from = &p->storages.data[in], *to = &p->storages.data[out];
+        if (s->operands[k].offset || from->place != TCT_PLACE_ARENA || to->place != TCT_PLACE_ARENA ||
+            from->last != s->position || to->first != s->position || from->bytes != to->bytes ||
+            !used_once(p, s, in) || !used_once(p, s, out))
+            continue;
+        to->root = in;
+        from->last = to->last;
+    }
+}
+
 void tct_plan_order(tct_planner *p) {
     ordering o = {.p = p};
     uint32_t n = (uint32_t)p->steps.len, position = 0;
@@ -217,6 +232,7 @@ void tct_plan_order(tct_planner *p) {
     TCT_VEC_FREE(&o.list);
     for (uint32_t at = 0; at < position; at++) {
         tct_pstep *s = &p->steps.data[p->order[at]];
+        if (s->scan) share_carries(p, s);
         if (!s->loop || s->scatter_base) continue;
         if (s->gemm) share_product(p, s);
         share_operands(p, s);

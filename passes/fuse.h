@@ -11,7 +11,7 @@ typedef struct tct_view {
     tct_value base;
     int64_t offset, stride[TCT_IR_MAX_AXES];
 } tct_view;
-// False where some movement on the way copies. Goes through rename, slice, split, merge, broadcast and
+// False where some movement on the way copies. Goes through rename, slice, split, merge, broadcast, after and
 // stop_gradient.
 bool tct_view_of(const tct_graph *g, tct_value v, tct_view *out);
 

@@ -39,13 +39,13 @@ static bool view_merge(const tct_graph *g, const tct_node *n, const tct_node *o,
 bool tct_view_of(const tct_graph *g, tct_value v, tct_view *out) {
     const tct_node *n = tct_node_of(g, v);
     if (n->op == TCT_IR_RENAME || n->op == TCT_IR_SLICE || n->op == TCT_IR_SPLIT || n->op == TCT_IR_MERGE ||
-        n->op == TCT_IR_BROADCAST || n->op == TCT_IR_STOP_GRADIENT) {
+        n->op == TCT_IR_AFTER || n->op == TCT_IR_BROADCAST || n->op == TCT_IR_STOP_GRADIENT) {
         tct_view from;
         const tct_node *o = tct_node_of(g, n->in[0]);
         if (!tct_view_of(g, n->in[0], &from)) return false;
         *out = from;
         shared(n, o, &from, out);
-        if (n->op == TCT_IR_BROADCAST || n->op == TCT_IR_STOP_GRADIENT) return true;
+        if (n->op == TCT_IR_BROADCAST || n->op == TCT_IR_STOP_GRADIENT || n->op == TCT_IR_AFTER) return true;
         if (n->op == TCT_IR_MERGE) return view_merge(g, n, o, &from, out);
         int64_t stride = from.stride[place(o, n->attr.axes[0])];
         if (n->op == TCT_IR_SLICE) {

@@ -88,7 +88,8 @@ static bool run_scan_in_turn(const run *r, const tct_plan_scan *scan, void *cons
     const tct_plan *body = scan->body;
     uint32_t n = scan->n_in + scan->n_out;
     for (uint32_t i = 0; i < scan->n_carries; i++)
-        if (body->inputs[i].bytes) memcpy(operands[scan->n_in + i], operands[i], body->inputs[i].bytes);
+        if (body->inputs[i].bytes && operands[scan->n_in + i] != operands[i])
+            memcpy(operands[scan->n_in + i], operands[i], body->inputs[i].bytes);
     void **ports = tct_alloc((n + 1) * sizeof *ports);
     bool ok = true;
     for (int64_t t = 0; ok && t < scan->trips; t++) {
