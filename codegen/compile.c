@@ -2,7 +2,9 @@
 #include "codegen/compile.h"
 
 #include "base/places.h"
+#include "base/size.h"
 #include "codegen/debug.h"
+#include "codegen/fit.h"
 #include "codegen/jit.h"
 #include "codegen/listing.h"
 #include "codegen/plan.h"
@@ -49,6 +51,7 @@ struct tct_compiler {
     tct_jit *jit;          // NULL: ahead of time
     tct_cache *cache;      // owned, may be NULL
     const char *libraries; // folder
+    uint64_t memory;       // what a graph may take; 0: as it comes
     tct_arena arena;
     tct_kernel_set set;
     const tct_diag *sources; // for debug information, NULL: none
@@ -172,11 +175,18 @@ static kernel *kernel_by_symbol(const tct_kernel_set *set, const char *symbol) {
     return NULL;
 }
 
+tct_kernel_set *tct_kernel_set_new(void) { return tct_alloc(sizeof(tct_kernel_set)); }
+
 static void set_free(tct_kernel_set *set) {
     for (size_t k = 0; k < set->kernels.len; k++)
         if (set->kernels.data[k]->loop) free_loop(set->kernels.data[k]->loop);
     TCT_VEC_FREE(&set->kernels);
     tct_arena_free(&set->arena);
+}
+
+void tct_kernel_set_free(tct_kernel_set *set) {
+    set_free(set);
+    tct_heap_free(set);
 }
 
 // --- The compiler ---
@@ -219,6 +229,8 @@ void tct_compiler_free(tct_compiler *c) {
 }
 
 void tct_compiler_libraries(tct_compiler *c, const char *folder) { c->libraries = folder; }
+
+void tct_compiler_memory(tct_compiler *c, uint64_t bytes) { c->memory = bytes; }
 
 void tct_compiler_use_cache(tct_compiler *c, tct_cache *cache) {
     assert(!c->cache);
@@ -326,11 +338,45 @@ static uint32_t steps_of(const tct_plan *plan) {
     return n;
 }
 
+// g within the limit, before fusion.
+static tct_graph *fit(tct_diag *d, tct_compiler *c, tct_graph *g) {
+    uint64_t ports = tct_fit_ports(g), least = c->memory == TCT_LEAST_MEMORY;
+    uint64_t room = least || c->memory <= ports ? 0 : c->memory - ports;
+    tct_fitted f;
+    g = tct_fit(d, g, c->targets, c->n_targets, room, &f);
+    if (!g) return NULL;
+    if (!least && (c->memory < ports || f.after > room)) {
+        tct_buf needed = {0}, had = {0}, limit = {0};
+        tct_bytes_print(ports + f.before, &needed);
+        tct_bytes_print(ports + f.after, &had);
+        tct_bytes_print(c->memory, &limit);
+        tct_error(d, "E0848", TCT_NO_SPAN, "%s needs %s of memory, more than the limit of %s", g->name,
+                  f.values ? had.data : needed.data, limit.data);
+        if (f.values)
+            tct_note_at(d, TCT_NO_SPAN,
+                        "that is with %.0f %% of its arithmetic done a second time; without, %s",
+                        100 * f.share, needed.data);
+        tct_help(d, "a smaller batch or length takes less, or `for part in split(batch, n)`");
+        tct_buf_free(&needed);
+        tct_buf_free(&had);
+        tct_buf_free(&limit);
+        return NULL;
+    }
+    c->stats.again += f.values;
+    if (f.share > c->stats.again_most) {
+        c->stats.again_most = f.share;
+        c->stats.kept_from = f.before;
+        c->stats.kept_to = f.after;
+    }
+    return g;
+}
+
 // The plans of g, one for each target.
 static bool plan_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_compile_options *o,
                        tct_plan **plans) {
     double start = now();
     g = tct_passes_run(d, g, o->passes ? o->passes : tct_compiler_pass_list(c, g), o->trace);
+    if (g && c->memory) g = fit(d, c, g);
     if (!g) return false;
     g = tct_pass_fuse(g);
     double planning = now();

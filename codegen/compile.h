@@ -25,11 +25,17 @@ typedef struct tct_plan_origin {
     const struct tct_plan_origin *const *scans; // by scan: of its body
 } tct_plan_origin;
 
+// A limit of tct_compiler_memory: as little as can be had for a third more arithmetic.
+#define TCT_LEAST_MEMORY UINT64_MAX
+
 typedef struct tct_compile_stats { // sums since tct_compiler_new
     double pass_seconds, plan_seconds, code_seconds;
     uint32_t graphs, steps;
     uint32_t kernels, kernel_hits; // distinct kernels; uses that an equal kernel served
     uint32_t compiled, cached;     // kernels that LLVM compiled, that came from the cache
+    uint32_t again;    // values computed a second time because of a limit on memory: of these graphs
+    double again_most; // the largest share of arithmetic that is done again,
+    uint64_t kept_from, kept_to; // and the bytes of its intermediates without and with it
 } tct_compile_stats;
 
 // `isa`: a name of runtime/isa.h ("base", "avx2", "avx512", "avx512bf16", "amx") or NULL for the best that
@@ -50,6 +56,11 @@ void tct_compiler_debug(tct_compiler *c, const tct_diag *sources);
 void tct_compiler_passes(tct_compiler *c, const char *passes);
 const char *tct_compiler_pass_list(const tct_compiler *c,
                                    const tct_graph *g); // tct_passes_mixed if g says so
+
+// From now on what a graph's inputs, outputs and intermediates take together is kept to so many bytes, by
+// computing values a second time (passes/remat.c); 0, as at first: no limit. A graph that can't be kept to it
+// is E0848, which says what it would take.
+void tct_compiler_memory(tct_compiler *c, uint64_t bytes);
 
 // The plan of g, whose sizes are all known. The plan keeps nothing of g or its module. `o` may be NULL: all
 // zero. Inputs and outputs of the plan are those of g, in order. NULL after reporting (an unknown pass, a

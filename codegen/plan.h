@@ -10,6 +10,8 @@
 
 // Every kernel once, by what it does. Owner: the compiler.
 typedef struct tct_kernel_set tct_kernel_set;
+tct_kernel_set *tct_kernel_set_new(void); // one that no compiler has, for plans that nobody will run
+void tct_kernel_set_free(tct_kernel_set *set);
 // The symbol of a loop kernel for `target`. Takes the kernel over, and its arena, which is an object on the
 // heap.
 const char *tct_kernel_set_loop(tct_kernel_set *set, const tct_target *target, tct_loop *loop);

@@ -1,5 +1,6 @@
 #include "codegen/plan_chart.h"
 
+#include "base/size.h"
 #include "codegen/plan_places.h"
 
 #include <inttypes.h>
@@ -58,18 +59,10 @@ static uint64_t in_use(const blocks *all, uint32_t step) {
     return bytes;
 }
 
-static void print_bytes(uint64_t bytes, tct_buf *out) {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double x = (double)bytes;
-    size_t u = 0;
-    for (; x >= 1024 && u + 1 < sizeof units / sizeof *units; u++) x /= 1024;
-    tct_buf_printf(out, u && x < 100 ? "%.1f %s" : "%.0f %s", x, units[u]);
-}
-
-// As print_bytes, filled up with blanks on the left.
+// As tct_bytes_print, filled up with blanks on the left.
 static void print_cell(uint64_t bytes, int width, tct_buf *out) {
     tct_buf text = {0};
-    print_bytes(bytes, &text);
+    tct_bytes_print(bytes, &text);
     tct_buf_printf(out, "%*s", width, text.data);
     tct_buf_free(&text);
 }
@@ -126,9 +119,12 @@ static void print_chart(const tct_plan *plan, const blocks *all, tct_buf *out) {
         tct_buf_putc(out, '\n');
     }
     tct_buf_printf(out, "most at step %u: ", peak);
-    print_bytes(most, out);
+    tct_bytes_print(most, out);
     tct_buf_puts(out, " of ");
-    print_bytes(plan->arena_bytes, out);
+    tct_bytes_print(plan->arena_bytes, out);
+    if (most && plan->arena_bytes > most)
+        tct_buf_printf(out, ", %.1f %% more than can't be done without",
+                       100 * (double)(plan->arena_bytes - most) / (double)most);
     tct_buf_putc(out, '\n');
 }
 
@@ -161,7 +157,7 @@ static void print_ports(const char *what, const tct_plan_port *ports, uint32_t n
         own++;
     }
     tct_buf_printf(out, ", %u %s of ", own, what);
-    print_bytes(bytes, out);
+    tct_bytes_print(bytes, out);
     if (own < n) tct_buf_printf(out, " and %u in place of inputs", n - own);
 }
 
@@ -170,9 +166,9 @@ void tct_plan_print_memory(const tct_plan *plan, const tct_plan_origin *origin, 
     blocks all = {0};
     find_blocks(plan, &all);
     tct_buf_printf(out, "memory of %s: %u steps, arena of ", plan->name, plan->n_steps);
-    print_bytes(plan->arena_bytes, out);
+    tct_bytes_print(plan->arena_bytes, out);
     tct_buf_puts(out, ", ");
-    print_bytes(plan->scratch_bytes, out);
+    tct_bytes_print(plan->scratch_bytes, out);
     tct_buf_puts(out, " of scratch a thread");
     print_ports("inputs", plan->inputs, plan->n_inputs, out);
     print_ports("outputs", plan->outputs, plan->n_outputs, out);

@@ -1,6 +1,7 @@
 #include "driver/jit_options.h"
 
 #include "base/file.h"
+#include "base/size.h"
 #include "codegen/identity.h"
 #include "driver/driver.h"
 #include "passes/passes.h"
@@ -10,13 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_CACHE = 2000, KEY_DEBUG, KEY_PERF, KEY_VERBOSE, KEY_PRECISION };
+enum { KEY_CACHE = 2000, KEY_DEBUG, KEY_PERF, KEY_VERBOSE, KEY_PRECISION, KEY_MEMORY };
 
 static const struct argp_option cache_options[] = {
     {"cache", KEY_CACHE, "DIR", 0,
      "Keep compiled kernels in this folder, or `off` (default: TERCET_CACHE, or ~/.cache/tercet)", 0},
     {"precision", KEY_PRECISION, "TYPE", 0,
      "Factors of large products: f32 (default), or bf16; all else is computed and kept in f32", 0},
+    {"memory", KEY_MEMORY, "SIZE", 0,
+     "What a graph may take with parameters, optimizer states and intermediates, as 500M or 2G: values are "
+     "computed again "
+     "where that is too little; `least`: as little as a third more arithmetic can do",
+     0},
     {"verbose", KEY_VERBOSE, NULL, 0, "Say how many kernels were compiled, and what was wrong with the cache",
      0},
     {0},
@@ -47,6 +53,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         if (strcmp(arg, "f32") != 0 && strcmp(arg, "bf16") != 0)
             argp_error(state, "--precision takes f32 or bf16, not `%s`", arg);
         o->mixed = strcmp(arg, "bf16") == 0;
+        return 0;
+    case KEY_MEMORY:
+        if (strcmp(arg, "least") == 0)
+            o->memory = TCT_LEAST_MEMORY;
+        else if (!tct_bytes_parse(arg, &o->memory))
+            argp_error(state, "--memory takes a size as 500M or 2G, or `least`, not `%s`", arg);
         return 0;
     case KEY_VERBOSE:
         o->verbose = true;
@@ -90,6 +102,7 @@ const char *tct_jit_passes(const tct_jit_options *o) {
 
 void tct_jit_prepare(tct_diag *d, const tct_jit_options *o, tct_compiler *c) {
     tct_compiler_passes(c, tct_jit_passes(o));
+    tct_compiler_memory(c, o->memory);
     const char *why, *folder = tct_cache_folder(&d->arena, o->cache, &why);
     tct_buf generator = {0};
     if (folder && tct_codegen_identity(&generator, &why))
@@ -119,11 +132,26 @@ static void say_all(const tct_compiler *c, const tct_cache_use *use) {
     for (size_t k = 0; k < use->n_notes; k++) fprintf(stderr, "%s\n", use->notes[k]);
 }
 
+static void say_again(const tct_compiler *c) {
+    const tct_compile_stats s = tct_compiler_stats(c);
+    tct_buf from = {0}, to = {0};
+    tct_bytes_print(s.kept_from, &from);
+    tct_bytes_print(s.kept_to, &to);
+    if (s.again)
+        fprintf(
+            stderr,
+            "%u values are computed again: %s of intermediates instead of %s, for %.0f %% more arithmetic\n",
+            s.again, to.data, from.data, 100 * s.again_most);
+    tct_buf_free(&from);
+    tct_buf_free(&to);
+}
+
 void tct_jit_say(const tct_jit_options *o, const tct_compiler *c) {
     tct_cache *cache = tct_compiler_cache(c);
     tct_cache_use use = {0};
     if (cache) use = tct_cache_used(cache);
     if (o->verbose) say_all(c, &use);
+    if (o->memory) say_again(c);
     if (!use.problem) return;
     tct_diag d = {0};
     tct_warning(&d, "E0844", TCT_NO_SPAN, "compiled kernels are not kept for the next start: %s",
