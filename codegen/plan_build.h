@@ -87,10 +87,12 @@ tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands)
 uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype,
                        int64_t n, tct_span span);
 
-bool tct_plan_steps(tct_planner *p);      // codegen/plan_steps.c: the graph as steps
-void tct_plan_share(tct_planner *p);      // codegen/plan_share.c: outputs, donated inputs, scatter in place
-void tct_plan_order(tct_planner *p);      // codegen/plan_order.c: order, life times, operands overwritten
-void tct_plan_places(tct_planner *p);     // codegen/plan_memory.c: offsets in the arena
+bool tct_plan_steps(tct_planner *p);  // codegen/plan_steps.c: the graph as steps
+void tct_plan_share(tct_planner *p);  // codegen/plan_share.c: outputs, donated inputs, scatter in place
+void tct_plan_order(tct_planner *p);  // codegen/plan_order.c: order, life times, operands overwritten
+void tct_plan_places(tct_planner *p); // codegen/plan_memory.c: offsets in the arena
+void tct_plan_beside(const tct_planner *p,
+                     tct_step *steps);    // codegen/plan_beside.c: kernels that share a dispatch
 tct_plan *tct_plan_write(tct_planner *p); // codegen/plan_write.c
 const tct_plan_origin *tct_plan_origin_write(tct_planner *p); // after it
 

@@ -179,6 +179,7 @@ tct_plan *tct_plan_write(tct_planner *p) {
         steps[k] = write_step(&w, &p->steps.data[p->order[k]]);
         if (steps[k].scratch > plan->scratch_bytes) plan->scratch_bytes = steps[k].scratch;
     }
+    tct_plan_beside(p, steps);
     write_ports(p, plan);
     plan->n_buffers = (uint32_t)w.buffers.len;
     plan->buffers = KEEP(p, w.buffers);

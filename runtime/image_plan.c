@@ -32,6 +32,7 @@ static void code_buffer(tct_codec *c, tct_plan_buffer *b) {
 
 static void code_step(tct_codec *c, tct_step *s) {
     tct_code_u8(c, &s->kind);
+    tct_code_bool(c, &s->beside);
     tct_code_u32(c, &s->kernel);
     tct_code_u32(c, &s->operand);
     tct_code_u32(c, &s->n_operands);

@@ -157,14 +157,68 @@ static bool run_step(const run *r, const tct_step *s, void *const *operands) {
     return false;
 }
 
+static void place_operands(const run *r, const tct_step *s, void **operands) {
+    for (uint32_t k = 0; k < s->n_operands; k++)
+        operands[k] = place_of(r, &r->plan->buffers[r->plan->operands[s->operand + k]]);
+}
+
+// Kernels of one dispatch, their tasks one after the other.
+typedef struct dispatch {
+    kernel_call call[TCT_PLAN_MOST_BESIDE];
+    int64_t end[TCT_PLAN_MOST_BESIDE]; // of a kernel's tasks among all
+    void *operands[TCT_PLAN_MOST_OPERANDS_BESIDE];
+} dispatch;
+
+static void run_dispatched(void *ctx, int64_t begin, int64_t end, int thread) {
+    const dispatch *d = ctx;
+    int64_t first = 0;
+    for (uint32_t i = 0; begin < end; first = d->end[i++]) {
+        if (begin >= d->end[i]) continue;
+        int64_t last = end < d->end[i] ? end : d->end[i];
+        run_kernel_tasks((void *)&d->call[i], begin - first, last - first, thread);
+        begin = last;
+    }
+}
+
+// Steps first to last - 1, which share a dispatch. So little work that waking others takes longer is done
+// here.
+static void run_beside(const run *r, uint32_t first, uint32_t last) {
+    const double least_work = 65536; // operations and bytes
+    const tct_plan *plan = r->plan;
+    dispatch d;
+    int64_t tasks = 0;
+    double work = 0;
+    void **operands = d.operands;
+    for (uint32_t i = first; i < last; i++) {
+        const tct_step *s = &plan->steps[i];
+        place_operands(r, s, operands);
+        const int64_t *args = plan->args ? plan->args + s->arg : NULL;
+        d.call[i - first] =
+            (kernel_call){(tct_kernel_fn)plan->kernels[s->kernel].fn, operands, args, r->pool};
+        d.end[i - first] = tasks += s->n_tasks;
+        operands += s->n_operands;
+        work += s->flops + s->bytes;
+    }
+    if (work < least_work)
+        run_dispatched(&d, 0, tasks, 0);
+    else
+        tct_pool_run(r->pool, tasks, run_dispatched, &d);
+}
+
 static bool run_steps(const run *r, tct_trace_plan *traced) {
     const tct_plan *plan = r->plan;
     for (uint32_t i = 0; i < plan->n_steps; i++) {
         const tct_step *s = &plan->steps[i];
+        uint32_t end = i + 1;
+        while (!r->trace && end < plan->n_steps && plan->steps[end].beside) end++;
+        if (end > i + 1) { // a trace wants their times one by one
+            run_beside(r, i, end);
+            i = end - 1;
+            continue;
+        }
         void *few[OPERANDS_ON_STACK], **operands = few;
         if (s->n_operands > OPERANDS_ON_STACK) operands = tct_alloc(s->n_operands * sizeof *operands);
-        for (uint32_t k = 0; k < s->n_operands; k++)
-            operands[k] = place_of(r, &plan->buffers[plan->operands[s->operand + k]]);
+        place_operands(r, s, operands);
         tct_trace_mark mark = tct_trace_begin(r->trace);
         bool ok = run_step(r, s, operands);
         if (traced) tct_trace_end_step(r->trace, traced, i, mark);

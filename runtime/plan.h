@@ -44,8 +44,13 @@ typedef enum tct_step_kind {
     TCT_STEP_FOREIGN, // foreigns[kernel]: a C function of the user's
 } tct_step_kind;
 
+// Kernels that share a dispatch, and their operands, are no more than that.
+enum { TCT_PLAN_MOST_BESIDE = 64, TCT_PLAN_MOST_OPERANDS_BESIDE = 512 };
+
 typedef struct tct_step {
     uint8_t kind;
+    bool beside;                  // a kernel that may run at the same time as the kernel before it, and as
+                                  // those that that one runs beside
     uint32_t kernel;              // index of the table that the kind names
     uint32_t operand, n_operands; // range of plan->operands
     uint32_t arg, n_args;         // range of plan->args
@@ -64,15 +69,16 @@ typedef struct tct_plan_kernel {
 
 struct tct_plan;
 
-// A scan runs `body` once for each position of its axes, the last of them fastest (`reverse`: from the last to
-// the first). Operand i of the step feeds body input i, for i < n_in, and takes body output i - n_in after
+// A scan runs `body` once for each position of its axes, the last of them fastest (`reverse`: from the last
+// to the first). Operand i of the step feeds body input i, for i < n_in, and takes body output i - n_in after
 // that. At positions p, operand i stands at its base + the sum of p[a] * stride[i * n_axes + a] bytes, so a
 // body's ports are aligned to their elements only. A carry is one body input and one body output, which takes
 // over that input's memory (its port says so).
 //
 // Without carries the trips may be `apart`: they run beside each other, each on one thread, in memory of that
-// thread (the step's scratch: tct_plan_scan_scratch). Else the step has one operand more, number n_in + n_out:
-// workspace of tct_plan_scan_workspace bytes, the body's arena, and the threads share the work of each trip.
+// thread (the step's scratch: tct_plan_scan_scratch). Else the step has one operand more, number n_in +
+// n_out: workspace of tct_plan_scan_workspace bytes, the body's arena, and the threads share the work of each
+// trip.
 typedef struct tct_plan_scan {
     const struct tct_plan *body;
     int64_t trips; // the product of the sizes

@@ -60,7 +60,8 @@ static void print_gemm(const tct_plan *plan, const tct_step *s, tct_buf *out) {
 
 void tct_plan_print_step(const tct_plan *plan, uint32_t i, tct_buf *out) {
     const tct_step *s = &plan->steps[i];
-    tct_buf_printf(out, "%4u %s %s", i, kind_names[s->kind], s->label ? s->label : "");
+    tct_buf_printf(out, "%4u%s %s %s", i, s->beside ? "+" : "", kind_names[s->kind],
+                   s->label ? s->label : "");
     switch ((tct_step_kind)s->kind) {
     case TCT_STEP_KERNEL:
         tct_buf_printf(out, " %s", plan->kernels[s->kernel].symbol);

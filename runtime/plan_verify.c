@@ -160,6 +160,21 @@ static const char *check_step(tct_arena *a, const tct_plan *p, const tct_step *s
     return tct_arena_printf(a, "its kind is %u", s->kind);
 }
 
+// Kernels that share a dispatch are few, and take few operands.
+static const char *check_beside(tct_arena *a, const tct_plan *p) {
+    uint32_t kernels = 0;
+    uint64_t operands = 0;
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        const tct_step *s = &p->steps[i];
+        if (!s->beside) kernels = 0, operands = 0;
+        operands += s->n_operands;
+        if (s->beside && (i == 0 || s->kind != TCT_STEP_KERNEL || p->steps[i - 1].kind != TCT_STEP_KERNEL ||
+                          ++kernels >= TCT_PLAN_MOST_BESIDE || operands > TCT_PLAN_MOST_OPERANDS_BESIDE))
+            return tct_arena_printf(a, "step %u cannot share a dispatch", i);
+    }
+    return NULL;
+}
+
 const char *tct_plan_verify(tct_arena *a, const tct_plan *p) {
     const char *wrong = NULL;
     if (p->arena_bytes > most_bytes || p->scratch_bytes > most_bytes || p->constant_bytes > most_bytes)
@@ -176,5 +191,6 @@ const char *tct_plan_verify(tct_arena *a, const tct_plan *p) {
         wrong = check_step(a, p, &p->steps[i]);
         if (wrong) wrong = tct_arena_printf(a, "step %u: %s", i, wrong);
     }
+    if (!wrong) wrong = check_beside(a, p);
     return wrong;
 }

@@ -146,6 +146,43 @@ static void test_memory(void **state) {
     tct_diag_free(&d);
 }
 
+static uint32_t n_beside(tct_compiler *c, tct_ir_module *m, const char *text) {
+    tct_diag d = {0};
+    const tct_plan *plan =
+        tct_compile_graph(&d, c, tct_ir_parse(&d, m, "test.tir", text, strlen(text)), NULL);
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < plan->n_steps; k++) n += plan->steps[k].beside;
+    tct_diag_free(&d);
+    return n;
+}
+
+// Kernels of different shapes that need nothing of each other share a dispatch, large or small; one that
+// needs another's result, or its memory, doesn't.
+static void test_beside(void **state) {
+    (void)state;
+    static const char
+        apart[] = "axis A = 70001 axis B = 40000 axis E = 3 graph g {"
+                  " %x: f32[A] = input #0 \"x\" %y: f32[B] = input #1 \"y\" %z: f32[E] = input #2 \"z\""
+                  " %a: f32[A] = exp %x %b: f32[B] = tanh %y %c: f32[E] = exp %z"
+                  " return a = %a, b = %b into 1, c = %c }",
+        small[] = "axis B = 40 axis E = 3 graph g { %y: f32[B] = input #0 \"y\" %z: f32[E] = input #1 \"z\""
+                  " %b: f32[B] = tanh %y %c: f32[E] = exp %z return b = %b, c = %c }",
+        chained[] = "axis A = 300 axis B = 400 graph g { %x: f32[A, B] = input #0 \"x\""
+                    " %s: f32[A] = sum %x {B} %t: f32[B] = sum %x {A} %u: f32 = reduce_max %s {A}"
+                    " %v: f32[B] = mul %t, %u return v = %v }";
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    compare_options close = {.relative = 1e-4, .absolute = 1e-5};
+    assert_int_equal(n_beside(c, m, apart), 2);
+    assert_int_equal(n_beside(c, m, small), 1);
+    const char *const all[] = {apart, small, chained};
+    for (int k = 0; k < 3; k++) compare_text(c, all[k], &close);
+    tct_compiler_free(c);
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+}
+
 static void test_dumps(void **state) {
     (void)state;
     tct_diag d = {0};
@@ -190,6 +227,7 @@ int main(void) {
         cmocka_unit_test(test_updates_as_epilogues),
         cmocka_unit_test(test_layers_share_kernels),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_beside),
         cmocka_unit_test(test_dumps),
         cmocka_unit_test(test_errors),
     };

@@ -165,6 +165,7 @@ IN_PLAN(operands, TCT_STEP_KERNEL, x->n_operands = UINT32_MAX)
 IN_PLAN(integers, TCT_STEP_KERNEL, x->arg = plan->n_args + 1)
 IN_PLAN(kernel, TCT_STEP_KERNEL, x->kernel = plan->n_kernels)
 IN_PLAN(scratch, TCT_STEP_KERNEL, x->scratch = plan->scratch_bytes + 1)
+IN_PLAN(step_beside, TCT_STEP_GEMM, x->beside = true)
 IN_PLAN(step_kind, TCT_STEP_KERNEL, x->kind = 4)
 IN_PLAN(arena, TCT_STEP_KERNEL, CHANGE(uint64_t, plan->arena_bytes) = UINT64_MAX)
 IN_PLAN(scan, TCT_STEP_SCAN, x->kernel = plan->n_scans)
@@ -245,6 +246,7 @@ static const tested all[] = {
     T(integers, "past the end of their tables"),
     T(kernel, "it runs kernel"),
     T(scratch, "more scratch memory"),
+    T(step_beside, "cannot share a dispatch"),
     T(step_kind, "its kind is 4"),
     T(arena, "more memory than there is"),
     T(scan, "there is no scan"),
