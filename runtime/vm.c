@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "runtime/extern.h"
+#include "runtime/memory.h"
 #include "runtime/rng.h"
 #include "runtime/settings.h"
 #include "runtime/vm_model.h"
@@ -323,7 +324,7 @@ static bool begin(tct_vm *vm) {
         if (!vm->program->externs[i].fn &&
             !tct_extern_resolve(vm->d, &vm->program->externs[i], vm->program->folder))
             return false;
-    if (!tct_vm_room_open(vm)) return false;
+    if (!tct_memory_check(vm->d, vm->program, o->ahead) || !tct_vm_room_open(vm)) return false;
     if ((o->resume || before) && !tct_vm_restore(vm, o->resume ? NULL : before, &metrics_bytes)) return false;
     vm->stage_mark = tct_trace_begin(vm->trace);
     return tct_vm_open_outputs(vm, metrics_bytes);
