@@ -68,15 +68,11 @@ void tct_explanation_free(tct_explanation *e) {
     *e = (tct_explanation){0};
 }
 
-static tct_dtype dtype_of(const tct_plan *plan, const tct_step *s) {
-    return s->n_operands ? (tct_dtype)plan->buffers[plan->operands[s->operand]].dtype : TCT_F32;
-}
-
 tct_kernel_figures tct_explain_figures(const tct_explanation *e, const tct_explained *x, uint32_t step) {
     const tct_step *s = &x->plan->steps[step];
     tct_kernel_figures f = {.flops = s->flops, .bytes = s->bytes};
     f.intensity = s->bytes > 0 ? s->flops / s->bytes : 0;
-    f.least = tct_peak_seconds(&e->peak, dtype_of(x->plan, s), s->flops, s->bytes, &f.limit);
+    f.least = tct_peak_seconds(&e->peak, tct_plan_step_dtype(x->plan, s), s->flops, s->bytes, &f.limit);
     const tct_trace_sum *sums = e->trace ? tct_trace_sums(e->trace, x->plan) : NULL;
     if (sums && sums[step].calls) {
         f.calls = sums[step].calls;

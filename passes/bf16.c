@@ -10,7 +10,7 @@ static const double much_work = 1 << 20; // multiplications
 
 static double size_of(const tct_graph *g, tct_axis a) { return (double)tct_axis_of(g->module, a)->size; }
 
-// Products of batches are attention's: small matrices, whose result a softmax takes.
+// Products of batches are of small matrices.
 static bool is_worth_it(const tct_graph *g, const tct_node *n) {
     const tct_node *a = tct_node_of(g, n->in[0]), *b = tct_node_of(g, n->in[1]);
     double rows = 1, columns = 1, summed = 1;

@@ -296,6 +296,11 @@ bool tct_peak_measure(tct_diag *d, tct_pool *pool, tct_isa isa, tct_peak *out) {
     out->f32 = tasks_a_second(pool, tasks, run_loop, &m) * TURNS * tct_peak_flops(isa, TCT_F32);
     m.loop = tct_peak_loop(isa, TCT_F64);
     out->f64 = tasks_a_second(pool, tasks, run_loop, &m) * TURNS * tct_peak_flops(isa, TCT_F64);
+    out->bf16 = out->f32;
+    if (tct_peak_has(isa, TCT_BF16)) {
+        m.loop = tct_peak_loop(isa, TCT_BF16);
+        out->bf16 = tasks_a_second(pool, tasks, run_loop, &m) * TURNS * tct_peak_flops(isa, TCT_BF16);
+    }
     out->memory = memory_rate(pool, isa, &m);
     m.part = CACHE_PART;
     m.triad = triad_of(isa, false);
@@ -310,6 +315,7 @@ void tct_peak_assume(tct_isa isa, int threads, tct_peak *out) {
                       .threads = threads,
                       .f32 = threads * f32,
                       .f64 = threads * f32 / 2,
+                      .bf16 = threads * f32,
                       .memory = (threads < 4 ? threads : 4) * 10e9,
                       .cache = threads * 50e9,
                       .cache_bytes = (uint64_t)threads << 20};
@@ -317,7 +323,7 @@ void tct_peak_assume(tct_isa isa, int threads, tct_peak *out) {
 
 double tct_peak_seconds(const tct_peak *peak, tct_dtype dtype, double flops, double bytes, tct_limit *limit) {
     bool cached = bytes <= (double)peak->cache_bytes;
-    double compute = flops / (dtype == TCT_F64 ? peak->f64 : peak->f32);
+    double compute = flops / (dtype == TCT_F64 ? peak->f64 : dtype == TCT_BF16 ? peak->bf16 : peak->f32);
     double moving = bytes / (cached ? peak->cache : peak->memory);
     *limit = compute >= moving ? TCT_LIMIT_COMPUTE : cached ? TCT_LIMIT_CACHE : TCT_LIMIT_MEMORY;
     return compute >= moving ? compute : moving;

@@ -18,7 +18,7 @@ double tct_peak_flops(tct_isa isa, tct_dtype dtype);
 typedef struct tct_peak {
     tct_isa isa;
     int threads;
-    double f32, f64; // operations a second, of all threads
+    double f32, f64, bf16; // operations a second, of all threads; bf16 is f32 where it has none of its own
     double memory,
         cache; // bytes a second, read or written: of large arrays, and of what a core's own caches hold
     uint64_t cache_bytes; // that the caches of all the pool's cores hold

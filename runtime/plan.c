@@ -48,6 +48,13 @@ static void run_kernel_tasks(void *ctx, int64_t begin, int64_t end, int thread) 
 
 static uint64_t aligned(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
+tct_dtype tct_plan_step_dtype(const tct_plan *plan, const tct_step *step) {
+    if (step->kind == TCT_STEP_GEMM && ((const tct_gemm_args *)(plan->args + step->arg))->k_unit > 1)
+        return TCT_BF16;
+    bool f64 = step->n_operands && plan->buffers[plan->operands[step->operand]].dtype == TCT_F64;
+    return f64 ? TCT_F64 : TCT_F32;
+}
+
 uint64_t tct_plan_scan_workspace(const tct_plan_scan *scan) { return aligned(scan->body->arena_bytes); }
 
 uint64_t tct_plan_shared(const tct_plan *plan) {

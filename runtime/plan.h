@@ -139,6 +139,10 @@ struct tct_trace;
 bool tct_plan_run(tct_diag *d, const tct_plan *plan, tct_pool *pool, void *const *inputs,
                   void *const *outputs, void *arena, struct tct_trace *trace);
 
+// What a step computes with: bf16 for products that multiply it as it is, otherwise its first operand's
+// dtype, where that is f64, or f32.
+tct_dtype tct_plan_step_dtype(const tct_plan *plan, const tct_step *step);
+
 // Bytes of a scan step's workspace operand.
 uint64_t tct_plan_scan_workspace(const tct_plan_scan *scan);
 // Bytes of scratch that a thread needs for a scan's step.

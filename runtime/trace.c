@@ -114,10 +114,6 @@ static const char *event_of(tct_trace *t, const tct_plan *plan, uint32_t i, cons
     return text;
 }
 
-static tct_dtype dtype_of(const tct_plan *plan, const tct_step *s) {
-    return s->n_operands ? (tct_dtype)plan->buffers[plan->operands[s->operand]].dtype : TCT_F32;
-}
-
 static tct_trace_plan *make_plan(tct_trace *t, const tct_plan *plan) {
     tct_trace_plan *p = tct_alloc(sizeof *p);
     size_t n = plan->n_steps;
@@ -133,7 +129,7 @@ static tct_trace_plan *make_plan(tct_trace *t, const tct_plan *plan) {
         tct_trace_step *out = &p->steps[i];
         out->name = tct_arena_strdup(&t->arena, name.data);
         out->place = place_text(t, s->span);
-        out->least = tct_peak_seconds(&t->peak, dtype_of(plan, s), s->flops, s->bytes, &limit);
+        out->least = tct_peak_seconds(&t->peak, tct_plan_step_dtype(plan, s), s->flops, s->bytes, &limit);
         out->limit = (uint8_t)limit;
         if (t->apart) out->least *= t->peak.threads;
         out->event = event_of(t, plan, i, out->name, out->place);
