@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-enum { MAX_SUMS = 32, MAX_ROWS = 32 };
+enum { MAX_SUMS = 32, MAX_ROWS = 32, MAX_LANES = 16 };
 enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE };
 
 typedef struct dots {
@@ -14,6 +14,15 @@ typedef struct dots {
 
 static LLVMValueRef param(const dots *d, unsigned i) { return LLVMGetParam(d->g.function, i); }
 
+// Brings a line of the rows of B that come next into the nearest cache.
+static void fetch(const gemm_code *g, LLVMValueRef at) {
+    enum { READ = 0, KEEP = 3, DATA = 1 };
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context), pointer = LLVMTypeOf(at);
+    LLVMValueRef args[] = {at, LLVMConstInt(i32, READ, 0), LLVMConstInt(i32, KEEP, 0),
+                           LLVMConstInt(i32, DATA, 0)};
+    tct_llvm_intrinsic(g->b, "llvm.prefetch", &pointer, 1, args, 4);
+}
+
 static void multiply(const dots *d, unsigned columns, LLVMValueRef b, LLVMValueRef at, bool tail,
                      LLVMValueRef *sum) {
     const gemm_code *g = &d->g;
@@ -22,6 +31,7 @@ static void multiply(const dots *d, unsigned columns, LLVMValueRef b, LLVMValueR
         LLVMValueRef p = gemm_at(g, gemm_at(g, b, gemm_scaled(g, param(d, P_BS), j)), at);
         x[j] = tail ? tct_llvm_masked_load(g->b, g->vector, p, g->bytes, d->tail_mask, zero)
                     : tct_llvm_load(g->b, g->vector, p, g->bytes);
+        if (!tail) fetch(g, gemm_at(g, p, gemm_scaled(g, param(d, P_BS), columns)));
     }
     for (unsigned i = 0; i < d->rows; i++) {
         LLVMValueRef p = gemm_at(g, gemm_at(g, param(d, P_A), gemm_scaled(g, param(d, P_AS), i)), at);
@@ -32,20 +42,39 @@ static void multiply(const dots *d, unsigned columns, LLVMValueRef b, LLVMValueR
     }
 }
 
-// The sum of x's lanes: halves onto halves, so the order is fixed.
-static LLVMValueRef total(const gemm_code *g, LLVMValueRef x) {
+// Vectors x and y with sums in blocks of `block` lanes: one with all of them in blocks of half that, x's
+// first. y may be NULL.
+static LLVMValueRef halve(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, unsigned block) {
     LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context);
-    LLVMValueRef lane[MAX_SUMS];
-    for (unsigned half = g->lanes / 2; half >= 1; half /= 2) {
-        LLVMValueRef halves[2];
-        for (unsigned h = 0; h < 2; h++) {
-            for (unsigned i = 0; i < half; i++) lane[i] = LLVMConstInt(i32, h * half + i, 0);
-            halves[h] = LLVMBuildShuffleVector(g->b, x, LLVMGetPoison(LLVMTypeOf(x)),
-                                               LLVMConstVector(lane, half), "");
+    LLVMValueRef lane[2][MAX_LANES], none = LLVMGetPoison(LLVMTypeOf(x));
+    for (unsigned h = 0; h < 2; h++)
+        for (unsigned i = 0; i < g->lanes; i++) {
+            unsigned at = i / (block / 2) * block + h * block / 2 + i % (block / 2);
+            lane[h][i] = at < g->lanes || y ? LLVMConstInt(i32, at, 0) : LLVMGetPoison(i32);
         }
-        x = LLVMBuildFAdd(g->b, halves[0], halves[1], "");
+    LLVMValueRef lower =
+        LLVMBuildShuffleVector(g->b, x, y ? y : none, LLVMConstVector(lane[0], g->lanes), "");
+    LLVMValueRef upper =
+        LLVMBuildShuffleVector(g->b, x, y ? y : none, LLVMConstVector(lane[1], g->lanes), "");
+    return LLVMBuildFAdd(g->b, lower, upper, "");
+}
+
+// The sums of the lanes of each of n vectors, a vector's worth of them at a time: halves onto halves, so the
+// order is fixed.
+static void totals(const gemm_code *g, LLVMValueRef *sum, unsigned n, LLVMValueRef *out) {
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context);
+    for (unsigned first = 0; first < n; first += g->lanes) {
+        unsigned some = n - first < g->lanes ? n - first : g->lanes, left = some;
+        LLVMValueRef x[MAX_LANES];
+        for (unsigned i = 0; i < some; i++) x[i] = sum[first + i];
+        for (unsigned block = g->lanes; block > 1; block /= 2) {
+            for (unsigned i = 0; i < left; i += 2)
+                x[i / 2] = halve(g, x[i], i + 1 < left ? x[i + 1] : NULL, block);
+            left = (left + 1) / 2;
+        }
+        for (unsigned i = 0; i < some; i++)
+            out[first + i] = LLVMBuildExtractElement(g->b, x[0], LLVMConstInt(i32, i, 0), "");
     }
-    return LLVMBuildExtractElement(g->b, x, LLVMConstInt(i32, 0, 0), "");
 }
 
 static void store_sums(const dots *d, unsigned columns, LLVMValueRef j, LLVMValueRef *sum) {
@@ -56,8 +85,8 @@ static void store_sums(const dots *d, unsigned columns, LLVMValueRef j, LLVMValu
     for (unsigned i = 0; i < d->rows * columns; i++) {
         LLVMValueRef row = gemm_at(g, param(d, P_C), gemm_scaled(g, param(d, P_LDC), i / columns));
         at[i] = gemm_at(g, row, LLVMBuildAdd(g->b, j, gemm_index(g, i % columns), ""));
-        value[i] = total(g, sum[i]);
     }
+    totals(g, sum, d->rows * columns, value);
     LLVMBuildCondBr(g->b, add, old, store);
     LLVMPositionBuilderAtEnd(g->b, old);
     for (unsigned i = 0; i < d->rows * columns; i++)
