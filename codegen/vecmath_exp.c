@@ -45,15 +45,12 @@ static val exp_of(const vm *v, val r) {
 }
 
 val vm_exp(const vm *v, val x) {
-    val n, zero = vm_num(v, 0);
-    if (vm_has_scale(v)) { // the bounds are where the result is 0 or infinite, and no product of it is slow
-        val whole, r = split_ln2(v, vm_at_most(v, vm_at_least(v, x, -200), 200), &whole, &n);
-        return vm_scale(v, exp_of(v, r), whole);
-    }
     // Masks are -inf: they must not go through subnormal numbers, which take a processor a hundred times as
-    // long.
-    val vanishes = vm_cmp(v, LLVMRealOLT, x, vm_num(v, -104));
-    val whole, r = split_ln2(v, vm_at_most(v, vm_if(v, vanishes, zero, x), 89), &whole, &n);
+    // long, even where it only scales by 2ⁿ.
+    val n, whole, zero = vm_num(v, 0), vanishes = vm_cmp(v, LLVMRealOLT, x, vm_num(v, -104));
+    val most = vm_at_most(v, vm_if(v, vanishes, zero, x), vm_has_scale(v) ? 200 : 89);
+    val r = split_ln2(v, most, &whole, &n);
+    if (vm_has_scale(v)) return vm_if(v, vanishes, zero, vm_scale(v, exp_of(v, r), whole));
     // 2ⁿ in two steps: the first is exact, the second rounds to a subnormal or overflows as it should.
     val half = LLVMBuildAShr(v->b, n, vm_int(v, 1), "");
     val e = vm_mul(v, exp_of(v, r), vm_exp2_int(v, half));

@@ -159,7 +159,7 @@ static void check_attention(tct_compiler *c, const tct_stream_limits *within, do
         compare_interpreted(g, streamed, "stream", 1, 1e-5);
         compare_graph(c, streamed, 1,
                       &(compare_options){.relative = 1e-3, .absolute = 1e-3}); // differences of large ones
-        const tct_plan *plan = tct_compile_graph(&d, c, tct_pass_layout(streamed), NULL);
+        const tct_plan *plan = tct_compile_graph(&d, c, streamed, NULL);
         assert_int_equal(plan->n_scans, scans);
         for (int k = 0; k < scans; k++) {
             assert_true(plan->scans[k].apart);
