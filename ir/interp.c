@@ -114,7 +114,8 @@ static bool scan_steps(const tct_interp *c, const tct_node *n, const tct_ir_tens
     for (int64_t step = 0; step < size; step++) {
         int64_t at = n->attr.step > 0 ? step : size - 1 - step;
         for (size_t k = carries; k < n->n_in; k++) {
-            if (is_sliced(n, &in[k])) copy_between(c, &seen[k], &seen[k], 0, &in[k], place_of(c, n, at, &in[k]));
+            if (is_sliced(n, &in[k]))
+                copy_between(c, &seen[k], &seen[k], 0, &in[k], place_of(c, n, at, &in[k]));
         }
         if (!run(c, body, seen, made)) return false;
         for (size_t k = 0; k < results; k++) {

@@ -27,8 +27,8 @@ typedef struct arguments {
 enum { KEY_ISA = 256, KEY_FOLDER, KEY_USAGE };
 
 static const struct argp_option options[] = {
-    {"isa", KEY_ISA, "SET", 0, "Use no better instruction set than this: base, avx2, avx512, avx512bf16 or amx",
-     0},
+    {"isa", KEY_ISA, "SET", 0,
+     "Use no better instruction set than this: base, avx2, avx512, avx512bf16 or amx", 0},
     {"folder", KEY_FOLDER, "DIR", 0,
      "Where relative paths of the program begin (default: this trainer's folder)", 0},
     {"help", 'h', NULL, 0, "Print this text", -1},

@@ -68,13 +68,8 @@ static const tct_plan body = {.name = "body",
                               .arena_bytes = 64};
 static const int64_t stride[] = {4, 4};
 static const int64_t trips[] = {TRIPS};
-static const tct_plan_scan scans[] = {{.body = &body,
-                                       .trips = TRIPS,
-                                       .n_axes = 1,
-                                       .size = trips,
-                                       .n_in = 1,
-                                       .n_out = 1,
-                                       .stride = stride}};
+static const tct_plan_scan scans[] = {
+    {.body = &body, .trips = TRIPS, .n_axes = 1, .size = trips, .n_in = 1, .n_out = 1, .stride = stride}};
 static const tct_plan_buffer buffers[] = {
     {.place = TCT_PLACE_INPUT, .bytes = 4 * N},
     {.place = TCT_PLACE_ARENA, .bytes = 4 * N},
