@@ -120,7 +120,7 @@ static void test_places_of_kernels_and_steps(void **state) {
     static const char *const expected[][7] = {
         [TCT_DUMP_KERNEL] = {"avx512: my/soft.tct:4-7, 9\n",
                              "= f32 exp %5  keep from pass 1 at 0  ; my/soft.tct:6:9\n",
-                             "= f32 mul %6, %9  ; my/soft.tct:9:9\n", "] = %10  ; my/soft.tct:9:9\n",
+                             "= f32 div %6, %7  ; my/soft.tct:9:9\n", "] = %8  ; my/soft.tct:9:9\n",
                              "; tct_gemm_"},
         [TCT_DUMP_LLVM] = {"avx512: my/soft.tct:4-7, 9\n", "fsub <16 x float>", " ; my/soft.tct:5:9\n",
                            " ; my/soft.tct:12:3\n", ") #0 {\n"},
