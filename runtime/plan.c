@@ -121,7 +121,8 @@ static void run_trips(void *ctx, int64_t begin, int64_t end, int thread) {
     char *memory = tct_pool_scratch(c->r->pool, thread);
     uint64_t workspace = tct_plan_scan_workspace(c->scan);
     tct_pool *alone = tct_pool_new(1);
-    tct_pool_lend(alone, memory + workspace, aligned(body->scratch_bytes), tct_plan_shared(body));
+    if (memory) // else none is needed
+        tct_pool_lend(alone, memory + workspace, aligned(body->scratch_bytes), tct_plan_shared(body));
     void **ports = tct_alloc((c->scan->n_in + c->scan->n_out + 1) * sizeof *ports);
     for (int64_t t = begin; t < end; t++) {
         place_ports(c->scan, c->operands, t, ports);
