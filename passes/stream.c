@@ -85,14 +85,15 @@ static tct_graph *stream_cut(const tct_region *cut, tct_value product, const tct
 }
 
 static tct_graph *stream_one(const tct_graph *g, tct_value product, const tct_stream_limits *limits) {
+    double bytes = bytes_of(g, product);
+    bool batch = limits->batch > 0 && bytes > limits->batch, rows = bytes > limits->bytes;
+    if (!batch && !rows) return NULL;
     tct_arena arena = {0};
     tct_region cut = tct_region_begin(&arena, g, product);
     tct_graph *made = NULL;
-    bool batch = limits->batch > 0 && bytes_of(g, product) > limits->batch;
     for (int which = -1; batch && !made && cut_batch(&cut, product, which); which++)
         made = stream_cut(&cut, product, limits);
-    if (!made && bytes_of(g, product) > limits->bytes && cut_rows(&cut, product, limits))
-        made = stream_cut(&cut, product, limits);
+    if (!made && rows && cut_rows(&cut, product, limits)) made = stream_cut(&cut, product, limits);
     tct_arena_free(&arena);
     return made;
 }
