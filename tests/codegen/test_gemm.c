@@ -1,7 +1,7 @@
 // Matrix products against a naive one in double: all layouts, odd and empty sizes, several axes a side,
 // batches, every instruction set that this machine runs, and the same bits for any number of threads.
 #include "base/diag.h"
-#include "codegen/gemm.h"
+#include "tests/codegen/gemm_problem.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -64,8 +64,6 @@ static void compile_missing(session *s, const tct_target *target, const tct_gemm
         assert_non_null(s->functions[s->n++]);
     }
 }
-
-static uint32_t next_random(uint32_t *seed) { return *seed = *seed * 1664525u + 1013904223u; }
 
 static int64_t span_of(const tct_gemm_problem *p, char which) {
     int64_t last = 0;
@@ -204,36 +202,6 @@ static void check_sizes(session *s, tct_isa isa, tct_dtype dtype) {
         }
 }
 
-// Axes as a tensor contraction has them: sizes at random, strides from a random order of axes in each
-// operand, and now and then a hole between the elements.
-static tct_gemm_problem random_problem(uint32_t *seed) {
-    tct_gemm_problem p = {
-        .dtype = TCT_F32, .n_axes = 2 + next_random(seed) / 7 % 5, .accumulate = next_random(seed) >> 31};
-    for (uint32_t i = 0; i < p.n_axes; i++) {
-        uint32_t role = next_random(seed) / 1024 % 7;
-        static const int64_t sizes[] = {1, 2, 3, 5, 8, 13, 16, 20};
-        tct_gemm_axis *x = &p.axes[i];
-        x->size = sizes[next_random(seed) / 4096 % 8];
-        x->in_a = role != 2 && role != 5, x->in_b = role != 1 && role != 4, x->in_c = role != 3 && role != 6;
-    }
-    for (int which = 0; which < 3; which++) {
-        uint32_t order[TCT_GEMM_MAX_AXES];
-        for (uint32_t i = 0; i < p.n_axes; i++) order[i] = i;
-        for (uint32_t i = p.n_axes - 1; i > 0; i--) {
-            uint32_t j = next_random(seed) / 512 % (i + 1), t = order[i];
-            order[i] = order[j], order[j] = t;
-        }
-        int64_t stride = next_random(seed) / 2048 % 5 == 0 ? 2 : 1;
-        for (uint32_t i = 0; i < p.n_axes; i++) {
-            tct_gemm_axis *x = &p.axes[order[i]];
-            if (!(which == 0 ? x->in_a : which == 1 ? x->in_b : x->in_c)) continue;
-            *(which == 0 ? &x->a : which == 1 ? &x->b : &x->c) = stride;
-            stride *= x->size;
-        }
-    }
-    return p;
-}
-
 static void check_isa(session *s, tct_isa isa) {
     if (tct_isa_host() < isa) {
         print_message("this machine has no %s: skipped\n", tct_isa_name(isa));
@@ -243,7 +211,7 @@ static void check_isa(session *s, tct_isa isa) {
     check_sizes(s, isa, TCT_F64);
     uint32_t seed = 1;
     for (int i = 0; i < 250; i++) {
-        tct_gemm_problem p = random_problem(&seed);
+        tct_gemm_problem p = random_problem(&seed, 20);
         check_problem(s, isa, &p);
     }
 }

@@ -2,7 +2,7 @@
 // empty sizes, several axes a side, every instruction set that this machine runs, and the same bits for any
 // number of threads.
 #include "base/diag.h"
-#include "codegen/gemm.h"
+#include "tests/codegen/gemm_problem.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -64,8 +64,6 @@ static void compile_missing(session *s, const tct_gemm_plan *plan) {
         assert_non_null(s->functions[s->n++]);
     }
 }
-
-static uint32_t next_random(uint32_t *seed) { return *seed = *seed * 1664525u + 1013904223u; }
 
 // A factor as it lies in memory, and the numbers that it stands for.
 typedef struct factor {
@@ -188,36 +186,6 @@ static tct_gemm_problem matrices(const int64_t size[4], int form) {
     };
 }
 
-// Axes as a tensor contraction has them, strides from a random order of axes in each factor, now and then a
-// hole.
-static tct_gemm_problem random_problem(uint32_t *seed) {
-    tct_gemm_problem p = {
-        .dtype = TCT_F32, .n_axes = 2 + next_random(seed) / 7 % 5, .accumulate = next_random(seed) >> 31};
-    for (uint32_t i = 0; i < p.n_axes; i++) {
-        uint32_t role = next_random(seed) / 1024 % 7;
-        static const int64_t sizes[] = {1, 2, 3, 5, 8, 13, 16, 32};
-        tct_gemm_axis *x = &p.axes[i];
-        x->size = sizes[next_random(seed) / 4096 % 8];
-        x->in_a = role != 2 && role != 5, x->in_b = role != 1 && role != 4, x->in_c = role != 3 && role != 6;
-    }
-    for (int which = 0; which < 3; which++) {
-        uint32_t order[TCT_GEMM_MAX_AXES];
-        for (uint32_t i = 0; i < p.n_axes; i++) order[i] = i;
-        for (uint32_t i = p.n_axes - 1; i > 0; i--) {
-            uint32_t j = next_random(seed) / 512 % (i + 1), t = order[i];
-            order[i] = order[j], order[j] = t;
-        }
-        int64_t stride = next_random(seed) / 2048 % 5 == 0 ? 2 : 1;
-        for (uint32_t i = 0; i < p.n_axes; i++) {
-            tct_gemm_axis *x = &p.axes[order[i]];
-            if (!(which == 0 ? x->in_a : which == 1 ? x->in_b : x->in_c)) continue;
-            *(which == 0 ? &x->a : which == 1 ? &x->b : &x->c) = stride;
-            stride *= x->size;
-        }
-    }
-    return p;
-}
-
 // Kinds of A and B, of which one at least isn't exact.
 static void choose_factors(tct_gemm_problem *p, int which) {
     static const tct_gemm_factor kinds[][2] = {
@@ -249,7 +217,7 @@ static void check_isa(session *s, tct_isa isa) {
             }
     uint32_t seed = 1;
     for (int i = 0; i < 200; i++) {
-        tct_gemm_problem p = random_problem(&seed);
+        tct_gemm_problem p = random_problem(&seed, 32);
         choose_factors(&p, i);
         check_problem(s, isa, &p);
     }
