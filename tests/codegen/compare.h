@@ -4,6 +4,7 @@
 
 #include "codegen/compile.h"
 #include "ir/interp.h"
+#include "passes/passes.h"
 #include "runtime/isa.h"
 #include "tests/support/random_graph.h"
 
@@ -23,6 +24,28 @@ typedef struct compare_options {
 
 static inline uint64_t compare_bytes(const tct_graph *g, const tct_node *n) {
     return (uint64_t)tct_node_elements(g, n) * tct_dtype_size((tct_dtype)n->dtype);
+}
+
+// Nodes of an operation.
+static inline int compare_count(const tct_graph *g, tct_ir_op op) {
+    int n = 0;
+    for (size_t v = 0; v < g->nodes.len; v++) n += g->nodes.data[v].op == op;
+    return n;
+}
+
+// The graph of a text whose first output is a loss, with the gradients of inputs `first` to first + n - 1,
+// behind `passes`.
+static inline tct_graph *compare_gradient(tct_diag *d, tct_ir_module *m, const char *text, uint32_t first,
+                                          uint32_t n, const char *passes) {
+    uint32_t wrt[32];
+    assert_true(n <= 32);
+    for (uint32_t k = 0; k < n; k++) wrt[k] = first + k;
+    tct_graph *g = tct_ir_parse(d, m, "test.tir", text, strlen(text));
+    g = g ? tct_passes_run(d, g, "early", NULL) : NULL;
+    g = g ? tct_grad(d, g, 0, wrt, n) : NULL;
+    g = g ? tct_passes_run(d, g, passes, NULL) : NULL;
+    assert_non_null(g);
+    return g;
 }
 
 static inline void compare_fail(const char *what, const tct_graph *g, const tct_plan *plan, tct_diag *d) {

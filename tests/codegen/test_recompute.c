@@ -1,5 +1,4 @@
 // Values computed again for late users: the same numbers, and less that is kept.
-#include "passes/passes.h"
 #include "passes/recompute.h"
 #include "tests/codegen/compare.h"
 
@@ -14,19 +13,8 @@ static const char *const LAYERS =
     "%q: f32[B, C] = mul %z, %z\n%l: f32 = sum %q {B, C}\nreturn loss = %l\n}";
 
 static tct_graph *gradient(tct_diag *d, tct_ir_module *m) {
-    static const uint32_t wrt[] = {0, 1, 2};
-    tct_graph *g = tct_ir_parse(d, m, "test.tir", LAYERS, strlen(LAYERS));
-    g = g ? tct_passes_run(d, g, "early", NULL) : NULL;
-    g = g ? tct_grad(d, g, 0, wrt, 3) : NULL;
-    g = g ? tct_passes_run(d, g, "drop_stops,canonicalise,fold,cse,stable,canonicalise,cse,dce", NULL) : NULL;
-    assert_non_null(g);
-    return g;
-}
-
-static int count(const tct_graph *g, tct_ir_op op) {
-    int n = 0;
-    for (size_t v = 0; v < g->nodes.len; v++) n += g->nodes.data[v].op == op;
-    return n;
+    return compare_gradient(d, m, LAYERS, 0, 3,
+                            "drop_stops,canonicalise,fold,cse,stable,canonicalise,cse,dce");
 }
 
 static void layers(void **state) {
@@ -37,15 +25,15 @@ static void layers(void **state) {
     tct_graph *g = gradient(&d, m);
     tct_graph *after = tct_recompute(g, &(tct_recompute_limits){.bytes = 1, .cost = 48});
     assert_ptr_not_equal(after, g);
-    assert_true(count(after, TCT_IR_AFTER) > 0);
-    assert_int_equal(count(after, TCT_IR_DOT), count(g, TCT_IR_DOT)); // products are kept
-    assert_true(count(after, TCT_IR_TANH) > count(g, TCT_IR_TANH));
+    assert_true(compare_count(after, TCT_IR_AFTER) > 0);
+    assert_int_equal(compare_count(after, TCT_IR_DOT), compare_count(g, TCT_IR_DOT)); // products are kept
+    assert_true(compare_count(after, TCT_IR_TANH) > compare_count(g, TCT_IR_TANH));
     compare_interpreted(g, after, "recompute", 1, 0); // the same operations on the same values
     compare_graph(c, after, 1, &(compare_options){.relative = 1e-3, .absolute = 1e-3});
 
     // No second tanh at a price that only arithmetic has; nothing at all for small values.
     tct_graph *cheap = tct_recompute(g, &(tct_recompute_limits){.bytes = 1, .cost = 10});
-    assert_int_equal(count(cheap, TCT_IR_TANH), count(g, TCT_IR_TANH));
+    assert_int_equal(compare_count(cheap, TCT_IR_TANH), compare_count(g, TCT_IR_TANH));
     assert_ptr_equal(tct_recompute(g, &(tct_recompute_limits){.bytes = 1e6, .cost = 48}), g);
     tct_compiler_free(c);
     tct_ir_module_free(m);
@@ -68,7 +56,7 @@ static void square_first(void **state) {
     tct_graph *g = tct_ir_parse(&d, m, "test.tir", text, strlen(text));
     assert_non_null(g);
     tct_graph *after = tct_recompute(g, &(tct_recompute_limits){.bytes = 1, .cost = 48});
-    assert_int_equal(count(after, TCT_IR_TANH), 2);
+    assert_int_equal(compare_count(after, TCT_IR_TANH), 2);
     compare_interpreted(g, after, "recompute", 1, 0);
     tct_ir_module_free(m);
     tct_diag_free(&d);

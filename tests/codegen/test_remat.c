@@ -22,21 +22,9 @@ static tct_graph *layers(tct_diag *d, tct_ir_module *m) {
                        k, 2 * k + 1, k, k, 2 * k + 2, k, k, k, k, k, k, k, k, k, k, k, k, k + 1, k, k);
     tct_buf_printf(&t, "%%q: f32[B, C] = mul %%x%d, %%x%d\n%%l: f32 = sum %%q {B, C}\nreturn loss = %%l\n}",
                    LAYERS, LAYERS);
-    tct_graph *g = tct_ir_parse(d, m, "layers.tir", t.data, t.len);
-    uint32_t wrt[2 * LAYERS];
-    for (uint32_t k = 0; k < 2 * LAYERS; k++) wrt[k] = k + 1;
-    g = g ? tct_passes_run(d, g, "early", NULL) : NULL;
-    g = g ? tct_grad(d, g, 0, wrt, 2 * LAYERS) : NULL;
-    g = g ? tct_passes_run(d, g, "default", NULL) : NULL;
+    tct_graph *g = compare_gradient(d, m, t.data, 1, 2 * LAYERS, "default");
     tct_buf_free(&t);
-    assert_non_null(g);
     return g;
-}
-
-static int count(const tct_graph *g, tct_ir_op op) {
-    int n = 0;
-    for (size_t v = 0; v < g->nodes.len; v++) n += g->nodes.data[v].op == op;
-    return n;
 }
 
 static const tct_plan *plan_of(tct_diag *d, tct_compiler *c, tct_graph *g) {
@@ -73,9 +61,9 @@ static void as_much_as_there_is(void **state) {
     assert_ptr_not_equal(after, g);
     assert_true(tct_ir_verify(&d, after, "remat"));
     assert_true(done.values >= LAYERS - 1);
-    assert_true(count(after, TCT_IR_DOT) >= count(g, TCT_IR_DOT) + LAYERS - 1);
+    assert_true(compare_count(after, TCT_IR_DOT) >= compare_count(g, TCT_IR_DOT) + LAYERS - 1);
     // No layer's second product: that would be computing the forward pass from its beginning.
-    assert_true(count(after, TCT_IR_DOT) < count(g, TCT_IR_DOT) + 2 * LAYERS - 2);
+    assert_true(compare_count(after, TCT_IR_DOT) < compare_count(g, TCT_IR_DOT) + 2 * LAYERS - 2);
     assert_true(done.cost < tct_remat_cost(g) / 3);
     compare_interpreted(g, after, "remat", 1, 0);
     same_bits(c, g, after, 1);
@@ -134,9 +122,9 @@ static void scans(void **state) {
     if (!g) compare_fail("not parsed", tct_graph_new(m, "none"), NULL, &d);
     tct_remat_done done;
     tct_graph *after = tct_remat(g, &(tct_remat_limits){INFINITY, INFINITY}, &done);
-    assert_int_equal(count(after, TCT_IR_SCAN), 2);
-    assert_int_equal(count(after, TCT_IR_DOT), count(g, TCT_IR_DOT) + 1);
-    assert_int_equal(count(after, TCT_IR_SPLIT), 2);
+    assert_int_equal(compare_count(after, TCT_IR_SCAN), 2);
+    assert_int_equal(compare_count(after, TCT_IR_DOT), compare_count(g, TCT_IR_DOT) + 1);
+    assert_int_equal(compare_count(after, TCT_IR_SPLIT), 2);
     assert_true(tct_ir_verify(&d, after, "remat"));
     compare_interpreted(g, after, "remat", 1, 0);
     same_bits(c, g, after, 1);

@@ -122,12 +122,6 @@ static void adds_in_place(void **state) {
     "%o: f32[B, T, E] = dot %y, %w {H, D}\n%s: f32[B, T, E] = mul %o, %o\n%l: f32 = sum %s {B, T, E}\n"      \
     "return loss = %l\n}"
 
-static int count(const tct_graph *g, tct_ir_op op) {
-    int n = 0;
-    for (size_t v = 0; v < g->nodes.len; v++) n += g->nodes.data[v].op == op;
-    return n;
-}
-
 // Whether a value of the graph itself, outside of scans, has both axes.
 static bool has_both(const tct_graph *g, const char *a, const char *b) {
     for (size_t v = 0; v < g->nodes.len; v++) {
@@ -151,11 +145,11 @@ static void check_attention(tct_compiler *c, const tct_stream_limits *within, do
     const tct_stream_limits limits = {
         .bytes = 1e9, .rows = 1, .batch = 1000, .again = again, .within = within};
     tct_graph *streamed = tct_stream(g, &limits);
-    assert_int_equal(count(streamed, TCT_IR_SCAN), scans);
+    assert_int_equal(compare_count(streamed, TCT_IR_SCAN), scans);
     if (scans) {
         assert_false(has_both(streamed, "T", "S"));
         const tct_graph *body = find(streamed, TCT_IR_SCAN)->attr.body;
-        assert_int_equal(count(body, TCT_IR_SCAN), within != NULL);
+        assert_int_equal(compare_count(body, TCT_IR_SCAN), within != NULL);
         compare_interpreted(g, streamed, "stream", 1, 1e-5);
         compare_graph(c, streamed, 1,
                       &(compare_options){.relative = 1e-3, .absolute = 1e-3}); // differences of large ones

@@ -5,6 +5,7 @@
 #include "driver/dump_graph.h"
 #include "driver/phases.h"
 #include "tests/support/machine.h"
+#include "tests/support/place.h"
 
 #include <dirent.h>
 #include <glob.h>
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -169,45 +169,9 @@ static void test_phases_of_a_pipeline(void **state) {
 
 // --- The commands ---
 
-typedef struct place {
-    tct_diag d;
-    const char *folder;
-} place;
-
-static int setup(void **state) {
-    place *p = tct_alloc(sizeof *p);
-    p->folder = machine_folder(&p->d.arena);
-    *state = p;
-    return 0;
-}
-
-static int teardown(void **state) {
-    place *p = *state;
-    machine_remove_folder(p->folder);
-    tct_diag_free(&p->d);
-    free(p);
-    return 0;
-}
-
 static const char *log_of(place *p) { return machine_read(&p->d.arena, p->folder, "log"); }
 
-// `tercet ARGUMENTS` in the folder; its output is in the file `log` there, and contains all of `texts`
-// ("a|b").
-static void gives(place *p, const char *arguments, int status, const char *wanted) {
-    const char *command =
-        tct_arena_printf(&p->d.arena, "cd '%s' && '%s' %s >log 2>&1", p->folder, TERCET_PROGRAM, arguments);
-    int found = system(command);
-    found = WIFEXITED(found) ? WEXITSTATUS(found) : -1;
-    const char *log = log_of(p);
-    for (const char *at = wanted; *at;) {
-        size_t len = strcspn(at, "|");
-        const char *text = tct_arena_strndup(&p->d.arena, at, len);
-        if (!strstr(log, text))
-            fail_msg("tercet %s: status %d\n%s\nexpected \"%s\"", arguments, found, log, text);
-        at += len + (at[len] == '|');
-    }
-    if (found != status) fail_msg("tercet %s: status %d, not %d\n%s", arguments, found, status, log);
-}
+#define gives(p, arguments, status, wanted) place_gives(p, TERCET_PROGRAM, arguments, status, wanted)
 
 static void put(place *p, const char *name, const char *text) {
     assert_true(tct_file_write(&p->d, tct_path_join(&p->d.arena, p->folder, name), text, strlen(text)));
@@ -385,7 +349,7 @@ static void test_no_graphs(void **state) {
 
 int main(void) {
     setenv("TERCET_STD", TERCET_SOURCE_DIR "/std", 0);
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, place_open, place_close)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_phase_goes_on),
         cmocka_unit_test(test_phases_of_a_pipeline),

@@ -1,6 +1,7 @@
 // tercet reduce as a process: planted failures, exits of all kinds, what it leaves behind.
 #include "base/file.h"
 #include "tests/support/machine.h"
+#include "tests/support/place.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -10,43 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-typedef struct place {
-    tct_diag d;
-    const char *folder;
-} place;
-
-static int setup(void **state) {
-    place *p = tct_alloc(sizeof *p);
-    p->folder = machine_folder(&p->d.arena);
-    *state = p;
-    return 0;
-}
-
-static int teardown(void **state) {
-    place *p = *state;
-    machine_remove_folder(p->folder);
-    tct_diag_free(&p->d);
-    free(p);
-    return 0;
-}
-
-// `tercet ARGUMENTS` in the folder; its output, which holds `wanted`.
-static const char *gives(place *p, const char *arguments, int status, const char *wanted) {
-    const char *command =
-        tct_arena_printf(&p->d.arena, "cd '%s' && '%s' %s >log 2>&1", p->folder, TERCET_PROGRAM, arguments);
-    int found = system(command);
-    found = WIFEXITED(found) ? WEXITSTATUS(found) : -1;
-    const char *log = machine_read(&p->d.arena, p->folder, "log");
-    if (found != status || !strstr(log, wanted))
-        fail_msg("tercet %s: status %d, not %d\n%s\nexpected \"%s\"", arguments, found, status, log, wanted);
-    return log;
-}
+#define gives(p, arguments, status, wanted) place_gives(p, TERCET_PROGRAM, arguments, status, wanted)
 
 static void write_graph(place *p, const char *stage) {
     gives(p,
@@ -133,7 +103,7 @@ static void test_nothing_is_left_behind(void **state) {
 
 int main(void) {
     setenv("TERCET_STD", TERCET_SOURCE_DIR "/std", 0);
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, place_open, place_close)
     const struct CMUnitTest tests[] = {TEST(test_planted_failures), TEST(test_exits),
                                        TEST(test_nothing_is_left_behind)};
     return cmocka_run_group_tests(tests, NULL, NULL);

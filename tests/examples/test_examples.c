@@ -2,6 +2,7 @@
 // number of threads nor an interruption changes a bit of it.
 #include "base/file.h"
 #include "tests/support/machine.h"
+#include "tests/support/place.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -55,26 +56,6 @@ static const char *const stories[] = {
 static const char *const models[] = {"base", "sft", "rm", "ppo", "ppo_ptx"};
 
 enum { N_MODELS = sizeof models / sizeof *models };
-
-typedef struct place {
-    tct_diag d;
-    const char *folder;
-} place;
-
-static int setup(void **state) {
-    place *p = tct_alloc(sizeof *p);
-    p->folder = machine_folder(&p->d.arena);
-    *state = p;
-    return 0;
-}
-
-static int teardown(void **state) {
-    place *p = *state;
-    machine_remove_folder(p->folder);
-    tct_diag_free(&p->d);
-    free(p);
-    return 0;
-}
 
 // Starts the example into the folder `out`; what it prints goes to out.txt beside it.
 static pid_t start(place *p, const char *const *example, const char *out, const char *const *more) {
@@ -244,9 +225,9 @@ static void test_stories(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_instructgpt, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stories, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_instructgpt, place_open, place_close),
+        cmocka_unit_test_setup_teardown(test_resume, place_open, place_close),
+        cmocka_unit_test_setup_teardown(test_stories, place_open, place_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
