@@ -174,7 +174,8 @@ LLVMValueRef tct_loop_emit_widen(LLVMBuilderRef b, tct_dtype dtype, unsigned lan
 LLVMValueRef tct_loop_emit_narrow(LLVMBuilderRef b, tct_dtype dtype, unsigned lanes, LLVMValueRef x);
 LLVMValueRef tct_loop_emit_random(LLVMBuilderRef b, unsigned lanes, LLVMValueRef key, int64_t stream,
                                   LLVMValueRef counter);
-// Reductions: the neutral element, one step, and the fold of a vector into a scalar in fixed order.
+// Reductions: the neutral element and one step. The largest and the smallest leave out what is NaN
+// (codegen/loop_emit.c sees to that).
 LLVMValueRef tct_loop_emit_neutral(LLVMContextRef c, tct_ir_op op, tct_dtype dtype, unsigned lanes);
 LLVMValueRef tct_loop_emit_combine(LLVMBuilderRef b, tct_ir_op op, tct_dtype dtype, LLVMValueRef acc,
                                    LLVMValueRef x);

@@ -10,7 +10,9 @@ typedef void (*piece_fn)(tct_loop_emitter *e, int level);
 enum { MAX_REDUCTIONS = 32 };
 typedef struct accumulator {
     tct_lv value;
-    LLVMValueRef best[TCT_LOOP_MAX_UNROLL], place[TCT_LOOP_MAX_UNROLL]; // memory; `place`: argmax alone
+    LLVMValueRef best[TCT_LOOP_MAX_UNROLL]; // memory
+    // Of argmax where it was; of the largest or smallest float a NaN, if there was one.
+    LLVMValueRef place[TCT_LOOP_MAX_UNROLL];
 } accumulator;
 
 typedef struct pass_state {
@@ -113,6 +115,15 @@ static LLVMValueRef variable_from(tct_loop_emitter *e, int level, LLVMTypeRef t,
 
 static pass_state *state_of(tct_loop_emitter *e) { return e->state; }
 
+// A NaN is looked for beside the comparison, which each next one waits for.
+static bool seeks_nan(tct_ir_op op, tct_dtype of) {
+    return (op == TCT_IR_REDUCE_MAX || op == TCT_IR_REDUCE_MIN) && tct_dtype_is_float(of);
+}
+
+static LLVMValueRef the_nan_of(tct_loop_emitter *e, LLVMValueRef x, LLVMValueRef otherwise) {
+    return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealUNO, x, x, ""), x, otherwise, "");
+}
+
 static void begin_accumulators(tct_loop_emitter *e, int parent, unsigned vectors) {
     const tct_loop *l = e->l;
     pass_state *s = state_of(e);
@@ -129,10 +140,15 @@ static void begin_accumulators(tct_loop_emitter *e, int parent, unsigned vectors
         LLVMTypeRef pt = tct_loop_register_type(e->c, TCT_I64, s->lanes);
         LLVMValueRef none = tct_loop_emit_neutral(e->c, (tct_ir_op)x->op, from, s->lanes);
         LLVMValueRef nowhere = tct_loop_emit_const(e->c, TCT_I64, s->lanes, 0, INT64_MAX);
+        bool nan = seeks_nan((tct_ir_op)x->op, from);
         a->value = v;
         for (unsigned u = 0; u < vectors; u++) {
             a->best[u] = variable_from(e, parent, t, none);
-            a->place[u] = x->op == TCT_IR_ARGMAX ? variable_from(e, parent, pt, nowhere) : NULL;
+            bool shared = nan && u > 0 && !is_column(l); // lanes are folded in the end
+            a->place[u] = shared                   ? a->place[0]
+                          : x->op == TCT_IR_ARGMAX ? variable_from(e, parent, pt, nowhere)
+                          : nan                    ? variable_from(e, parent, t, LLVMConstNull(t))
+                                                   : NULL;
         }
         tct_loop_place(e, outer);
     }
@@ -190,6 +206,11 @@ static void accumulate(tct_loop_emitter *e, const accumulator *a, int level) {
         LLVMValueRef sum = tct_loop_emit_combine(e->b, (tct_ir_op)r->op, dtype, old, now);
         if (mask) sum = LLVMBuildSelect(e->b, mask, sum, old, "");
         LLVMBuildStore(e->b, sum, a->best[u]);
+        if (!a->place[u]) continue;
+        LLVMValueRef none = LLVMBuildLoad2(e->b, LLVMTypeOf(now), a->place[u], ""),
+                     nan = the_nan_of(e, now, none);
+        if (mask) nan = LLVMBuildSelect(e->b, mask, nan, none, "");
+        LLVMBuildStore(e->b, nan, a->place[u]);
     }
 }
 
@@ -206,6 +227,7 @@ static void fold(tct_loop_emitter *e, tct_ir_op op, tct_dtype dtype, LLVMValueRe
                  LLVMValueRef other, LLVMValueRef other_place) {
     if (op != TCT_IR_ARGMAX) {
         *best = tct_loop_emit_combine(e->b, op, dtype, *best, other);
+        if (*place) *place = the_nan_of(e, other_place, *place);
         return;
     }
     LLVMValueRef take = goes_before(e, dtype, other, other_place, *best, *place);
@@ -229,7 +251,7 @@ static void end_accumulators(tct_loop_emitter *e, int level, unsigned vectors) {
         tct_span outer = tct_loop_place(e, r->span);
         for (unsigned u = 0; u < vectors; u++) {
             best[u] = LLVMBuildLoad2(e->b, t, a->best[u], "");
-            if (op == TCT_IR_ARGMAX) place[u] = LLVMBuildLoad2(e->b, pt, a->place[u], "");
+            if (a->place[u]) place[u] = LLVMBuildLoad2(e->b, op == TCT_IR_ARGMAX ? pt : t, a->place[u], "");
         }
         unsigned lanes = s->lanes, results = vectors;
         if (!is_column(l)) {
@@ -246,6 +268,7 @@ static void end_accumulators(tct_loop_emitter *e, int level, unsigned vectors) {
             results = 1;
         }
         for (unsigned u = 0; u < results; u++) {
+            if (seeks_nan(op, from)) best[u] = the_nan_of(e, place[u], best[u]);
             if (op == TCT_IR_ARGMAX)
                 best[u] = LLVMBuildTrunc(e->b, place[u], tct_loop_register_type(e->c, TCT_I32, lanes), "");
             else if (from == TCT_BF16) // accumulated in f32

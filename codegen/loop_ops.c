@@ -146,12 +146,26 @@ static LLVMValueRef compare(LLVMBuilderRef b, tct_ir_op op, tct_dtype dtype, LLV
                                      : LLVMBuildICmp(b, integer[k], x, y, "");
 }
 
+// A constant other than NaN, the same in all lanes.
+static bool is_number(LLVMValueRef x) {
+    LLVMBool inexact;
+    if (LLVMIsAConstant(x) && LLVMGetTypeKind(LLVMTypeOf(x)) == LLVMVectorTypeKind)
+        x = LLVMGetAggregateElement(x, 0);
+    return x && LLVMIsAConstantFP(x) && !isnan(LLVMConstRealGetDouble(x, &inexact));
+}
+
 // The larger (smaller) of two, NaN if either is.
 static LLVMValueRef extreme(LLVMBuilderRef b, bool larger, tct_dtype dtype, LLVMValueRef x, LLVMValueRef y) {
     if (!tct_dtype_is_float(dtype))
         return LLVMBuildSelect(b, LLVMBuildICmp(b, larger ? LLVMIntSGT : LLVMIntSLT, x, y, ""), x, y, "");
-    LLVMValueRef m =
-        LLVMBuildSelect(b, LLVMBuildFCmp(b, larger ? LLVMRealOGT : LLVMRealOLT, x, y, ""), x, y, "");
+    LLVMRealPredicate before = larger ? LLVMRealOGT : LLVMRealOLT;
+    if (is_number(y)) { // only the other one may be NaN, and stands second: one instruction
+        LLVMValueRef number = y;
+        y = x;
+        x = number;
+    }
+    LLVMValueRef m = LLVMBuildSelect(b, LLVMBuildFCmp(b, before, x, y, ""), x, y, "");
+    if (is_number(x)) return m;
     return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealUNO, x, x, ""), x, m, "");
 }
 
@@ -370,8 +384,12 @@ LLVMValueRef tct_loop_emit_combine(LLVMBuilderRef b, tct_ir_op op, tct_dtype dty
                                    LLVMValueRef x) {
     switch (op) {
     case TCT_IR_REDUCE_MAX:
-    case TCT_IR_REDUCE_MIN:
-        return extreme(b, op == TCT_IR_REDUCE_MAX, dtype, x, acc);
+    case TCT_IR_REDUCE_MIN: {
+        bool larger = op == TCT_IR_REDUCE_MAX, real = tct_dtype_is_float(dtype);
+        LLVMValueRef before = real ? LLVMBuildFCmp(b, larger ? LLVMRealOGT : LLVMRealOLT, x, acc, "")
+                                   : LLVMBuildICmp(b, larger ? LLVMIntSGT : LLVMIntSLT, x, acc, "");
+        return LLVMBuildSelect(b, before, x, acc, "");
+    }
     case TCT_IR_ANY:
         return LLVMBuildOr(b, acc, x, "");
     case TCT_IR_ALL:

@@ -47,10 +47,13 @@ static val exp_of(const vm *v, val r) {
 val vm_exp(const vm *v, val x) {
     // Masks are -inf: they must not go through subnormal numbers, which take a processor a hundred times as
     // long, even where it only scales by 2ⁿ.
-    val n, whole, zero = vm_num(v, 0), vanishes = vm_cmp(v, LLVMRealOLT, x, vm_num(v, -104));
-    val most = vm_at_most(v, vm_if(v, vanishes, zero, x), vm_has_scale(v) ? 200 : 89);
-    val r = split_ln2(v, most, &whole, &n);
-    if (vm_has_scale(v)) return vm_if(v, vanishes, zero, vm_scale(v, exp_of(v, r), whole));
+    val n, whole, zero = vm_num(v, 0), least = vm_num(v, -104);
+    if (vm_has_scale(v)) { // lanes that are left out take no time, whatever is in them
+        val r = split_ln2(v, vm_at_most(v, x, 200), &whole, &n);
+        return vm_scale_where(v, vm_cmp(v, LLVMRealUGE, x, least), exp_of(v, r), whole);
+    }
+    val vanishes = vm_cmp(v, LLVMRealOLT, x, least);
+    val r = split_ln2(v, vm_at_most(v, vm_if(v, vanishes, zero, x), 89), &whole, &n);
     // 2ⁿ in two steps: the first is exact, the second rounds to a subnormal or overflows as it should.
     val half = LLVMBuildAShr(v->b, n, vm_int(v, 1), "");
     val e = vm_mul(v, exp_of(v, r), vm_exp2_int(v, half));

@@ -112,10 +112,11 @@ bool vm_has_scale(const vm *v) {
            tct_llvm_has_isa(tct_llvm_module(v->b), TCT_ISA_AVX512);
 }
 
-val vm_scale(const vm *v, val x, val n) {
+val vm_scale_where(const vm *v, val where, val x, val n) {
     enum { CURRENT_ROUNDING = 4 };
     LLVMContextRef c = tct_llvm_context(v->b);
-    val args[] = {x, n, LLVMConstNull(v->type), LLVMConstAllOnes(LLVMInt16TypeInContext(c)),
+    val mask = LLVMBuildBitCast(v->b, where, LLVMInt16TypeInContext(c), "");
+    val args[] = {x, n, LLVMConstNull(v->type), mask,
                   LLVMConstInt(LLVMInt32TypeInContext(c), CURRENT_ROUNDING, 0)};
     return tct_llvm_intrinsic(v->b, "llvm.x86.avx512.mask.scalef.ps.512", NULL, 0, args, 5);
 }

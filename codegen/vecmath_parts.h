@@ -44,9 +44,10 @@ val vm_round_product(const vm *v, val x, double by, val *whole); // of x·by
 val vm_to_bits(const vm *v, val x);
 val vm_from_bits(const vm *v, val x);
 val vm_exp2_int(const vm *v, val n); // 2ⁿ, n an integer within the normal exponents
-// x·2ⁿ, n a whole number, in one instruction that rounds once and overflows as it should; where there is one.
+// x·2ⁿ, n a whole number, in one instruction that rounds once and overflows as it should, and 0 but `where`;
+// if there is one.
 bool vm_has_scale(const vm *v);
-val vm_scale(const vm *v, val x, val n);
+val vm_scale_where(const vm *v, val where, val x, val n);
 
 // The f32 functions.
 val vm_exp(const vm *v, val x);

@@ -149,7 +149,7 @@ static bool run_step(const run *r, const tct_step *s, void *const *operands) {
     switch ((tct_step_kind)s->kind) {
     case TCT_STEP_KERNEL: {
         kernel_call call = {(tct_kernel_fn)plan->kernels[s->kernel].fn, operands, args, r->pool};
-        tct_pool_run(r->pool, s->n_tasks, run_kernel_tasks, &call);
+        tct_pool_run_near(r->pool, s->n_tasks, run_kernel_tasks, &call);
         return true;
     }
     case TCT_STEP_GEMM:
@@ -210,7 +210,7 @@ static void run_beside(const run *r, uint32_t first, uint32_t last) {
     if (work < least_work)
         run_dispatched(&d, 0, tasks, 0);
     else
-        tct_pool_run(r->pool, tasks, run_dispatched, &d);
+        tct_pool_run_near(r->pool, tasks, run_dispatched, &d);
 }
 
 static bool run_steps(const run *r, tct_trace_plan *traced) {
