@@ -9,11 +9,11 @@
 #include "passes/stream.h"
 
 #include "passes/passes.h"
-#include "passes/stream_region.h"
+#include "passes/stream_hidden.h"
 
 #include <string.h>
 
-static const tct_stream_limits one_of_a_batch = {.bytes = 1 << 20, .rows = 128};
+static const tct_stream_limits one_of_a_batch = {.bytes = 1 << 20, .rows = 128, .shown = 128};
 static const tct_stream_limits usual = {
     .bytes = 128 << 20, .rows = 128, .batch = 8 << 20, .again = 128, .within = &one_of_a_batch};
 
@@ -98,13 +98,68 @@ static tct_graph *stream_one(const tct_graph *g, tct_value product, const tct_st
     return made;
 }
 
-tct_graph *tct_stream(tct_graph *g, const tct_stream_limits *limits) {
+// Of a product's free axes, the one of the rows and the one of the columns of which a mask hides the most.
+static tct_graph *show_one(const tct_graph *g, tct_value product, const tct_stream_limits *limits) {
+    static const double worth = 0.8; // of the elements; more, and the parts gain nothing
+    enum { NEAT = 16 };
+    const tct_node *n = tct_node_of(g, product), *a = tct_node_of(g, n->in[0]), *b = tct_node_of(g, n->in[1]);
+    tct_arena arena = {0};
+    tct_region best = {0};
+    tct_shown most = {.share = worth};
+    for (int k = 0; k < n->n_axes * n->n_axes; k++) {
+        tct_axis rows = n->axes[k / n->n_axes], columns = n->axes[k % n->n_axes];
+        const tct_node *of = tct_node_has_axis(a, rows) ? a : b, *other = of == a ? b : a;
+        int64_t size = size_of(g, rows);
+        if (tct_node_has_axis(other, rows) || tct_node_has_axis(of, columns)) continue;
+        if ((double)size < 2 * limits->shown) continue;
+        int64_t parts = (int64_t)((double)size / limits->shown);
+        if (parts > TCT_MOST_PARTS) parts = TCT_MOST_PARTS;
+        int64_t part = (size + parts - 1) / parts;
+        if (part >= NEAT) part = (part + NEAT - 1) / NEAT * NEAT;
+        tct_region r = tct_region_begin(&arena, g, product);
+        r.views = true;
+        r.n_axes = 1;
+        r.axes[0] = rows;
+        r.parts = (size + part - 1) / part;
+        tct_shown shown;
+        if (r.parts < 2 || !tct_region_grow(&r, product) || !tct_region_show(&r, columns, part, &shown))
+            continue;
+        if (shown.share >= most.share) continue;
+        most = shown;
+        best = r;
+    }
+    tct_graph *made = most.n_parts ? tct_region_unroll(&best, &most) : NULL;
+    tct_arena_free(&arena);
+    return made;
+}
+
+// Each product once: what is in parts already is left to the other cuts.
+static tct_graph *show(tct_graph *g, const tct_stream_limits *limits) {
+    TCT_VEC(tct_axis) pieces = {0};
+    for (tct_value v = 0; v < g->nodes.len && limits->shown > 0; v++) {
+        const tct_node *n = tct_node_of(g, v);
+        bool done = n->op != TCT_IR_DOT;
+        for (size_t k = 0; k < pieces.len; k++) done |= tct_node_has_axis(n, pieces.data[k]);
+        size_t first = g->module->axes.len;
+        tct_graph *made = done ? NULL : show_one(g, v, limits);
+        if (!made) continue;
+        for (size_t k = first; k < g->module->axes.len; k++) TCT_PUSH(&pieces, (tct_axis)k);
+        g = made;
+        v = 0;
+    }
+    TCT_VEC_FREE(&pieces);
+    return g;
+}
+
+static tct_graph *cut(tct_graph *g, const tct_stream_limits *limits) {
     for (tct_value v = 0; v < g->nodes.len; v++) {
         if (tct_node_of(g, v)->op != TCT_IR_DOT) continue;
         tct_graph *made = stream_one(g, v, limits);
-        if (made) return tct_stream(made, limits); // one product fewer is outside of scans
+        if (made) return cut(made, limits); // one product fewer is outside of scans
     }
     return g;
 }
+
+tct_graph *tct_stream(tct_graph *g, const tct_stream_limits *limits) { return cut(show(g, limits), limits); }
 
 tct_graph *tct_pass_stream(tct_graph *g) { return tct_stream(g, &usual); }

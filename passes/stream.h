@@ -8,6 +8,8 @@ typedef struct tct_stream_limits {
     double bytes; // a product's result that is larger is taken in parts; parts are at most so large
     double rows;  // of the product in each part, at least: fewer, and its other operand is read too often
     double batch; // a batch of products whose results are larger is taken one product at a time; 0: never
+    double shown; // a product with at least twice so many rows, of which a mask hides columns, is taken in
+                  // parts of at least so many, each without the columns that it doesn't see; 0: never
     double again; // multiply-adds an element at most of such a product that is computed once more for later
                   // users
     const struct tct_stream_limits

@@ -138,6 +138,14 @@ bool tct_region_is_entry(const tct_region *r, tct_value v) {
     return r->place[v] == TCT_OUTSIDE && (!r->anew[v] || tct_region_is_cut(r, v));
 }
 
+bool tct_region_leaves(const tct_region *r, tct_value v) {
+    if (r->output[v]) return true;
+    for (tct_value u = v + 1; u < r->g->nodes.len; u++)
+        for (uint32_t k = 0; r->place[u] == TCT_OUTSIDE && k < node(r, u)->n_in; k++)
+            if (node(r, u)->in[k] == v) return true;
+    return false;
+}
+
 // The memory of operand o consists of pieces, one for each part, one after the other.
 static bool in_pieces(const tct_region *r, const tct_node *o) {
     uint32_t at = 0;
@@ -179,5 +187,5 @@ bool tct_region_grow(tct_region *r, tct_value product) {
                     return false;
         if (!close_ways(r, &grown)) return false;
     } while (grown);
-    return entries_fit(r);
+    return r->views || entries_fit(r);
 }

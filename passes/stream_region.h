@@ -22,6 +22,7 @@ typedef struct tct_region {
     tct_axis axes[TCT_IR_MAX_AXES];
     uint32_t n_axes;
     int64_t parts;
+    bool views;      // parts read their pieces of what is outside where these lie
     double elements; // of the product
 } tct_region;
 
@@ -41,6 +42,8 @@ bool tct_region_is_row_wise(const tct_region *r, tct_value v);
 bool tct_region_grow(tct_region *r, tct_value product);
 // Node v, outside, is handed to the parts: constants, masks of positions and the like are made anew in them.
 bool tct_region_is_entry(const tct_region *r, tct_value v);
+// Somebody outside, or the graph's user, wants node v.
+bool tct_region_leaves(const tct_region *r, tct_value v);
 
 // The graph with the region as a scan; `within` is applied to its body. passes/stream_scan.c
 tct_graph *tct_region_scan(const tct_region *r, tct_value product, const tct_stream_limits *within);

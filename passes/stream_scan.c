@@ -79,14 +79,6 @@ static void add_step(maker *m, tct_value v) {
     m->map[v] = tct_ir_append(m->body, &n);
 }
 
-static bool leaves(const tct_region *r, tct_value v) {
-    if (r->output[v]) return true;
-    for (tct_value u = v + 1; u < r->g->nodes.len; u++)
-        for (uint32_t k = 0; r->place[u] == TCT_OUTSIDE && k < node(r, u)->n_in; k++)
-            if (node(r, u)->in[k] == v) return true;
-    return false;
-}
-
 // Result `index` of the scan stands for node v.
 static void hand_out(maker *m, tct_value scan, uint32_t index, tct_value v) {
     const tct_node *n = node(m->r, v);
@@ -120,7 +112,7 @@ static void make_scan(maker *m, tct_value product, const tct_stream_limits *with
         if (r->place[v] == TCT_OUTSIDE) continue;
         for (uint32_t k = 0; k < node(r, v)->n_in; k++) add_entry(m, node(r, v)->in[k]);
         add_step(m, v);
-        if (r->place[v] == TCT_INSIDE && leaves(r, v)) TCT_PUSH(&results, v);
+        if (r->place[v] == TCT_INSIDE && tct_region_leaves(r, v)) TCT_PUSH(&results, v);
     }
     for (size_t k = 0; k < results.len; k++) {
         tct_value y = m->map[results.data[k]];
