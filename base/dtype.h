@@ -14,6 +14,7 @@
     X(TCT_BF16, 2, "bf16", "BF16")                                                                           \
     X(TCT_I32, 4, "i32", "I32")                                                                              \
     X(TCT_I64, 8, "i64", "I64")                                                                              \
+    X(TCT_I8, 1, "i8", "I8")                                                                                 \
     X(TCT_BOOL, 1, "bool", "BOOL") // one byte each, 0 or 1
 
 typedef enum tct_dtype {
@@ -73,7 +74,18 @@ static inline bool tct_dtype_parse(const char *name, tct_dtype *out) {
 }
 
 static inline bool tct_dtype_is_float(tct_dtype t) { return t == TCT_F32 || t == TCT_F64 || t == TCT_BF16; }
-static inline bool tct_dtype_is_int(tct_dtype t) { return t == TCT_I32 || t == TCT_I64; }
+static inline bool tct_dtype_is_int(tct_dtype t) { return t == TCT_I32 || t == TCT_I64 || t == TCT_I8; }
+
+// The least and the largest number of an integer type.
+static inline int64_t tct_dtype_least(tct_dtype t) {
+    return t == TCT_I8 ? INT8_MIN : t == TCT_I32 ? INT32_MIN : INT64_MIN;
+}
+static inline int64_t tct_dtype_most(tct_dtype t) {
+    return t == TCT_I8 ? INT8_MAX : t == TCT_I32 ? INT32_MAX : INT64_MAX;
+}
+static inline bool tct_dtype_holds(tct_dtype t, int64_t x) {
+    return x >= tct_dtype_least(t) && x <= tct_dtype_most(t);
+}
 
 // A bf16 is the upper half of an f32.
 typedef uint16_t tct_bf16;

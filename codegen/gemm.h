@@ -17,9 +17,10 @@ typedef enum tct_gemm_factor {
     TCT_FACTOR_EXACT,
     TCT_FACTOR_ROUNDED, // f32, to be rounded to bf16
     TCT_FACTOR_BF16,    // bf16
+    TCT_FACTOR_I8,      // i8
 } tct_gemm_factor;
 
-// Of two factors in bf16, or f32 to be rounded to it, C (f32) has the sums of exact products.
+// Of two factors in bf16 or i8, or f32 to be rounded to bf16, C (f32) has the sums of exact products.
 typedef struct tct_gemm_problem {
     tct_dtype dtype; // of C: f32 or f64
     tct_gemm_factor a, b;

@@ -39,8 +39,8 @@ static bool is_whole(const tct_gemm_axes *k, int64_t unit) {
     return k->n <= 1 || k->size[k->n - 1] % unit == 0;
 }
 
-static int64_t feed_of(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {
-    if (p->target->isa == TCT_ISA_BASE || !is_whole(k, p->g->k_unit)) return TCT_GEMM_GATHERED;
+static int64_t feed_of(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k, int64_t bytes) {
+    if (p->target->isa == TCT_ISA_BASE || bytes == 1 || !is_whole(k, p->g->k_unit)) return TCT_GEMM_GATHERED;
     if (k->n && innermost(k) == 1) return TCT_GEMM_TURNED;
     return innermost(w) == 1 ? TCT_GEMM_COPIED : TCT_GEMM_GATHERED;
 }
@@ -60,8 +60,8 @@ static void choose_tile(planner *p) {
 
 static void choose_feeds(planner *p) {
     tct_gemm_args *g = p->g;
-    g->feed_a = feed_of(p, &g->a_m, &g->a_k);
-    g->feed_b = feed_of(p, &g->b_n, &g->b_k);
+    g->feed_a = feed_of(p, &g->a_m, &g->a_k, g->bytes_a);
+    g->feed_b = feed_of(p, &g->b_n, &g->b_k, g->bytes_b);
     g->a_by_row = 1;
     // Rows of bf16 are pairs as they lie; not where caches would have few
     // places for them.
@@ -153,6 +153,10 @@ static void list_kernels(planner *p) {
     if (p->problem->epilogue) g->slot[TCT_GEMM_TILE] = p->out->n_kernels;
 }
 
+static int64_t factor_bytes(tct_gemm_factor f) {
+    return f == TCT_FACTOR_I8 ? 1 : f == TCT_FACTOR_BF16 ? 2 : 4;
+}
+
 void gemm_plan_bf16(const tct_gemm_problem *problem, const tct_target *target, tct_gemm_plan *out) {
     assert(problem->dtype == TCT_F32);
     planner p = {.problem = problem, .target = target, .out = out, .g = &out->args};
@@ -162,8 +166,8 @@ void gemm_plan_bf16(const tct_gemm_problem *problem, const tct_target *target, t
     p.tiles = pairs && target->isa >= TCT_ISA_AMX;
     g->path = TCT_GEMM_BF16;
     g->k_unit = p.tiles ? TILE_UNIT : pairs ? 2 : 1;
-    g->bytes_a = a == TCT_FACTOR_BF16 ? 2 : 4;
-    g->bytes_b = b == TCT_FACTOR_BF16 ? 2 : 4;
+    g->bytes_a = factor_bytes(a);
+    g->bytes_b = factor_bytes(b);
     g->round_a = a == TCT_FACTOR_ROUNDED;
     g->round_b = b == TCT_FACTOR_ROUNDED;
     choose_tile(&p);

@@ -8,30 +8,21 @@ enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE };
 
 typedef struct dots {
     gemm_code g;
-    unsigned rows;
+    unsigned rows, narrow;
     LLVMValueRef tail_mask; // of the last, partial vector of k
 } dots;
 
 static LLVMValueRef param(const dots *d, unsigned i) { return LLVMGetParam(d->g.function, i); }
-
-// Brings a line of the rows of B that come next into the nearest cache.
-static void fetch(const gemm_code *g, LLVMValueRef at) {
-    enum { READ = 0, KEEP = 3, DATA = 1 };
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context), pointer = LLVMTypeOf(at);
-    LLVMValueRef args[] = {at, LLVMConstInt(i32, READ, 0), LLVMConstInt(i32, KEEP, 0),
-                           LLVMConstInt(i32, DATA, 0)};
-    tct_llvm_intrinsic(g->b, "llvm.prefetch", &pointer, 1, args, 4);
-}
 
 static void multiply(const dots *d, unsigned columns, LLVMValueRef b, LLVMValueRef at, bool tail,
                      LLVMValueRef *sum) {
     const gemm_code *g = &d->g;
     LLVMValueRef x[MAX_ROWS], zero = LLVMConstNull(g->vector);
     for (unsigned j = 0; j < columns; j++) {
-        LLVMValueRef p = gemm_at(g, gemm_at(g, b, gemm_scaled(g, param(d, P_BS), j)), at);
-        x[j] = tail ? tct_llvm_masked_load(g->b, g->vector, p, g->bytes, d->tail_mask, zero)
-                    : tct_llvm_load(g->b, g->vector, p, g->bytes);
-        if (!tail) fetch(g, gemm_at(g, p, gemm_scaled(g, param(d, P_BS), columns)));
+        LLVMValueRef row = gemm_narrow_at(g, d->narrow, b, gemm_scaled(g, param(d, P_BS), j));
+        LLVMValueRef p = gemm_narrow_at(g, d->narrow, row, at);
+        x[j] = gemm_load_narrow(g, d->narrow, p, tail ? d->tail_mask : NULL);
+        if (!tail) gemm_fetch(g, gemm_narrow_at(g, d->narrow, p, gemm_scaled(g, param(d, P_BS), columns)));
     }
     for (unsigned i = 0; i < d->rows; i++) {
         LLVMValueRef p = gemm_at(g, gemm_at(g, param(d, P_A), gemm_scaled(g, param(d, P_AS), i)), at);
@@ -107,7 +98,7 @@ static void store_sums(const dots *d, unsigned columns, LLVMValueRef j, LLVMValu
 static void emit_columns(const dots *d, unsigned columns, LLVMValueRef j) {
     const gemm_code *g = &d->g;
     unsigned n = d->rows * columns;
-    LLVMValueRef b = gemm_at(g, param(d, P_B), LLVMBuildMul(g->b, j, param(d, P_BS), ""));
+    LLVMValueRef b = gemm_narrow_at(g, d->narrow, param(d, P_B), LLVMBuildMul(g->b, j, param(d, P_BS), ""));
     LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
                       after = gemm_block(g), tail = gemm_block(g), store = gemm_block(g);
     LLVMBuildBr(g->b, head);
@@ -159,7 +150,9 @@ static LLVMValueRef emit_loop(const dots *d, unsigned columns, LLVMValueRef firs
 void gemm_emit_dots(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                     const tct_target *target) {
     assert(k->rows * k->columns <= MAX_SUMS);
-    dots d = {.g = gemm_begin(module, target, k->dtype, symbol, "ipipipiiipi"), .rows = k->rows};
+    dots d = {.g = gemm_begin(module, target, k->dtype, symbol, "ipipipiiipi"),
+              .rows = k->rows,
+              .narrow = k->narrow};
     gemm_code *g = &d.g;
     LLVMValueRef tail = LLVMBuildSRem(g->b, param(&d, P_K), gemm_index(g, g->lanes), "");
     d.tail_mask = tct_llvm_prefix_mask(g->b, tail, g->lanes);

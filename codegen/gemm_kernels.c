@@ -1,21 +1,23 @@
 // Names of a product's kernels, and what their generators share.
 #include "codegen/gemm_kernels.h"
+#include "codegen/loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-// tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f][n][a<panel>][b<panel>]
+// tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f][n][w<bytes>][a<panel>][b<panel>]
 static const char *const kinds[] = {"micro", "dots",    "stream",  "copy",  "turn",  "rowsk",
                                     "rowsm", "panelsk", "panelsn", "tiles", "enter", "leave"};
 
 void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYMBOL]) {
-    char panel[2][8] = {"", ""};
+    char panel[2][8] = {"", ""}, narrow[8] = "";
+    if (k->narrow) snprintf(narrow, sizeof narrow, "w%u", k->narrow % 10);
     if (k->panel_a) snprintf(panel[0], sizeof panel[0], "a%u", k->panel_a % 1000);
     if (k->panel_b) snprintf(panel[1], sizeof panel[1], "b%u", k->panel_b % 1000);
-    snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s%s%s%s", kinds[k->kind],
+    snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s%s%s%s%s", kinds[k->kind],
              tct_dtype_name(k->dtype), tct_isa_name(isa), k->rows, k->columns, k->edge ? "e" : "",
-             k->by_row ? "r" : "", k->far ? "f" : "", k->rounded ? "n" : "", panel[0], panel[1]);
+             k->by_row ? "r" : "", k->far ? "f" : "", k->rounded ? "n" : "", narrow, panel[0], panel[1]);
 }
 
 bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa) {
@@ -34,7 +36,8 @@ bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa) {
     k.by_row = strchr(flags, 'r') != NULL;
     k.far = strchr(flags, 'f') != NULL;
     k.rounded = strchr(flags, 'n') != NULL;
-    const char *a = strchr(flags, 'a'), *b = strchr(flags, 'b');
+    const char *a = strchr(flags, 'a'), *b = strchr(flags, 'b'), *w = strchr(flags, 'w');
+    if (w) k.narrow = (unsigned)strtoul(w + 1, NULL, 10);
     if (a) k.panel_a = (unsigned)strtoul(a + 1, NULL, 10);
     if (b) k.panel_b = (unsigned)strtoul(b + 1, NULL, 10);
     *out = k;
@@ -102,4 +105,31 @@ LLVMValueRef gemm_fma(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, LLVMVa
 
 LLVMValueRef gemm_load_splat(const gemm_code *g, LLVMValueRef at) {
     return tct_llvm_splat(g->b, tct_llvm_load(g->b, g->element, at, g->bytes), g->lanes);
+}
+
+void gemm_fetch(const gemm_code *g, LLVMValueRef at) {
+    enum { READ = 0, KEEP = 3, DATA = 1 };
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context), pointer = LLVMTypeOf(at);
+    LLVMValueRef args[] = {at, LLVMConstInt(i32, READ, 0), LLVMConstInt(i32, KEEP, 0),
+                           LLVMConstInt(i32, DATA, 0)};
+    tct_llvm_intrinsic(g->b, "llvm.prefetch", &pointer, 1, args, 4);
+}
+
+static LLVMTypeRef narrow_type(const gemm_code *g, unsigned narrow) {
+    return narrow == 0   ? g->element
+           : narrow == 1 ? LLVMInt8TypeInContext(g->context)
+                         : LLVMInt16TypeInContext(g->context);
+}
+
+LLVMValueRef gemm_narrow_at(const gemm_code *g, unsigned narrow, LLVMValueRef p, LLVMValueRef offset) {
+    return LLVMBuildInBoundsGEP2(g->b, narrow_type(g, narrow), p, &offset, 1, "");
+}
+
+LLVMValueRef gemm_load_narrow(const gemm_code *g, unsigned narrow, LLVMValueRef at, LLVMValueRef mask) {
+    LLVMTypeRef type = LLVMVectorType(narrow_type(g, narrow), g->lanes);
+    unsigned align = narrow ? narrow : g->bytes;
+    LLVMValueRef x = mask ? tct_llvm_masked_load(g->b, type, at, align, mask, LLVMConstNull(type))
+                          : tct_llvm_load(g->b, type, at, align);
+    if (narrow == 1) return LLVMBuildSIToFP(g->b, x, g->vector, "");
+    return narrow ? tct_loop_emit_widen(g->b, TCT_BF16, g->lanes, x) : x;
 }

@@ -35,6 +35,8 @@ typedef struct gemm_kernel {
         panel_a; // MICRO: rows of a packed panel of A, vectors of one of B, which tell the strides; 0: read
     unsigned panel_b; // in place
     bool rounded;     // ROWS, PANELS: f32 is rounded to bf16
+    unsigned narrow;  // DOTS, STREAM: bytes of B's elements, which are widened as they are read (2: bf16, 1:
+                      // i8); 0: B has the dtype
 } gemm_kernel;
 
 // The symbol, for one instruction set; and back. The parse fails on anything that the first didn't make.
@@ -79,5 +81,10 @@ LLVMValueRef gemm_scaled(const gemm_code *g, LLVMValueRef stride, unsigned times
 LLVMBasicBlockRef gemm_block(const gemm_code *g);
 LLVMValueRef gemm_fma(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
 LLVMValueRef gemm_load_splat(const gemm_code *g, LLVMValueRef at);
+void gemm_fetch(const gemm_code *g, LLVMValueRef at); // brings the line into the nearest cache; any address
+// Of an operand whose elements are `narrow` bytes wide (see gemm_kernel): p + offset elements; a vector of
+// them, widened; `mask` NULL: all lanes, else the others are 0.
+LLVMValueRef gemm_narrow_at(const gemm_code *g, unsigned narrow, LLVMValueRef p, LLVMValueRef offset);
+LLVMValueRef gemm_load_narrow(const gemm_code *g, unsigned narrow, LLVMValueRef at, LLVMValueRef mask);
 
 #endif

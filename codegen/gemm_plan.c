@@ -17,6 +17,7 @@ enum {
     MIN_TASKS = 16,          // of streams
     MAX_ROWS = 12,           // of a register tile: with more, LLVM spills
     MAX_DOT_ROWS = 16,
+    MAX_NARROW_ROWS = 64, // of dot products with a narrow B
     MAX_STREAM_ROWS = 64,
     STREAM_BYTES = 256,          // of a row of B, for streaming it,
     STREAM_ROW_SUMS = 1 << 15,   // of a task's sums for one row,
@@ -40,6 +41,7 @@ typedef struct planner {
     tct_gemm_plan *out;
     tct_gemm_args *g;
     int64_t lanes;
+    bool widened; // B is narrow, and A isn't
 } planner;
 
 // A's and B's strides of an axis, seen through a swap.
@@ -181,7 +183,7 @@ static void choose_tile(planner *p) {
 
 static bool suits_dots(const planner *p) {
     const tct_gemm_args *g = p->g;
-    return g->m <= MAX_DOT_ROWS && g->k >= 2 * p->lanes && is_plain(&g->a_k) && is_plain(&g->b_k) &&
+    return g->m <= (p->widened ? MAX_NARROW_ROWS : MAX_DOT_ROWS) && g->k >= 2 * p->lanes && is_plain(&g->a_k) && is_plain(&g->b_k) &&
            is_plain(&g->a_m) && is_plain(&g->b_n) && innermost(&g->a_k) == 1 && innermost(&g->b_k) == 1;
 }
 
@@ -189,8 +191,9 @@ static bool suits_dots(const planner *p) {
 static bool suits_stream(const planner *p) {
     const tct_gemm_args *g = p->g;
     return g->m >= 1 && g->m <= MAX_STREAM_ROWS && g->k > 1 && is_plain(&g->b_n) && is_plain(&g->b_k) &&
-           innermost(&g->b_n) == 1 && g->n * g->element_bytes >= STREAM_BYTES &&
-           g->n * g->k * g->element_bytes > SMALL_BYTES;
+           innermost(&g->b_n) == 1 &&
+           (p->widened ||
+            (g->n * g->element_bytes >= STREAM_BYTES && g->n * g->k * g->element_bytes > SMALL_BYTES));
 }
 
 static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {
@@ -327,16 +330,20 @@ static void list_kernels(planner *p) {
     if (g->k > 0 && g->path == TCT_GEMM_DOTS) {
         // As many rows of B at once as registers hold, beside one of A.
         int64_t at_once = least(8, ((int64_t)p->target->n_registers - 2) / (g->mr + 1));
-        gemm_kernel k = {
-            .kind = GEMM_DOTS, .rows = (unsigned)g->mr, .columns = (unsigned)(at_once ? at_once : 1)};
+        gemm_kernel k = {.kind = GEMM_DOTS,
+                         .rows = (unsigned)g->mr,
+                         .columns = (unsigned)(at_once ? at_once : 1),
+                         .narrow = p->widened ? (unsigned)g->bytes_b : 0};
         add_kernel(p, TCT_GEMM_FULL, k);
         k.rows = (unsigned)rest;
         if (rest) add_kernel(p, TCT_GEMM_REST, k);
     } else if (g->path == TCT_GEMM_STREAM) {
         gemm_kernel k = {.kind = GEMM_STREAM,
                          .rows = (unsigned)g->m,
-                         .columns = (unsigned)(g->m > 1 ? g->apart : STREAM_STEPS)};
+                         .columns = (unsigned)(g->m > 1 ? g->apart : STREAM_STEPS),
+                         .narrow = p->widened ? (unsigned)g->bytes_b : 0};
         add_kernel(p, TCT_GEMM_FULL, k);
+        k.narrow = 0;
         k.rows = 1;
         k.columns = STREAM_STEPS;
         add_kernel(p, TCT_GEMM_REST, k);
@@ -361,15 +368,23 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
     assert(problem->dtype == TCT_F32 || problem->dtype == TCT_F64);
     assert(problem->n_axes <= TCT_GEMM_MAX_AXES);
     *out = (tct_gemm_plan){.swapped = should_swap(problem)};
-    planner p = {problem, target, out, &out->args, tct_target_lanes(target, problem->dtype)};
+    planner p = {.problem = problem,
+                 .target = target,
+                 .out = out,
+                 .g = &out->args,
+                 .lanes = tct_target_lanes(target, problem->dtype)};
     tct_gemm_args *g = p.g;
     g->element_bytes = g->bytes_a = g->bytes_b = (int64_t)tct_dtype_size(problem->dtype);
     g->lanes = p.lanes;
     g->accumulate = problem->accumulate;
     sort_outputs(&p);
     sort_summed(&p);
+    tct_gemm_factor a = out->swapped ? problem->b : problem->a, b = out->swapped ? problem->a : problem->b;
+    p.widened = a == TCT_FACTOR_EXACT && (b == TCT_FACTOR_BF16 || b == TCT_FACTOR_I8) && g->m && g->n && g->k;
     g->path = suits_dots(&p) ? TCT_GEMM_DOTS : TCT_GEMM_TILES;
-    if (problem->a != TCT_FACTOR_EXACT || problem->b != TCT_FACTOR_EXACT) {
+    p.widened &= g->path == TCT_GEMM_DOTS || suits_stream(&p);
+    if (p.widened) g->bytes_b = b == TCT_FACTOR_I8 ? 1 : 2;
+    if ((a != TCT_FACTOR_EXACT || b != TCT_FACTOR_EXACT) && !p.widened) {
         gemm_plan_bf16(problem, target, out);
     } else if (g->path == TCT_GEMM_DOTS && g->m && g->n) {
         g->feed_a = g->feed_b = TCT_GEMM_DIRECT;

@@ -77,8 +77,13 @@ static void one_vector(const stream *s, unsigned steps, LLVMValueRef from, LLVMV
                        LLVMValueRef j, LLVMValueRef *a, bool edge) {
     const gemm_code *g = &s->g;
     LLVMValueRef x[MAX_STEPS], c = gemm_at(g, param(s, P_C), j);
-    for (unsigned u = 0; u < steps; u++)
-        x[u] = load(s, gemm_at(g, gemm_at(g, b, gemm_scaled(g, apart, u)), j), edge);
+    for (unsigned u = 0; u < steps; u++) {
+        LLVMValueRef row = gemm_narrow_at(g, s->k->narrow, b, gemm_scaled(g, apart, u));
+        LLVMValueRef at = gemm_narrow_at(g, s->k->narrow, row, j);
+        x[u] = gemm_load_narrow(g, s->k->narrow, at, edge ? s->mask : NULL);
+        if (a && s->k->narrow && !edge)
+            gemm_fetch(g, gemm_narrow_at(g, s->k->narrow, at, gemm_scaled(g, apart, steps)));
+    }
     if (a)
         some_rows(s, steps, 1, x, a, NULL, c, edge);
     else
@@ -123,7 +128,8 @@ static LLVMValueRef emit_groups(const stream *s, unsigned steps, LLVMValueRef fi
     LLVMPositionBuilderAtEnd(g->b, body);
     LLVMValueRef from = gemm_at(g, param(s, P_A), gemm_scaled(g, k, s->k->rows));
     LLVMValueRef row = apart ? LLVMBuildUDiv(g->b, k, gemm_index(g, steps), "") : k;
-    LLVMValueRef b = gemm_at(g, param(s, P_B), LLVMBuildMul(g->b, row, param(s, P_BS), ""));
+    LLVMValueRef b =
+        gemm_narrow_at(g, s->k->narrow, param(s, P_B), LLVMBuildMul(g->b, row, param(s, P_BS), ""));
     group(s, steps, from, b, apart ? LLVMBuildMul(g->b, apart, param(s, P_BS), "") : param(s, P_BS));
     LLVMBasicBlockRef ends[] = {before, LLVMGetInsertBlock(g->b)};
     LLVMBuildBr(g->b, head);

@@ -16,6 +16,8 @@ LLVMTypeRef tct_loop_register_type(LLVMContextRef c, tct_dtype dtype, unsigned l
         return widened(LLVMInt32TypeInContext(c), lanes);
     case TCT_I64:
         return widened(LLVMInt64TypeInContext(c), lanes);
+    case TCT_I8:
+        return widened(LLVMInt8TypeInContext(c), lanes);
     case TCT_BOOL:
         return widened(LLVMInt1TypeInContext(c), lanes);
     default:
@@ -110,11 +112,25 @@ static LLVMValueRef to_float(LLVMBuilderRef b, tct_dtype from, tct_dtype to, uns
     return to == TCT_BF16 && from != TCT_BOOL && from != TCT_BF16 ? round_bf16(b, lanes, y) : y;
 }
 
-static LLVMValueRef saturate(LLVMBuilderRef b, LLVMValueRef x) {
+static LLVMValueRef saturate(LLVMBuilderRef b, tct_dtype to, LLVMValueRef x) {
     LLVMTypeRef t = LLVMTypeOf(x);
-    LLVMValueRef low[] = {x, int_const(t, INT32_MIN)};
-    LLVMValueRef high[] = {tct_llvm_intrinsic(b, "llvm.smax", &t, 1, low, 2), int_const(t, INT32_MAX)};
+    LLVMValueRef low[] = {x, int_const(t, tct_dtype_least(to))};
+    LLVMValueRef high[] = {tct_llvm_intrinsic(b, "llvm.smax", &t, 1, low, 2),
+                           int_const(t, tct_dtype_most(to))};
     return tct_llvm_intrinsic(b, "llvm.smin", &t, 1, high, 2);
+}
+
+// Truncated, saturating, NaN to 0: in range before it is converted, by instructions that vectors have, too.
+static LLVMValueRef float_to_i8(LLVMBuilderRef b, unsigned lanes, LLVMValueRef x) {
+    LLVMContextRef c = tct_llvm_context(b);
+    LLVMTypeRef t = LLVMTypeOf(x);
+    LLVMValueRef least = real_const(t, INT8_MIN), most = real_const(t, INT8_MAX);
+    LLVMValueRef y = LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOGT, x, least, ""), x, least, "");
+    y = LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOLT, y, most, ""), y, most, "");
+    LLVMValueRef nan = LLVMBuildFCmp(b, LLVMRealUNO, x, x, "");
+    y = LLVMBuildSelect(b, nan, LLVMConstNull(t), y, "");
+    y = LLVMBuildFPToSI(b, y, tct_loop_register_type(c, TCT_I32, lanes), "");
+    return LLVMBuildTrunc(b, y, tct_loop_register_type(c, TCT_I8, lanes), "");
 }
 
 static LLVMValueRef cast(LLVMBuilderRef b, tct_dtype from, tct_dtype to, unsigned lanes, LLVMValueRef x) {
@@ -125,8 +141,10 @@ static LLVMValueRef cast(LLVMBuilderRef b, tct_dtype from, tct_dtype to, unsigne
         return tct_dtype_is_float(from) ? LLVMBuildFCmp(b, LLVMRealUNE, x, LLVMConstNull(LLVMTypeOf(x)), "")
                                         : LLVMBuildICmp(b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
     if (from == TCT_BOOL) return LLVMBuildZExt(b, x, t, "");
-    if (from == TCT_I32) return LLVMBuildSExt(b, x, t, "");
-    if (from == TCT_I64) return LLVMBuildTrunc(b, saturate(b, x), t, "");
+    if (tct_dtype_is_int(from))
+        return tct_dtype_size(from) < tct_dtype_size(to) ? LLVMBuildSExt(b, x, t, "")
+                                                         : LLVMBuildTrunc(b, saturate(b, to, x), t, "");
+    if (to == TCT_I8) return float_to_i8(b, lanes, x);
     LLVMTypeRef overload[] = {t, LLVMTypeOf(x)};
     return tct_llvm_intrinsic(b, "llvm.fptosi.sat", overload, 2, &x, 1);
 }
@@ -366,7 +384,7 @@ LLVMValueRef tct_loop_emit_random(LLVMBuilderRef b, unsigned lanes, LLVMValueRef
 LLVMValueRef tct_loop_emit_neutral(LLVMContextRef c, tct_ir_op op, tct_dtype dtype, unsigned lanes) {
     LLVMTypeRef t = tct_loop_register_type(c, dtype, lanes);
     bool real = tct_dtype_is_float(dtype);
-    int64_t least = dtype == TCT_I32 ? INT32_MIN : INT64_MIN, most = dtype == TCT_I32 ? INT32_MAX : INT64_MAX;
+    int64_t least = tct_dtype_least(dtype), most = tct_dtype_most(dtype);
     switch (op) {
     case TCT_IR_REDUCE_MAX:
     case TCT_IR_ARGMAX:

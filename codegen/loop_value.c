@@ -286,8 +286,9 @@ static LLVMValueRef emit_one(tct_loop_emitter *e, const tct_loop_value *v, unsig
     case TCT_LOOP_WITHIN: // below 0 is far above as unsigned
         return LLVMBuildICmp(b, LLVMIntULT, in[0], by, "");
     case TCT_LOOP_INDEX:
-        return from == TCT_I32 ? LLVMBuildSExt(b, in[0], tct_loop_register_type(e->c, TCT_I64, lanes), "")
-                               : in[0];
+        return tct_dtype_size(from) < sizeof(int64_t)
+                   ? LLVMBuildSExt(b, in[0], tct_loop_register_type(e->c, TCT_I64, lanes), "")
+                   : in[0];
     case TCT_LOOP_NUMBER:
         return index_to_number(e, dtype, lanes, in[0]);
     case TCT_LOOP_RANDOM:

@@ -254,9 +254,11 @@ static void plan_added_product(tct_planner *p, tct_value v, product *q, uint32_t
 static tct_value factor_of(const tct_node *n, tct_value operand, tct_gemm_factor *kind) {
     const tct_node *x = tct_node_of(n->attr.body, operand);
     *kind = TCT_FACTOR_EXACT;
-    if (x->op == TCT_IR_CAST) { // from bf16
+    if (x->op == TCT_IR_CAST) { // from bf16 or i8
         x = tct_node_of(n->attr.body, x->in[0]);
-        *kind = x->op == TCT_IR_CAST ? TCT_FACTOR_ROUNDED : TCT_FACTOR_BF16;
+        *kind = x->op == TCT_IR_CAST   ? TCT_FACTOR_ROUNDED
+                : x->dtype == TCT_BF16 ? TCT_FACTOR_BF16
+                                       : TCT_FACTOR_I8;
         if (x->op == TCT_IR_CAST) x = tct_node_of(n->attr.body, x->in[0]);
     }
     assert(x->op == TCT_IR_INPUT);

@@ -45,6 +45,7 @@ LLVMTypeRef tct_target_type(LLVMContextRef c, tct_dtype dtype) {
         return LLVMInt32TypeInContext(c);
     case TCT_I64:
         return LLVMInt64TypeInContext(c);
+    case TCT_I8:
     case TCT_BOOL:
         return LLVMInt8TypeInContext(c);
     case TCT_N_DTYPES:

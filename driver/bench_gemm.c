@@ -117,12 +117,17 @@ bool tct_bench_shape_parse(const char *text, tct_bench_shape *out) {
     return true;
 }
 
-static tct_gemm_problem problem_of(const tct_bench_shape *s, tct_gemm_factor factors) {
+// Factors of a measured product.
+typedef struct factors {
+    tct_gemm_factor a, b;
+} factors;
+
+static tct_gemm_problem problem_of(const tct_bench_shape *s, factors f) {
     bool ta = s->layout[0] == 't', tb = s->layout[1] == 't';
     return (tct_gemm_problem){
         .dtype = TCT_F32,
-        .a = factors,
-        .b = factors,
+        .a = f.a,
+        .b = f.b,
         .n_axes = 4,
         .axes = {{s->batch, s->m * s->k, s->n * s->k, s->m * s->n, true, true, true},
                  {s->m, ta ? 1 : s->k, 0, s->n, true, false, true},
@@ -138,11 +143,13 @@ static void *memory_of(int64_t n, size_t element) {
 }
 
 static void *numbers(int64_t n, tct_gemm_factor factor) {
-    bool narrow = factor == TCT_FACTOR_BF16;
-    void *x = memory_of(n, narrow ? sizeof(tct_bf16) : sizeof(float));
+    bool bf16 = factor == TCT_FACTOR_BF16, i8 = factor == TCT_FACTOR_I8;
+    void *x = memory_of(n, i8 ? 1 : bf16 ? sizeof(tct_bf16) : sizeof(float));
     for (int64_t i = 0; i < n; i++) {
         float v = (float)(i % 251) / 251 - 0.5f;
-        if (narrow)
+        if (i8)
+            ((int8_t *)x)[i] = (int8_t)(i % 251 - 125);
+        else if (bf16)
             ((tct_bf16 *)x)[i] = tct_f32_to_bf16(v);
         else
             ((float *)x)[i] = v;
@@ -159,9 +166,8 @@ typedef struct product {
     void *bufs[3];
 } product;
 
-static bool open_product(tct_diag *d, bench *b, const tct_bench_shape *s, tct_gemm_factor factors,
-                         product *p) {
-    tct_gemm_problem problem = problem_of(s, factors);
+static bool open_product(tct_diag *d, bench *b, const tct_bench_shape *s, factors f, product *p) {
+    tct_gemm_problem problem = problem_of(s, f);
     *p = (product){.b = b, .jit = tct_jit_new(d)};
     tct_gemm_plan_make(&problem, &b->target, &p->plan);
     bool ok = p->jit != NULL && (!b->o->jit.perf || tct_jit_use_perf(d, p->jit));
@@ -179,8 +185,8 @@ static bool open_product(tct_diag *d, bench *b, const tct_bench_shape *s, tct_ge
     tct_pool_reserve_scratch(b->pool, p->plan.scratch);
     bool swapped = p->plan.swapped;
     p->bufs[0] = numbers(s->batch * s->m * s->n, TCT_FACTOR_EXACT);
-    p->bufs[swapped ? 2 : 1] = numbers(s->batch * s->m * s->k, factors);
-    p->bufs[swapped ? 1 : 2] = numbers(s->batch * s->n * s->k, factors);
+    p->bufs[swapped ? 2 : 1] = numbers(s->batch * s->m * s->k, f.a);
+    p->bufs[swapped ? 1 : 2] = numbers(s->batch * s->n * s->k, f.b);
     return true;
 }
 
@@ -212,7 +218,7 @@ static void take_turns(bench *b, turn *turns, int n) {
         }
 }
 
-static const char *const factor_names[] = {"f32", "rounded", "bf16"};
+static const char *const factor_names[] = {"f32", "rounded", "bf16", "int8"};
 
 static void print_figures(const bench *b, const tct_bench_shape *s, double gflops, double peak, double exact,
                           FILE *out) {
@@ -223,7 +229,8 @@ static void print_figures(const bench *b, const tct_bench_shape *s, double gflop
                    "\"threads\": %d, \"gflops\": %.1f, \"peak_gflops\": %.1f, \"fraction\": %.3f"
                  : "%6" PRId64 " x%6" PRId64 " x%6" PRId64 "  batch %-4" PRId64
                    " %s %s %s, %d threads: %7.1f of %7.1f GFLOP/s, %.3f",
-            s->m, s->n, s->k, s->batch, s->layout, factor_names[b->o->factors], tct_isa_name(b->o->isa),
+            s->m, s->n, s->k, s->batch, s->layout,
+            factor_names[b->o->weights ? b->o->weights : b->o->factors], tct_isa_name(b->o->isa),
             tct_pool_threads(b->pool), gflops, peak, gflops / peak);
     if (exact > 0)
         fprintf(out, json ? ", \"f32_gflops\": %.1f, \"f32_ratio\": %.2f" : "; %.1f in f32, %.2f times that",
@@ -233,11 +240,12 @@ static void print_figures(const bench *b, const tct_bench_shape *s, double gflop
 }
 
 static bool bench_shape(tct_diag *d, bench *b, const tct_bench_shape *s, FILE *out) {
-    bool narrow = b->o->factors != TCT_FACTOR_EXACT;
-    tct_dtype dtype = narrow && tct_peak_has(b->o->isa, TCT_BF16) ? TCT_BF16 : TCT_F32;
+    factors f = {b->o->factors, b->o->weights ? b->o->weights : b->o->factors};
+    bool narrow = f.b != TCT_FACTOR_EXACT;
+    tct_dtype dtype = f.a != TCT_FACTOR_EXACT && tct_peak_has(b->o->isa, TCT_BF16) ? TCT_BF16 : TCT_F32;
     product p[2] = {0};
-    bool ok = open_product(d, b, s, b->o->factors, &p[0]) &&
-              (!narrow || open_product(d, b, s, TCT_FACTOR_EXACT, &p[1]));
+    bool ok = open_product(d, b, s, f, &p[0]) &&
+              (!narrow || open_product(d, b, s, (factors){TCT_FACTOR_EXACT, TCT_FACTOR_EXACT}, &p[1]));
     if (ok) {
         peak_call peak = peak_of(b, dtype);
         turn turns[] = {{.call = call_peak, .ctx = &peak, .flops = peak_flops(&peak, dtype)},

@@ -15,6 +15,7 @@ typedef struct tct_bench_options {
     tct_isa isa;
     double seconds;          // a figure; 0: the default
     tct_gemm_factor factors; // gemm: of both; not f32: beside f32
+    tct_gemm_factor weights; // gemm: of B, beside f32; decode: of the weights
     int runs;                // step: measured ones; 0: none, only until the plan is ready
     tct_jit_options jit;
     // step and decode

@@ -138,6 +138,9 @@ static double seconds_in_steps(const tct_trace *t, const tct_plan *plan) {
 // A file, or the text, of a program; of a file `batch` and `prompt` are config values.
 static bool compile(tct_diag *d, const tct_bench_options *o, const char *file, const tct_buf *text,
                     int64_t batch, int64_t prompt, int64_t max_new, tct_compiled *c) {
+    stage_weights weights = o->weights == TCT_FACTOR_I8     ? STAGE_WEIGHTS_INT8
+                            : o->weights == TCT_FACTOR_BF16 ? STAGE_WEIGHTS_BF16
+                                                            : STAGE_WEIGHTS_F32;
     double start = now();
     c->module = tct_ir_module_new();
     const char *std = tct_std_dir(&d->arena);
@@ -148,9 +151,9 @@ static bool compile(tct_diag *d, const tct_bench_options *o, const char *file, c
                           {"seq", tct_arena_printf(&d->arena, "%" PRId64, prompt)}};
     c->elab = tct_elab_new(d, &c->package, sets, file ? 2 : 0);
     if (d->n_errors) return false;
-    c->draft = max_new
-                   ? tct_elab_generator(c->elab, c->module, "m", batch, prompt, max_new, &tct_driver_hooks)
-                   : tct_elab_program(c->elab, c->module, NULL, &tct_driver_hooks);
+    c->draft = max_new ? tct_elab_generator(c->elab, c->module, "m", batch, prompt, max_new, weights,
+                                            &tct_driver_hooks)
+                       : tct_elab_program(c->elab, c->module, NULL, &tct_driver_hooks);
     if (!c->draft) return false;
     c->compiler = tct_jit_compiler(d, &o->jit, NULL, o->threads);
     if (!c->compiler) return false;
@@ -269,6 +272,44 @@ bool tct_bench_step(tct_diag *d, const tct_bench_options *o, const tct_bench_mod
     return ok;
 }
 
+// The parameters of the program's one model as inputs of a plan: its first `n`, by number; the others are
+// dropped.
+static tct_bind *bind_params(const tct_program *p, uint32_t n_inputs, uint32_t n, const uint32_t *numbers) {
+    tct_bind *binds = tct_alloc((n_inputs + 1) * sizeof *binds);
+    uint32_t reg = 0;
+    while (p->regs[reg].kind != TCT_KIND_MODEL) reg++;
+    for (uint32_t i = 0; i < n_inputs; i++) {
+        uint32_t param = i < n ? (numbers ? numbers[i] : i) : UINT32_MAX;
+        binds[i] = param < p->models[0].n_params
+                       ? (tct_bind){.kind = TCT_BIND_PARAM, .reg = reg, .index = param}
+                       : (tct_bind){.kind = TCT_BIND_DROP};
+    }
+    return binds;
+}
+
+// Makes the narrow weights that a step takes, and tells how long that took.
+static bool convert_weights(tct_diag *d, const tct_program *p, const tct_generator *g, tct_pool *pool,
+                            const tct_ports *step, double *seconds) {
+    const tct_plan *plan = p->plans[g->convert], *to = p->plans[g->step];
+    uint32_t n_params = p->models[0].n_params;
+    tct_ports ports = {0};
+    tct_bind *binds = bind_params(p, plan->n_inputs, n_params, NULL);
+    bool ok = tct_ports_open(d, plan, fill, &(filling){p, binds}, &ports);
+    for (int i = 0; ok && i < 2; i++) { // the first touches the pages
+        double begin = now_of(pool);
+        ok = tct_plan_run(d, plan, pool, ports.in, ports.out, ports.arena, NULL);
+        *seconds = now_of(pool) - begin;
+    }
+    for (uint32_t i = 0; ok && i < g->n_weights; i++)
+        if (g->weights[i] >= n_params)
+            memcpy(step->in[i], ports.out[g->weights[i] - n_params], to->inputs[i].bytes);
+    tct_ports_close(plan, &ports);
+    free(binds);
+    return ok;
+}
+
+static const char *const weight_names[] = {"f32", "", "bf16", "int8"};
+
 bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_model *m, int64_t batch,
                       int64_t prompt, int64_t max_new, FILE *out) {
     if (m->file) return tct_error(d, "E0903", TCT_NO_SPAN, "decode measures its own models, not files");
@@ -280,30 +321,25 @@ bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_m
     tct_compiled c = {0};
     tct_ports p = {0};
     const tct_plan *plan = NULL;
+    const tct_generator *g = NULL;
     bool ok = compile(d, o, NULL, &text, batch, prompt, max_new, &c);
     const tct_program *program = ok ? &c.draft->program : NULL;
+    uint32_t n_weights = 0;
     if (ok) {
-        const tct_generator *g = &program->generators[program->n_generators - 1];
+        g = &program->generators[program->n_generators - 1];
         plan = program->plans[g->step];
-        tct_bind *binds = tct_alloc((plan->n_inputs + 1) * sizeof *binds);
-        for (uint32_t i = 0; i < plan->n_inputs; i++)
-            binds[i] = i < program->models[0].n_params
-                           ? (tct_bind){.kind = TCT_BIND_PARAM, .reg = 0, .index = i}
-                           : (tct_bind){.kind = TCT_BIND_DROP};
-        for (uint32_t r = 0; r < program->n_regs; r++)
-            for (uint32_t i = 0; program->regs[r].kind == TCT_KIND_MODEL && i < program->models[0].n_params;
-                 i++)
-                binds[i].reg = r;
+        n_weights = g->n_weights ? g->n_weights : program->models[0].n_params;
+        tct_bind *binds = bind_params(program, plan->n_inputs, n_weights, g->weights);
         ok = tct_ports_open(d, plan, fill, &(filling){program, binds}, &p);
         free(binds);
     }
     if (ok) {
         tct_pool *pool = tct_pool_new(o->threads);
-        tct_trace *trace;
-        ok = open_trace(d, o, pool, &trace);
+        tct_trace *trace = NULL;
+        double best = INFINITY, limit = INFINITY, converted = 0;
+        if (g->convert != TCT_NO_PLAN) ok = convert_weights(d, program, g, pool, &p, &converted);
+        ok = ok && open_trace(d, o, pool, &trace);
         int32_t *start = p.in[plan->n_inputs - 2];
-        double best = INFINITY, limit = INFINITY;
-        uint32_t n_weights = program->models[0].n_params;
         uint64_t *bytes = tct_alloc((n_weights + 1) * sizeof *bytes), weights = 0;
         for (uint32_t i = 0; i < n_weights; i++) weights += bytes[i] = plan->inputs[i].bytes;
         for (int64_t t = -1; ok && t < max_new; t++) { // the first is warm-up
@@ -318,19 +354,22 @@ bool tct_bench_decode(tct_diag *d, const tct_bench_options *o, const tct_bench_m
             seconds = now_of(pool) - begin;
             if (seconds < limit) limit = seconds;
         }
-        ok &= close_trace(d, o, trace);
+        ok = ok && close_trace(d, o, trace);
         double rate = (double)batch / best;
         free(bytes);
         if (ok)
             fprintf(out,
-                    o->json ? "{\"bench\": \"decode\", \"model\": \"%s\", \"batch\": %" PRId64
-                              ", \"threads\": %d, \"ms\": %.3f, "
-                              "\"tokens_per_s\": %.1f, \"read_ms\": %.3f, \"read_fraction\": %.4f}\n"
-                            : "%s batch %" PRId64
-                              " threads %d: %.3f ms a step, %.1f tokens/s; the weights are read in "
-                              "%.3f ms, %.3f of that, at %.1f GB/s\n",
-                    m->name, batch, tct_pool_threads(pool), best * 1e3, rate, limit * 1e3, limit / best,
-                    (double)weights / limit * 1e-9);
+                    o->json
+                        ? "{\"bench\": \"decode\", \"model\": \"%s\", \"batch\": %" PRId64
+                          ", \"weights\": \"%s\", \"threads\": %d, \"ms\": %.3f, "
+                          "\"tokens_per_s\": %.1f, \"read_ms\": %.3f, \"read_fraction\": %.4f, "
+                          "\"convert_ms\": %.1f}\n"
+                        : "%s batch %" PRId64
+                          " weights %s threads %d: %.3f ms a step, %.1f tokens/s; the weights are read in "
+                          "%.3f ms, %.3f of that, at %.1f GB/s",
+                    m->name, batch, weight_names[o->weights], tct_pool_threads(pool), best * 1e3, rate,
+                    limit * 1e3, limit / best, o->json ? converted * 1e3 : (double)weights / limit * 1e-9);
+        if (ok && !o->json) fprintf(out, converted > 0 ? ", and made in %.1f ms\n" : "\n", converted * 1e3);
         tct_pool_free(pool);
     }
     if (plan) tct_ports_close(plan, &p);

@@ -62,7 +62,7 @@ static bool check_dtype(binder *b, const char *name, tct_dtype want, const tct_s
     if (same) return true;
     tct_error(b->d, "E0705", TCT_NO_SPAN, "%s is %s, but the file has %s", name, tct_dtype_name(want),
               described(b, e));
-    static const char *const torch[] = {"float32", "float64", "bfloat16", "int32", "int64", "bool"};
+    static const char *const torch[] = {"float32", "float64", "bfloat16", "int32", "int64", "int8", "bool"};
     tct_help(b->d, "convert it where the file is written: x.to(torch.%s), or x.astype(\"%s\") in NumPy",
              torch[want], torch[want]);
     return false;

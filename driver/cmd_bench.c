@@ -26,6 +26,7 @@ enum {
     KEY_ISA,
     KEY_RUNS,
     KEY_DTYPE,
+    KEY_WEIGHTS,
     KEY_TRACE
 };
 
@@ -42,6 +43,8 @@ static const struct argp_option options[] = {
     {"trace", KEY_TRACE, "FILE", 0, "step, decode: write a trace for ui.perfetto.dev", 0},
     {"seconds", KEY_SECONDS, "S", 0, "peak, gemm, loops: time for a figure", 0},
     {"dtype", KEY_DTYPE, "T", 0, "gemm: factors are f32 (default), bf16, or rounded (to bf16, from f32)", 0},
+    {"weights", KEY_WEIGHTS, "T", 0,
+     "decode: weights are f32 (default), bf16 or int8; gemm: the second factor is, beside f32", 0},
     {"isa", KEY_ISA, "SET", 0,
      "Compile for base, avx2, avx512, avx512bf16 or amx (default: the best of this machine)", 0},
     {0},
@@ -96,6 +99,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         a->o.factors = arg[0] == 'f'   ? TCT_FACTOR_EXACT
                        : arg[0] == 'b' ? TCT_FACTOR_BF16
                                        : TCT_FACTOR_ROUNDED;
+        return 0;
+    case KEY_WEIGHTS:
+        if (strcmp(arg, "f32") != 0 && strcmp(arg, "bf16") != 0 && strcmp(arg, "int8") != 0)
+            argp_error(state, "--weights takes f32, bf16 or int8, not `%s`", arg);
+        a->o.weights = arg[0] == 'f' ? TCT_FACTOR_EXACT : arg[0] == 'b' ? TCT_FACTOR_BF16 : TCT_FACTOR_I8;
         return 0;
     case KEY_ISA:
         if (!tct_isa_parse(arg, &a->o.isa)) argp_error(state, "there is no instruction set `%s`", arg);

@@ -133,6 +133,7 @@ static const char *stage_of(const tct_program *p, const tct_instr *at, uint32_t 
     for (uint32_t k = 0; k < p->n_generators; k++) {
         if (p->generators[k].prefill == i) return "generate, prompts";
         if (p->generators[k].step == i) return "generate, a token";
+        if (p->generators[k].convert == i) return "generate, weights";
     }
     return "";
 }

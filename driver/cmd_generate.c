@@ -16,6 +16,7 @@ typedef struct generate_arguments {
     const char *model, *prompt;
     tct_generate_options o;
     int threads;
+    const char *weights;
     bool raw;
     const char *isa;
     tct_jit_options jit;
@@ -29,6 +30,7 @@ enum {
     KEY_TOP_K,
     KEY_TOP_P,
     KEY_SEED,
+    KEY_WEIGHTS,
     KEY_RAW,
     KEY_ISA
 };
@@ -41,6 +43,8 @@ static const struct argp_option options[] = {
     {"top-k", KEY_TOP_K, "K", 0, "Only the K likeliest tokens (default: 0, all)", 0},
     {"top-p", KEY_TOP_P, "P", 0, "Only the likeliest tokens that make up the share P (default: 1, all)", 0},
     {"seed", KEY_SEED, "N", 0, "Seed of the sampling (default: 0)", 0},
+    {"weights", KEY_WEIGHTS, "T", 0,
+     "What products read their weights in after the prompt: f32 (default), bf16 or int8", 0},
     {"raw", KEY_RAW, NULL, 0, "Print the new text alone, without the prompt and without figures", 0},
     {"threads", 't', "N", 0, "Threads (default: all cores)", 0},
     {"isa", KEY_ISA, "SET", 0,
@@ -88,6 +92,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
         return 0;
     case KEY_SEED:
         s->seed = (uint64_t)whole(state, "seed", arg, 0, 0x7fffffffffffffff);
+        return 0;
+    case KEY_WEIGHTS:
+        if (strcmp(arg, "f32") != 0 && strcmp(arg, "bf16") != 0 && strcmp(arg, "int8") != 0)
+            argp_error(state, "--weights takes f32, bf16 or int8, not `%s`", arg);
+        a->weights = arg;
         return 0;
     case KEY_RAW:
         a->raw = true;
@@ -195,13 +204,12 @@ typedef struct session {
 
 static bool open_session(tct_diag *d, const generate_arguments *a, const tct_program *p, session *s) {
     const tct_generator *g = &p->generators[0];
-    const tct_plan *prefill = p->plans[g->prefill], *step = p->plans[g->step];
-    uint64_t bytes = prefill->arena_bytes > step->arena_bytes ? prefill->arena_bytes : step->arena_bytes;
+    uint64_t bytes = tct_generate_arena(g, p->plans);
     s->desc = generated_with(p);
     s->params = tct_params_new(d, s->desc);
     if (!s->params || !tct_params_load(d, s->desc, a->model, s->params)) return false;
     s->pool = tct_pool_new(a->threads);
-    s->room = tct_generate_open(d, s->pool, g, prefill, step);
+    s->room = tct_generate_open(d, s->pool, g, p->plans);
     s->arena = tct_try_alloc(bytes + 64, 64);
     s->pointers = tct_alloc((s->desc->n_params + 1) * sizeof *s->pointers);
     for (uint32_t i = 0; i < s->desc->n_params; i++) s->pointers[i] = s->params[i].data;
@@ -282,12 +290,13 @@ static bool run(tct_diag *d, const generate_arguments *a, const tct_tokenizer *t
         char *folder = realpath(a->model, NULL);
         tct_setting sets[] = {{"model", folder ? folder : a->model},
                               {"length", tct_arena_printf(&d->arena, "%zu", ids.len)},
-                              {"new", tct_arena_printf(&d->arena, "%lld", (long long)a->o.max_new)}};
+                              {"new", tct_arena_printf(&d->arena, "%lld", (long long)a->o.max_new)},
+                              {"weights", a->weights}};
         tct_compile_request request = {
             .file = tct_path_join(&d->arena, tct_std_dir(&d->arena), "tools/generate.tct"),
             .pipeline = family,
             .sets = sets,
-            .n_sets = 3,
+            .n_sets = 4,
             .threads = a->threads,
             .isa = a->isa,
             .jit = a->jit};
@@ -304,7 +313,8 @@ int tct_cmd_generate(int argc, char **argv) {
     static const struct argp argp = {
         options, parse_option, "",  "Continues a prompt with a model from a Hugging Face folder.",
         shared,  NULL,         NULL};
-    generate_arguments a = {.prompt = "", .o = {.max_new = 128, .sampling = {.temperature = 1, .top_p = 1}}};
+    generate_arguments a = {
+        .prompt = "", .weights = "f32", .o = {.max_new = 128, .sampling = {.temperature = 1, .top_p = 1}}};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     tct_diag d = {.max_errors = TCT_MAX_ERRORS};
     tct_tokenizer *t = tct_tokenizer_open(&d, a.model);

@@ -110,6 +110,7 @@ static void list_generators(const tct_program *p, uint32_t graph, tct_buf *out) 
     for (uint32_t i = 0; i < p->n_generators; i++) {
         if (p->generators[i].prefill == graph) tct_buf_puts(out, "    by generate, for the prompt\n");
         if (p->generators[i].step == graph) tct_buf_puts(out, "    by generate, for each token\n");
+        if (p->generators[i].convert == graph) tct_buf_puts(out, "    by generate, for its narrow weights\n");
     }
 }
 

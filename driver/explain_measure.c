@@ -57,6 +57,9 @@ static void fill(void *ctx, uint32_t i, const tct_plan_port *port, void *data) {
         case TCT_I64:
             ((int64_t *)data)[k] = whole;
             break;
+        case TCT_I8:
+            ((int8_t *)data)[k] = (int8_t)(r >> 24);
+            break;
         default:
             ((uint8_t *)data)[k] = r & 1;
         }

@@ -64,6 +64,7 @@ static void find_calls(tct_arena *a, tct_inspection *x) {
         if (at->op != TCT_I_CALL || p->calls[at->a].builtin != TCT_BUILTIN_GENERATE) continue;
         const tct_generator *g = &p->generators[p->calls[at->a].generator];
         x->called_at[g->prefill] = x->called_at[g->step] = at->span;
+        if (g->convert != TCT_NO_PLAN) x->called_at[g->convert] = at->span;
     }
 }
 

@@ -23,6 +23,8 @@ static const char *c_type(uint8_t dtype) {
         return "int32_t";
     case TCT_I64:
         return "int64_t";
+    case TCT_I8:
+        return "int8_t";
     default:
         return "uint8_t"; // 0 or 1
     }

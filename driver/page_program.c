@@ -32,6 +32,7 @@ static const char *runner_of(tct_diag *d, const tct_program *p, uint32_t graph) 
     for (uint32_t i = 0; i < p->n_generators; i++) {
         if (p->generators[i].prefill == graph) return "generate, for the prompt";
         if (p->generators[i].step == graph) return "generate, for each token";
+        if (p->generators[i].convert == graph) return "generate, for its narrow weights";
     }
     for (uint32_t i = 0; i < p->n_instrs; i++) {
         const tct_instr *x = &p->instrs[i];

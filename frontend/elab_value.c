@@ -220,11 +220,11 @@ static tct_value constant(tct_elab *e, tct_val *v, tct_dtype dtype, tct_span spa
         tct_elab_help(e, "%s(…) converts", tct_dtype_name(dtype));
         return TCT_NO_VALUE;
     }
-    if (dtype == TCT_I32 && (v->i < INT32_MIN || v->i > INT32_MAX)) {
-        tct_elab_error(e, "E0333", span, "%lld doesn't fit into i32", (long long)v->i);
+    if (tct_dtype_is_int(dtype) && !tct_dtype_holds(dtype, v->i)) {
+        tct_elab_error(e, "E0333", span, "%lld doesn't fit into %s", (long long)v->i, tct_dtype_name(dtype));
         return TCT_NO_VALUE;
     }
-    if (dtype == TCT_I32 || dtype == TCT_I64) { // not every i64 is a double
+    if (tct_dtype_is_int(dtype)) { // not every i64 is a double
         tct_ir_attr attr = {.dtype = dtype, .i = v->i};
         return tct_ir_emit(g, e->d, TCT_IR_CONST, NULL, 0, &attr);
     }

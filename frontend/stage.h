@@ -34,9 +34,12 @@ typedef struct tct_draft {
 tct_draft *tct_elab_program(tct_elab *e, tct_ir_module *module, const char *name,
                             const tct_stage_hooks *hooks);
 
+typedef enum stage_weights { STAGE_WEIGHTS_F32, STAGE_WEIGHTS_BF16, STAGE_WEIGHTS_INT8 } stage_weights;
+
 // The same, and afterwards a generator (the last of program.generators) for the model in the pipeline's
 // variable `model`: rows of up to `prompt` tokens, continued by up to max_new.
 tct_draft *tct_elab_generator(tct_elab *e, tct_ir_module *module, const char *model, int64_t batch,
-                              int64_t prompt, int64_t max_new, const tct_stage_hooks *hooks);
+                              int64_t prompt, int64_t max_new, stage_weights weights,
+                              const tct_stage_hooks *hooks);
 
 #endif

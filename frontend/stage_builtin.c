@@ -233,6 +233,24 @@ static tct_val *static_int_of(tct_elab *e, const signature *s, arguments *a, con
     return static_int_from(e, s, a, param, 1, use, sizes);
 }
 
+static bool weights_of(tct_elab *e, const signature *s, arguments *a, stage_weights *out,
+                       const tct_config_set **sizes) {
+    static const char *const names[] = {"f32", "bf16", "int8"};
+    uint32_t k = 0;
+    while (strcmp(s->params[k].name.text, "weights") != 0) k++;
+    tct_val *v = tct_elab_fix(e, a->val[k], a->span[k], "decides what weights generation reads");
+    *sizes = tct_config_union(e, *sizes, v->from);
+    if (v->kind == V_ERROR) return false;
+    for (int i = 0; i < 3 && v->kind == V_STRING; i++)
+        if (strcmp(v->s, names[i]) == 0) {
+            *out = (stage_weights)i;
+            return true;
+        }
+    return tct_elab_error(e, "E0515", a->span[k],
+                          "`weights` is \"f32\", \"bf16\" or \"int8\", known at compile time; found %s",
+                          tct_val_describe(e, v));
+}
+
 tct_val *tct_stage_batch(tct_elab *e, const stage_data *data, uint32_t *regs, uint32_t *n_regs,
                          tct_span span) {
     tct_val *out = tct_val_new(e, V_STRUCT, span);
@@ -320,12 +338,15 @@ static tct_val *result(tct_elab *e, tct_builtin id, const signature *s, argument
         tct_val **tokens = tct_val_field(a->val[1], "tokens");
         tct_val *at_once =
             static_int_from(e, s, a, "at_once", 0, "decides how many rows are generated at once", &sizes);
-        if (max_new->kind == V_ERROR || at_once->kind == V_ERROR || !tokens) return tct_val_error(e);
+        stage_weights weights = STAGE_WEIGHTS_F32;
+        if (max_new->kind == V_ERROR || at_once->kind == V_ERROR || !tokens ||
+            !weights_of(e, s, a, &weights, &sizes))
+            return tct_val_error(e);
         const tct_reg_type *t = tct_stage_type(e, (*tokens)->reg);
         stage_data rollout = {"rollout", t->size[0], t->size[1] + max_new->i, 0};
-        int64_t prompt = t->size[1];
+        stage_generation o = {t->size[0], at_once->i, t->size[1], max_new->i, weights};
         call->sizes = tct_stage_decided(sizes);
-        call->generator = tct_stage_generator(e, a->val[0], t->size[0], at_once->i, prompt, max_new->i, span);
+        call->generator = tct_stage_generator(e, a->val[0], &o, span);
         if (call->generator == NO_REG) return tct_val_error(e);
         return tct_stage_batch(e, &rollout, regs, n_regs, span);
     }

@@ -223,9 +223,7 @@ typedef struct collected {
 } collected;
 
 tct_kind tct_stage_number_kind(tct_dtype dtype) {
-    return dtype == TCT_BOOL                      ? TCT_KIND_BOOL
-           : dtype == TCT_I32 || dtype == TCT_I64 ? TCT_KIND_INT
-                                                  : TCT_KIND_FLOAT;
+    return dtype == TCT_BOOL ? TCT_KIND_BOOL : tct_dtype_is_int(dtype) ? TCT_KIND_INT : TCT_KIND_FLOAT;
 }
 
 // An input that is a result as well: an int that was taken for an f32 comes back as a float.

@@ -193,11 +193,36 @@ tct_value tct_stage_in_order(const tct_builder *b, tct_value v);
 tct_val *tct_stage_new_model(tct_elab *e, const tct_item *item, const tct_expr *call);
 tct_val *tct_stage_new_optimizer(tct_elab *e, const tct_item *item, const tct_expr *call);
 stage_model *tct_stage_model_of(const tct_val *v); // NULL: no model value
-// `at_once` of `batch` rows grow side by side; 0: all.
-uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, int64_t batch, int64_t at_once,
-                             int64_t prompt, int64_t max_new, tct_span span);
 tct_val *tct_stage_model_like(tct_elab *e, const tct_val *model,
                               uint32_t reg); // the same structure on another register
+
+// Generators (stage_generate.c)
+typedef struct stage_generation {
+    int64_t batch, at_once, prompt, max_new; // at_once of batch rows grow side by side; 0: all
+    stage_weights weights;
+} stage_generation;
+// A new generator's number; NO_REG after reporting.
+uint32_t tct_stage_generator(tct_elab *e, const tct_val *model, const stage_generation *o, tct_span span);
+
+// Narrow weights of generation (stage_weights.c)
+typedef struct stage_narrow { // a parameter of the model, in the graph of a step
+    bool is_narrow;
+    tct_dtype dtype;
+    uint32_t n_summed, n_scale; // of i8: its axes that products sum; the others, for which there are scales
+    tct_axis summed[TCT_IR_MAX_AXES], scale[TCT_IR_MAX_AXES];
+} stage_narrow;
+// By parameter, in e's arena: those that are narrow, to judge by what `step` does with its first inputs,
+// which are the parameters. NULL when none is.
+const stage_narrow *tct_stage_narrow_leaves(tct_elab *e, const tct_graph *step, const stage_model *m,
+                                            stage_weights weights);
+// Parameter `number` as the graph takes it, in f32; `narrow` may be NULL.
+tct_value tct_stage_weight(tct_graph *g, const tct_val *leaf, uint32_t number, const stage_narrow *narrow);
+// What these inputs are, as tct_generator.weights tells it.
+const uint32_t *tct_stage_weight_sources(tct_elab *e, const stage_model *m, const stage_narrow *narrow,
+                                         uint32_t *n);
+// The graph that makes narrow weights of the parameters.
+tct_graph *tct_stage_narrowing(tct_ir_module *module, const char *name, const stage_model *m,
+                               const stage_narrow *narrow, tct_span span);
 
 // Calls (stage_call.c, stage_builtin.c)
 tct_val *tct_stage_call(tct_elab *e, const tct_expr *x, bool statement);

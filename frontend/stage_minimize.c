@@ -317,9 +317,9 @@ static tct_val *result_registers(work *w, tct_builder *b, tct_val *results, tct_
         add_output(w, b->graph, out, tct_arena_strdup(&e->module->arena, name), v, -1,
                    (tct_bind){.kind = TCT_BIND_REG, .reg = t->reg});
         if (node.n_axes == 0) {
-            tct_kind kind = node.dtype == TCT_BOOL                           ? TCT_KIND_BOOL
-                            : node.dtype == TCT_I32 || node.dtype == TCT_I64 ? TCT_KIND_INT
-                                                                             : TCT_KIND_FLOAT;
+            tct_kind kind = node.dtype == TCT_BOOL                    ? TCT_KIND_BOOL
+                            : tct_dtype_is_int((tct_dtype)node.dtype) ? TCT_KIND_INT
+                                                                      : TCT_KIND_FLOAT;
             (*scalars)[2 * i] = t;
             t = (*scalars)[2 * i + 1] = tct_stage_scalar_reg(e, kind, NULL, w->span);
         }

@@ -48,7 +48,7 @@ static const tct_item *find_pipeline(tct_elab *e, const char *name) {
 
 typedef struct generation {
     const char *model;
-    int64_t batch, prompt, max_new;
+    stage_generation o;
 } generation;
 
 // The whole pipeline once. NULL after reporting.
@@ -64,7 +64,7 @@ static tct_draft *pass(tct_elab *e, const tct_item *item, stage *s, const genera
     if (g && e->d->n_errors == errors) {
         tct_symbol *m = tct_scope_find(e, g->model, false);
         if (m && tct_stage_model_of(m->val))
-            tct_stage_generator(e, m->val, g->batch, 0, g->prompt, g->max_new, m->span);
+            tct_stage_generator(e, m->val, &g->o, m->span);
         else
             tct_error(e->d, "E0506", item->span, "there is no model %s to generate with", g->model);
     }
@@ -137,6 +137,8 @@ tct_draft *tct_elab_program(tct_elab *e, tct_ir_module *module, const char *name
 }
 
 tct_draft *tct_elab_generator(tct_elab *e, tct_ir_module *module, const char *model, int64_t batch,
-                              int64_t prompt, int64_t max_new, const tct_stage_hooks *hooks) {
-    return elaborate(e, module, NULL, hooks, &(generation){model, batch, prompt, max_new});
+                              int64_t prompt, int64_t max_new, stage_weights weights,
+                              const tct_stage_hooks *hooks) {
+    stage_generation o = {.batch = batch, .prompt = prompt, .max_new = max_new, .weights = weights};
+    return elaborate(e, module, NULL, hooks, &(generation){model, o});
 }

@@ -233,7 +233,7 @@ static bool infer_leaf(tct_infer *c) {
         return true;
     case TCT_IR_CONST:
         c->n_axes = 0;
-        if ((c->dtype == TCT_I32 && n->attr.i != (int32_t)n->attr.i) ||
+        if ((tct_dtype_is_int(c->dtype) && !tct_dtype_holds(c->dtype, n->attr.i)) ||
             (c->dtype == TCT_BOOL && n->attr.i != (n->attr.i != 0)))
             return tct_infer_fail(c, "E0614", NULL, "const: %lld is no %s", (long long)n->attr.i,
                                   tct_dtype_name(c->dtype));

@@ -16,6 +16,8 @@ tct_scalar tct_scalar_load(const tct_ir_tensor *t, int64_t at) {
         return (tct_scalar){.i = ((const int32_t *)t->data)[at]};
     case TCT_I64:
         return (tct_scalar){.i = ((const int64_t *)t->data)[at]};
+    case TCT_I8:
+        return (tct_scalar){.i = ((const int8_t *)t->data)[at]};
     default:
         return (tct_scalar){.i = ((const uint8_t *)t->data)[at] != 0};
     }
@@ -37,6 +39,9 @@ void tct_scalar_store(const tct_ir_tensor *t, int64_t at, tct_scalar x) {
         return;
     case TCT_I64:
         ((int64_t *)t->data)[at] = x.i;
+        return;
+    case TCT_I8:
+        ((int8_t *)t->data)[at] = (int8_t)(uint8_t)(uint64_t)x.i;
         return;
     default:
         ((uint8_t *)t->data)[at] = x.i != 0;
@@ -198,9 +203,9 @@ tct_scalar tct_scalar_binary(tct_ir_op op, tct_dtype t, tct_scalar a, tct_scalar
 
 static int64_t saturate(double x, tct_dtype to) {
     if (isnan(x)) return 0;
-    double low = to == TCT_I32 ? -0x1p31 : -0x1p63, high = to == TCT_I32 ? 0x1p31 : 0x1p63;
-    if (x < low) return to == TCT_I32 ? INT32_MIN : INT64_MIN;
-    if (x >= high) return to == TCT_I32 ? INT32_MAX : INT64_MAX;
+    double low = (double)tct_dtype_least(to), high = -low; // a power of two, 1 above the largest
+    if (x <= low) return tct_dtype_least(to);
+    if (x >= high) return tct_dtype_most(to);
     return (int64_t)x;
 }
 
@@ -209,8 +214,8 @@ tct_scalar tct_scalar_cast(tct_dtype from, tct_dtype to, tct_scalar x) {
     if (to == TCT_BOOL) return (tct_scalar){.i = floats ? x.f != 0 : x.i != 0};
     if (tct_dtype_is_int(to)) {
         if (floats) return (tct_scalar){.i = saturate(x.f, to)};
-        if (to == TCT_I32 && x.i < INT32_MIN) return (tct_scalar){.i = INT32_MIN};
-        if (to == TCT_I32 && x.i > INT32_MAX) return (tct_scalar){.i = INT32_MAX};
+        if (x.i < tct_dtype_least(to)) return (tct_scalar){.i = tct_dtype_least(to)};
+        if (x.i > tct_dtype_most(to)) return (tct_scalar){.i = tct_dtype_most(to)};
         return x;
     }
     if (floats) return x; // storing rounds

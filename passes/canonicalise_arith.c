@@ -38,7 +38,7 @@ static bool negated(tct_canon *c, tct_value v, tct_value *out) {
         *out = constant(c, v, -n->attr.f);
         return true;
     }
-    if (n->attr.i == (dtype == TCT_I32 ? INT32_MIN : INT64_MIN)) return false;
+    if (n->attr.i == tct_dtype_least(dtype)) return false;
     *out = tct_const_int(c->r.to, dtype, -n->attr.i);
     return true;
 }
@@ -85,6 +85,7 @@ static tct_value chain_of_constants(tct_canon *c, tct_ir_op op, tct_value a, tct
     int64_t both = (int64_t)(op == TCT_IR_ADD ? i1 + i2 : i1 * i2);
     tct_dtype dtype = (tct_dtype)node(c, b)->dtype;
     if (dtype == TCT_I32) both = (int32_t)(uint32_t)(uint64_t)both;
+    if (dtype == TCT_I8) both = (int8_t)(uint8_t)(uint64_t)both;
     return tct_canon_bin(c, op, x, tct_const_int(c->r.to, dtype, both));
 }
 
@@ -149,6 +150,7 @@ static bool is_lossless(tct_dtype from, tct_dtype to) {
     if (from == TCT_BF16) return to == TCT_F32 || to == TCT_F64;
     if (from == TCT_F32) return to == TCT_F64;
     if (from == TCT_I32) return to == TCT_I64 || to == TCT_F64;
+    if (from == TCT_I8) return to != TCT_BOOL;
     return false;
 }
 

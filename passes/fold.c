@@ -79,6 +79,9 @@ static tct_ir_attr value_of(const tct_ir_tensor *t) {
     case TCT_I64:
         attr.i = *(const int64_t *)t->data;
         break;
+    case TCT_I8:
+        attr.i = *(const int8_t *)t->data;
+        break;
     default:
         attr.i = *(const uint8_t *)t->data;
         break;

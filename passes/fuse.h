@@ -15,14 +15,15 @@ typedef struct tct_view {
 // stop_gradient.
 bool tct_view_of(const tct_graph *g, tct_value v, tct_view *out);
 
-// A factor of a product, as it lies in memory: behind a cast from bf16, which the product does on the way,
-// and behind one to bf16, where what is rounded lies in memory in any case.
+// Operand k of a product, as it lies in memory: behind a cast from bf16, which the product does on the way,
+// and behind one to bf16, where what is rounded lies in memory in any case; of few rows also behind a cast
+// from i8: many rows would widen it again and again.
 typedef struct tct_fuse_factor {
     tct_value v;
     uint32_t n_casts;
     tct_value casts[2]; // of it, up to the operand
 } tct_fuse_factor;
-tct_fuse_factor tct_fuse_factor_of(const tct_graph *g, tct_value operand);
+tct_fuse_factor tct_fuse_factor_of(const tct_graph *g, const tct_node *dot, uint32_t k);
 bool tct_fuse_is_stored(const tct_node *n); // computed by something else than a loop kernel
 
 typedef enum tct_fuse_kind {

@@ -59,7 +59,7 @@ static bool wanted_outside(const building *b, tct_value v) {
 // Operands of a product stay outside: they may be views.
 static void body_dot(building *b, tct_value dot) {
     const tct_node *n = node(b, dot);
-    tct_fuse_factor x[2] = {tct_fuse_factor_of(b->f->g, n->in[0]), tct_fuse_factor_of(b->f->g, n->in[1])};
+    tct_fuse_factor x[2] = {tct_fuse_factor_of(b->f->g, n, 0), tct_fuse_factor_of(b->f->g, n, 1)};
     for (uint32_t k = 0; k < n->n_in; k++) {
         tct_value v = x[k].v;
         bool there = b->stamp[v] == b->stamps && tct_node_of(b->body, b->in_body[v])->op == TCT_IR_INPUT;

@@ -135,7 +135,7 @@ static void find_wants(tct_fusion *f) {
         const tct_node *n = tct_node_of(g, v);
         for (uint32_t k = 0; k < n->n_in; k++) {
             if (n->op == TCT_IR_DOT)
-                want_in_memory(f, tct_fuse_factor_of(g, n->in[k]).v, true);
+                want_in_memory(f, tct_fuse_factor_of(g, n, k).v, true);
             else if (n->op == TCT_IR_SCAN)
                 want_in_memory(f, n->in[k], scan_takes_view(g, n, k));
             else if (n->op == TCT_IR_FOREIGN || n->op == TCT_IR_FUSED || (is_scatter(n) && k == 0))

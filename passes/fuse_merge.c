@@ -328,8 +328,7 @@ static void take_casts(tct_fusion *f) {
     for (tct_value v = 0; v < f->g->nodes.len; v++) {
         const tct_node *n = node(f, v);
         if (n->op != TCT_IR_DOT || f->group[v] != UINT32_MAX) continue;
-        if (!tct_fuse_factor_of(f->g, n->in[0]).n_casts && !tct_fuse_factor_of(f->g, n->in[1]).n_casts)
-            continue;
+        if (!tct_fuse_factor_of(f->g, n, 0).n_casts && !tct_fuse_factor_of(f->g, n, 1).n_casts) continue;
         f->group[v] = f->n_groups;
         f->groups[f->n_groups++] = (tct_fuse_group){.dot = v, .last = v};
     }

@@ -70,14 +70,29 @@ bool tct_view_of(const tct_graph *g, tct_value v, tct_view *out) {
 
 static bool is_cast(const tct_node *n, tct_dtype to) { return n->op == TCT_IR_CAST && n->dtype == to; }
 
-tct_fuse_factor tct_fuse_factor_of(const tct_graph *g, tct_value operand) {
+// Each number of operand k is multiplied few times.
+static bool is_used_little(const tct_graph *g, const tct_node *dot, uint32_t k) {
+    enum { FEW_ROWS = 64 };
+    const tct_node *mine = tct_node_of(g, dot->in[k]), *other = tct_node_of(g, dot->in[1 - k]);
+    int64_t rows = 1;
+    for (int a = 0; a < dot->n_axes; a++) {
+        bool in_mine = place(mine, dot->axes[a]) >= 0, in_other = place(other, dot->axes[a]) >= 0;
+        if (in_other && !in_mine) rows *= size(g, dot->axes[a]);
+    }
+    return rows <= FEW_ROWS;
+}
+
+tct_fuse_factor tct_fuse_factor_of(const tct_graph *g, const tct_node *dot, uint32_t k) {
+    tct_value operand = dot->in[k];
     const tct_node *outer = tct_node_of(g, operand);
-    if (!is_cast(outer, TCT_F32) || tct_node_of(g, outer->in[0])->dtype != TCT_BF16)
-        return (tct_fuse_factor){.v = operand};
+    if (!is_cast(outer, TCT_F32)) return (tct_fuse_factor){.v = operand};
     tct_value narrow = outer->in[0];
     const tct_node *inner = tct_node_of(g, narrow);
+    bool bf16 = inner->dtype == TCT_BF16;
+    if (!bf16 && (inner->dtype != TCT_I8 || !is_used_little(g, dot, k)))
+        return (tct_fuse_factor){.v = operand};
     tct_view view;
-    if (is_cast(inner, TCT_BF16) && tct_node_of(g, inner->in[0])->dtype == TCT_F32 &&
+    if (bf16 && is_cast(inner, TCT_BF16) && tct_node_of(g, inner->in[0])->dtype == TCT_F32 &&
         tct_view_of(g, inner->in[0], &view) && tct_fuse_is_stored(tct_node_of(g, view.base)))
         return (tct_fuse_factor){.v = inner->in[0], .n_casts = 2, .casts = {narrow, operand}};
     return (tct_fuse_factor){.v = narrow, .n_casts = 1, .casts = {operand}};

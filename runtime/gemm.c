@@ -152,7 +152,7 @@ static operand b_panel(const box *x, const char *packed, int64_t n, int64_t k, i
     const tct_gemm_args *g = x->job->g;
     if (g->feed_b == TCT_GEMM_DIRECT) {
         int64_t at = n * tct_gemm_stride(&g->b_n) + k * tct_gemm_stride(&g->b_k);
-        return (operand){x->b.base + at * g->element_bytes,
+        return (operand){x->b.base + at * g->bytes_b,
                          tct_gemm_stride(g->path == TCT_GEMM_DOTS ? &g->b_n : &g->b_k)};
     }
     return (operand){packed + (n - x->n0) * (k_end - k) * g->element_bytes, g->nr};
@@ -201,7 +201,7 @@ static tct_gemm_side side_a(const job *j, int64_t batch) {
 static tct_gemm_side side_b(const job *j, int64_t batch) {
     const tct_gemm_args *g = j->g;
     int64_t run, at = tct_gemm_locate(&g->batch_b, batch, &run);
-    return (tct_gemm_side){(const char *)j->bufs[2] + at * g->element_bytes,
+    return (tct_gemm_side){(const char *)j->bufs[2] + at * g->bytes_b,
                            &g->b_n,
                            &g->b_k,
                            g->feed_b,

@@ -20,7 +20,8 @@ typedef enum tct_gemm_path {
     TCT_GEMM_TILES,  // register tiles: B's columns lie side by side
     TCT_GEMM_DOTS,   // few rows, A and B contiguous in k: dot products, B is read once
     TCT_GEMM_STREAM, // few rows, B contiguous in n: long stretches of B, each read once, parts of k apart
-    TCT_GEMM_BF16,   // A or B is bf16 or to be rounded to it: both are packed as words (runtime/gemm_bf16.h)
+    TCT_GEMM_BF16,   // A or B is narrow, or to be rounded to bf16: both are packed as words
+                     // (runtime/gemm_bf16.h)
 } tct_gemm_path;
 
 // How a micro-kernel gets A or B.
@@ -48,8 +49,9 @@ typedef enum tct_gemm_slot {
 // The step's integers; all int64 so that it lies in plan->args. What follows it there are the epilogue's own.
 typedef struct tct_gemm_args {
     int64_t element_bytes, path, accumulate;
-    // Of bf16: what A and B are in memory, whether f32 is rounded, and the steps of k that words go in: 1
-    // (words are f32), or 2 or 32 (of pairs of bf16).
+    // What A and B are in memory: element_bytes, or, of bf16, and B of dot products and streams, 2 (bf16) or
+    // 1 (i8). Of bf16: whether f32 is rounded, and the steps of k that words go in: 1 (words are f32), or 2
+    // or 32 (of pairs of bf16).
     int64_t bytes_a, bytes_b, round_a, round_b, k_unit;
     int64_t kb; // of bf16: steps of k for which a box packs B at once, whole blocks of kc
     int64_t batch, m, n, k;

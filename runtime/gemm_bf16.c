@@ -94,7 +94,10 @@ static void gather(const tct_gemm_args *g, const side *s, char *out, int64_t row
             const char *from = in + (i - k) * k_stride;
             float x;
             tct_bf16 h;
-            if (s->bytes == sizeof h) {
+            if (s->bytes == 1) {
+                x = *(const int8_t *)from;
+                h = tct_f32_to_bf16(x); // exact
+            } else if (s->bytes == sizeof h) {
                 memcpy(&h, from, sizeof h);
                 x = tct_bf16_to_f32(h);
             } else {

@@ -90,7 +90,7 @@ static void multiply(void *ctx, int64_t begin, int64_t end, int thread) {
                 columns = least(g->nc, g->n - n), stride;
         const char *a = rows_of_a(s, batch, k, k_end, tct_pool_scratch(s->pool, thread), &stride);
         int64_t at = tct_gemm_locate(&g->batch_b, batch, &run) + k * tct_gemm_stride(&g->b_k) + n;
-        const char *b = (const char *)s->bufs[2] + at * g->element_bytes;
+        const char *b = (const char *)s->bufs[2] + at * g->bytes_b;
         for (int64_t i = 0; i < g->m; i++)
             memset(sums_of(s, batch, n, part, i), 0, (size_t)(columns * g->element_bytes));
         s->multiply(k_end - k, a, stride, b, tct_gemm_stride(&g->b_k), sums_of(s, batch, n, part, 0), s->row,

@@ -16,7 +16,9 @@ typedef struct rows {
 
 struct tct_generate_room {
     const tct_generator *g;
-    const tct_plan *prefill, *step;
+    const tct_plan *prefill, *step, *convert; // convert: NULL without narrow weights
+    unsigned char *narrow;                    // what it makes, one after the other, each aligned
+    void **made, **weights;                   // the same by output; what a step takes
     rows places, entry;        // entry: where prompts are filled in; the places, when there is one for each
     tct_sample_entry *entries; // [threads, V]
     tct_choice *choices;       // [places]
@@ -60,12 +62,49 @@ static void close_rows(rows *r) {
     free(r->last);
 }
 
+static const tct_plan *convert_of(const tct_generator *g, const tct_plan *const *plans) {
+    return g->convert == TCT_NO_PLAN ? NULL : plans[g->convert];
+}
+
+uint64_t tct_generate_arena(const tct_generator *g, const tct_plan *const *plans) {
+    const tct_plan *of[] = {plans[g->prefill], plans[g->step], convert_of(g, plans)};
+    uint64_t most = 0;
+    for (int i = 0; i < 3; i++)
+        if (of[i] && of[i]->arena_bytes > most) most = of[i]->arena_bytes;
+    return most;
+}
+
+uint64_t tct_generate_narrow_bytes(const tct_generator *g, const tct_plan *const *plans) {
+    const tct_plan *convert = convert_of(g, plans);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; convert && i < convert->n_outputs; i++) bytes += aligned(convert->outputs[i].bytes);
+    return bytes;
+}
+
+static bool open_narrow(tct_generate_room *r, uint64_t bytes) {
+    const tct_plan *convert = r->convert;
+    if (!convert) return true;
+    r->made = tct_alloc((convert->n_outputs + 1) * sizeof *r->made);
+    r->weights = tct_alloc((r->g->n_weights + 1) * sizeof *r->weights);
+    r->narrow = tct_try_alloc(bytes + 64, 64);
+    if (!r->narrow) return false;
+    unsigned char *at = r->narrow;
+    for (uint32_t i = 0; i < convert->n_outputs; i++) {
+        r->made[i] = at;
+        at += aligned(convert->outputs[i].bytes);
+    }
+    return true;
+}
+
 tct_generate_room *tct_generate_open(tct_diag *d, tct_pool *pool, const tct_generator *g,
-                                     const tct_plan *prefill, const tct_plan *step) {
+                                     const tct_plan *const *plans) {
     tct_generate_room *r = tct_alloc(sizeof *r);
+    const tct_plan *prefill = plans[g->prefill], *step = plans[g->step];
     size_t places = (size_t)g->places, vocab = (size_t)g->vocab, threads = (size_t)tct_pool_threads(pool);
-    *r = (tct_generate_room){.g = g, .prefill = prefill, .step = step};
+    *r = (tct_generate_room){.g = g, .prefill = prefill, .step = step, .convert = convert_of(g, plans)};
+    uint64_t narrow = tct_generate_narrow_bytes(g, plans);
     bool ok = open_rows(g, g->places, &r->places);
+    ok &= open_narrow(r, narrow);
     if (g->fill < g->places)
         ok &= open_rows(g, g->fill, &r->entry);
     else
@@ -79,8 +118,10 @@ tct_generate_room *tct_generate_open(tct_diag *d, tct_pool *pool, const tct_gene
     r->in = tct_alloc((ports + 1) * sizeof *r->in);
     r->out = tct_alloc((g->n_cache + 1) * sizeof *r->out);
     if (ok && r->entries) return r;
-    tct_error(d, "E0801", TCT_NO_SPAN, "no memory for generation: a cache of %.1f MB for %lld rows",
-              (double)(cache_bytes(g, g->places) + cache_bytes(g, r->entry.n)) / 1e6, (long long)g->places);
+    tct_error(d, "E0801", TCT_NO_SPAN,
+              "no memory for generation: a cache of %.1f MB for %lld rows, narrow weights of %.1f MB",
+              (double)(cache_bytes(g, g->places) + cache_bytes(g, r->entry.n)) / 1e6, (long long)g->places,
+              (double)narrow / 1e6);
     tct_generate_close(r);
     return NULL;
 }
@@ -94,6 +135,9 @@ void tct_generate_close(tct_generate_room *r) {
     free(r->row);
     free(r->token);
     free(r->prompts);
+    free(r->narrow);
+    free(r->made);
+    free(r->weights);
     free(r->in);
     free(r->out);
     free(r);
@@ -272,6 +316,17 @@ static bool append(const generation *k, bool *go_on) {
     return true;
 }
 
+// Makes narrow weights of the parameters, as they are now.
+static bool convert(const generation *k, void *const *params, uint32_t n_params) {
+    const tct_generate_room *r = k->room;
+    assert(r->convert->n_inputs == n_params);
+    for (uint32_t i = 0; i < r->g->n_weights; i++) {
+        uint32_t from = r->g->weights[i];
+        r->weights[i] = from < n_params ? params[from] : r->made[from - n_params];
+    }
+    return tct_plan_run(k->d, r->convert, k->pool, params, r->made, k->arena, k->o->trace);
+}
+
 static void fill_targets(const generation *k) {
     const tct_rollout *out = k->out;
     for (int64_t b = 0; b < k->room->g->batch; b++) {
@@ -292,12 +347,15 @@ bool tct_generate(tct_diag *d, tct_pool *pool, tct_generate_room *r, void *const
     memset(r->places.cache, 0, cache_bytes(g, g->places));
     for (int64_t i = 0; i < g->places; i++) r->row[i] = NOBODY;
     bool go_on = true, ok = fill(&k, params, n_params, prompts);
+    bool narrow = r->convert != NULL;
+    if (ok && narrow) ok = convert(&k, params, n_params);
     while (ok && go_on && free_places(r) < g->places) {
         tct_pool_run(pool, g->places, choose_rows, &k);
         ok = append(&k, &go_on);
         if (ok && go_on && free_places(r) < g->places) {
             memset(r->places.last, 0, (size_t)g->places * sizeof *r->places.last);
-            ok = run(&k, r->step, params, n_params, &r->places, r->token);
+            ok = run(&k, r->step, narrow ? r->weights : params, narrow ? g->n_weights : n_params, &r->places,
+                     r->token);
         }
         if (ok && go_on) ok = fill(&k, params, n_params, prompts);
     }

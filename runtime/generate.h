@@ -30,17 +30,21 @@ typedef struct tct_rollout {
 
 typedef struct tct_generate_room tct_generate_room;
 
-// Cache, logits and bookkeeping for one generator, reused from call to call with the same pool. Reports
-// E0801. Release with tct_generate_close.
+// Cache, logits, narrow weights and bookkeeping for one generator of a program with these plans, reused from
+// call to call with the same pool. Reports E0801. Release with tct_generate_close.
 tct_generate_room *tct_generate_open(tct_diag *d, tct_pool *pool, const tct_generator *g,
-                                     const tct_plan *prefill, const tct_plan *step);
+                                     const tct_plan *const *plans);
 void tct_generate_close(tct_generate_room *room);
+// Bytes of arena that the generator's plans need.
+uint64_t tct_generate_arena(const tct_generator *g, const tct_plan *const *plans);
+// Bytes of its narrow weights, beside the parameters; 0: there are none.
+uint64_t tct_generate_narrow_bytes(const tct_generator *g, const tct_plan *const *plans);
 
 // Continues prompts [B, g->prompt], right-padded, of prompt_length tokens each. A row of length 0 is a
 // filler: it stays empty, and takes no place. `params`: the model's parameters in order. `arena`: as large as
-// the larger plan's, 64-byte aligned. A row's tokens depend on its prompt, its number, the options and the
-// generator alone, not on the rows beside it. Reports E0814 (a
-// length or max_new that wasn't compiled for, logits that aren't numbers).
+// tct_generate_arena says, 64-byte aligned. A row's tokens depend on its prompt, its number, the options and
+// the generator alone, not on the rows beside it. Reports E0814 (a length or max_new that wasn't compiled
+// for, logits that aren't numbers).
 bool tct_generate(tct_diag *d, tct_pool *pool, tct_generate_room *room, void *const *params,
                   uint32_t n_params, void *arena, const int32_t *prompts, const int32_t *prompt_length,
                   const tct_generate_options *o, const tct_rollout *out);

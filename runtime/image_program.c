@@ -15,7 +15,7 @@ _Static_assert(sizeof(tct_model_param) == 88, "code_param misses a field");
 _Static_assert(sizeof(tct_model_desc) == 56, "code_model misses a field");
 _Static_assert(sizeof(tct_config_pair) == 16, "code_pair misses a field");
 _Static_assert(sizeof(tct_optimizer_desc) == 72, "code_optimizer misses a field");
-_Static_assert(sizeof(tct_generator) == 72, "code_generator misses a field");
+_Static_assert(sizeof(tct_generator) == 88, "code_generator misses a field");
 _Static_assert(sizeof(tct_log) == 32, "code_log misses a field");
 _Static_assert(sizeof(tct_extern) == 64, "code_extern misses a field");
 _Static_assert(sizeof(tct_config_value) == 128, "code_config misses a field");
@@ -171,6 +171,9 @@ static void code_generator(tct_codec *c, tct_generator *g) {
     tct_code_i64(c, &g->vocab);
     tct_code_count(c, &g->n_cache);
     TCT_CODE_TABLE(c, g->cache, g->n_cache, tct_plan_port, tct_code_port);
+    tct_code_u32(c, &g->convert);
+    tct_code_count(c, &g->n_weights);
+    TCT_CODE_TABLE(c, g->weights, g->n_weights, uint32_t, tct_code_u32);
 }
 
 static void code_log(tct_codec *c, tct_log *l) {

@@ -1,6 +1,7 @@
 #include "runtime/memory.h"
 
 #include "base/size.h"
+#include "runtime/generate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,9 +45,11 @@ tct_memory_need tct_memory_needed(const tct_program *p) {
         if (at->op == TCT_I_CALL && p->calls[at->a].builtin == TCT_BUILTIN_CLONE)
             n.models += model_bytes(&p->models[p->regs[p->calls[at->a].results[0]].table]);
     }
-    for (uint32_t i = 0; i < p->n_generators; i++)
+    for (uint32_t i = 0; i < p->n_generators; i++) {
+        n.generation += tct_generate_narrow_bytes(&p->generators[i], p->plans);
         for (uint32_t k = 0; k < p->generators[i].n_cache; k++)
             n.generation += p->generators[i].cache[k].bytes;
+    }
     for (uint32_t i = 0; i < p->n_plans; i++) {
         if (p->plans[i]->arena_bytes <= n.arena) continue;
         n.arena = p->plans[i]->arena_bytes;

@@ -5,9 +5,10 @@
 #include "runtime/program.h"
 
 typedef struct tct_memory_need {
-    uint64_t models, optimizers, generation; // bytes of parameters; states and gradient sums; caches
-    uint64_t arena;                          // of the plan that takes most
-    const char *plan;                        // its name; NULL: none
+    uint64_t models, optimizers,
+        generation;   // bytes of parameters; states and gradient sums; caches and narrow weights
+    uint64_t arena;   // of the plan that takes most
+    const char *plan; // its name; NULL: none
 } tct_memory_need;
 
 // Every model, copy and optimizer that the instructions make, each once, and the rooms of plans. Batches and

@@ -33,11 +33,16 @@ static bool sides_fit(const tct_gemm_args *g) {
 
 // What A and B are in memory, and how they are packed.
 static bool factors_fit(const tct_gemm_args *g) {
-    if (g->path != TCT_GEMM_BF16) return g->bytes_a == g->element_bytes && g->bytes_b == g->element_bytes;
-    return g->element_bytes == 4 && (g->bytes_a == 2 || g->bytes_a == 4) &&
-           (g->bytes_b == 2 || g->bytes_b == 4) && (g->k_unit == 1 || g->k_unit == 2 || g->k_unit == 32) &&
-           in_range(g->kc, 1, most_block) && in_range(g->kb, 1, most_block) &&
-           (g->kb >= g->k || g->kb % g->kc == 0) && (g->kc >= g->k || g->kc % g->k_unit == 0);
+    bool reads_narrow = g->path == TCT_GEMM_DOTS || g->path == TCT_GEMM_STREAM;
+    if (g->path != TCT_GEMM_BF16)
+        return g->bytes_a == g->element_bytes &&
+               (g->bytes_b == g->element_bytes ||
+                (reads_narrow && g->element_bytes == 4 && (g->bytes_b == 2 || g->bytes_b == 1)));
+    return g->element_bytes == 4 && (g->bytes_a == 1 || g->bytes_a == 2 || g->bytes_a == 4) &&
+           (g->bytes_b == 1 || g->bytes_b == 2 || g->bytes_b == 4) &&
+           (g->k_unit == 1 || g->k_unit == 2 || g->k_unit == 32) && in_range(g->kc, 1, most_block) &&
+           in_range(g->kb, 1, most_block) && (g->kb >= g->k || g->kb % g->kc == 0) &&
+           (g->kc >= g->k || g->kc % g->k_unit == 0);
 }
 
 // Blocks are made of whole tiles, so that panels lie beside each other.
@@ -78,6 +83,9 @@ static bool feed_fits(int64_t feed, const tct_gemm_axes *w, const tct_gemm_axes 
 static bool feeds_fit(const tct_gemm_args *g) {
     bool dots = g->path == TCT_GEMM_DOTS;
     if (g->path == TCT_GEMM_BF16 && g->feed_b == TCT_GEMM_DIRECT) return false;
+    if (g->path == TCT_GEMM_BF16 && ((g->bytes_a == 1 && g->feed_a != TCT_GEMM_GATHERED) ||
+                                     (g->bytes_b == 1 && g->feed_b != TCT_GEMM_GATHERED)))
+        return false;
     // Read in place, by whole tiles and units: rows of bf16.
     if (g->path == TCT_GEMM_BF16 && g->feed_a == TCT_GEMM_DIRECT &&
         (!g->a_by_row || g->bytes_a != 2 || g->k_unit == 1 || g->m % g->mr != 0 || g->k % g->k_unit != 0 ||

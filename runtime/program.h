@@ -213,15 +213,21 @@ typedef struct tct_optimizer_desc {
     bool accumulates; // keeps gradient sums
 } tct_optimizer_desc;
 
+enum { TCT_NO_PLAN = UINT32_MAX };
+
 // What generation runs: decode graphs compiled for one batch and length. Plan inputs: the model's parameters
 // in order, the cache tensors, token [B, N], start [B], last [B]; outputs: the cache tensors (in place),
-// logits [B, V]. Of `batch` rows, `places` grow side by side; `fill` prompts enter at once: all of them, or
-// fewer than there are places.
+// logits [B, V]. With narrow weights, `convert` makes them of the parameters, and in place of these a step
+// takes `weights`: parameter i, or, from n_params of the model on, output i - n_params of `convert`. Of
+// `batch` rows, `places` grow side by side; `fill` prompts enter at once: all of them, or fewer than there
+// are places.
 typedef struct tct_generator {
     uint32_t prefill, step; // plans with N = prompt length, B = fill and N = 1, B = places
     int64_t batch, places, fill, prompt, max_new, vocab;
-    uint32_t n_cache;
+    uint32_t convert; // plan, or TCT_NO_PLAN
+    uint32_t n_cache, n_weights;
     const tct_plan_port *cache; // shapes of a step's, each beginning with B when fill < places
+    const uint32_t *weights;    // n_weights; 0 without `convert`
 } tct_generator;
 
 typedef struct tct_log {

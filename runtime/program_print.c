@@ -211,9 +211,11 @@ static void print_optimizer(const tct_optimizer_desc *o, tct_buf *out) {
 static void print_generator(const tct_generator *g, uint32_t number, tct_buf *out) {
     tct_buf_printf(out,
                    "generator %u: %" PRId64 " rows, %" PRId64 " at once, of %" PRId64 " and up to %" PRId64
-                   " more, vocabulary %" PRId64 ", graphs %u and %u, cache of %u tensors\n",
+                   " more, vocabulary %" PRId64 ", graphs %u and %u, cache of %u tensors",
                    number, g->batch, g->places, g->prompt, g->max_new, g->vocab, g->prefill, g->step,
                    g->n_cache);
+    if (g->convert != TCT_NO_PLAN) tct_buf_printf(out, ", narrow weights by graph %u", g->convert);
+    tct_buf_putc(out, '\n');
 }
 
 static void print_bound(const tct_config_code *code, double bound, tct_buf *out) {

@@ -83,16 +83,42 @@ static bool port_is(const tct_plan_port *port, tct_dtype dtype, uint32_t n_axes,
     return tct_same_shape(dtype, n_axes, (int64_t[]){first, second}, port);
 }
 
-// One of a generator's two plans, for `rows` rows of `n` tokens.
-static bool decoder_fits(const tct_generator *g, const tct_model_desc *model, const tct_plan *plan,
-                         int64_t rows, int64_t n) {
-    uint32_t params = model->n_params;
+static bool is_param(const tct_model_param *p, const tct_plan_port *port) {
+    return tct_same_shape(p->dtype, p->n_axes, p->size, port);
+}
+
+static bool takes_params(const tct_model_desc *model, const tct_plan *plan) {
+    for (uint32_t i = 0; i < model->n_params; i++)
+        if (!is_param(&model->params[i], &plan->inputs[i])) return false;
+    return true;
+}
+
+// Parameters and results of `convert` as the step takes them.
+static bool takes_weights(const tct_generator *g, const tct_model_desc *model, const tct_plan *convert,
+                          const tct_plan *plan) {
+    if (convert->n_inputs != model->n_params || !takes_params(model, convert)) return false;
+    for (uint32_t i = 0; i < convert->n_outputs; i++)
+        if (convert->outputs[i].alias >= 0) return false;
+    for (uint32_t i = 0; i < g->n_weights; i++) {
+        uint32_t from = g->weights[i], made = from - model->n_params;
+        if (from < model->n_params) {
+            if (!is_param(&model->params[from], &plan->inputs[i])) return false;
+            continue;
+        }
+        if (made >= convert->n_outputs) return false;
+        const tct_plan_port *x = &convert->outputs[made];
+        if (!tct_same_shape(x->dtype, x->n_axes, x->size, &plan->inputs[i])) return false;
+    }
+    return true;
+}
+
+// One of a generator's two plans, for `rows` rows of `n` tokens. `convert`: NULL where it takes parameters.
+static bool decoder_fits(const tct_generator *g, const tct_model_desc *model, const tct_plan *convert,
+                         const tct_plan *plan, int64_t rows, int64_t n) {
+    uint32_t params = convert ? g->n_weights : model->n_params;
     if (plan->n_inputs != (uint64_t)params + g->n_cache + 3 || plan->n_outputs != g->n_cache + 1)
         return false;
-    for (uint32_t i = 0; i < params; i++) {
-        const tct_model_param *p = &model->params[i];
-        if (!tct_same_shape(p->dtype, p->n_axes, p->size, &plan->inputs[i])) return false;
-    }
+    if (!(convert ? takes_weights(g, model, convert, plan) : takes_params(model, plan))) return false;
     for (uint32_t i = 0; i < g->n_cache; i++) {
         const tct_plan_port *out = &plan->outputs[i];
         uint64_t all = g->cache[i].bytes, row = all / (uint64_t)g->places;
@@ -108,7 +134,9 @@ static bool decoder_fits(const tct_generator *g, const tct_model_desc *model, co
 }
 
 bool tct_verify_generator(tct_verifier *v, const tct_generator *g, const tct_model_desc *model) {
-    bool ok = g->prefill < v->p->n_plans && g->step < v->p->n_plans && g->batch >= 1 &&
+    const tct_plan *convert = g->convert < v->p->n_plans ? v->plans[g->convert] : NULL;
+    bool ok = g->prefill < v->p->n_plans && g->step < v->p->n_plans &&
+              (convert || (g->convert == TCT_NO_PLAN && g->n_weights == 0)) && g->batch >= 1 &&
               g->batch <= INT32_MAX && g->prompt >= 1 && g->prompt <= INT32_MAX && g->max_new >= 1 &&
               g->max_new <= INT32_MAX && g->vocab >= 1 && g->vocab <= INT32_MAX;
     // Prompts enter all at once, or fewer than there are places for, whose rows of the cache are pieces.
@@ -116,7 +144,7 @@ bool tct_verify_generator(tct_verifier *v, const tct_generator *g, const tct_mod
          (g->places == g->batch ? g->fill == g->batch : g->fill <= g->places);
     for (uint32_t i = 0; ok && i < g->n_cache && g->places < g->batch; i++)
         ok = g->cache[i].n_axes > 0 && g->cache[i].size[0] == g->places;
-    ok = ok && decoder_fits(g, model, v->plans[g->prefill], g->fill, g->prompt) &&
-         decoder_fits(g, model, v->plans[g->step], g->places, 1);
+    ok = ok && decoder_fits(g, model, NULL, v->plans[g->prefill], g->fill, g->prompt) &&
+         decoder_fits(g, model, convert, v->plans[g->step], g->places, 1);
     return ok || tct_wrong(v, "its generator and the model %s do not fit each other", model->type);
 }

@@ -29,7 +29,7 @@ static const struct {
 } file_types[] = {
     {"F32", 4, true, TCT_F32},   {"F64", 8, true, TCT_F64},      {"BF16", 2, true, TCT_BF16},
     {"F16", 2, true, TCT_F32},   {"I32", 4, true, TCT_I32},      {"I64", 8, true, TCT_I64},
-    {"BOOL", 1, true, TCT_BOOL}, {"U8", 1, false, TCT_I32},      {"I8", 1, false, TCT_I32},
+    {"BOOL", 1, true, TCT_BOOL}, {"U8", 1, false, TCT_I32},      {"I8", 1, true, TCT_I8},
     {"I16", 2, false, TCT_I32},  {"U16", 2, false, TCT_I32},     {"U32", 4, false, TCT_I64},
     {"U64", 8, false, TCT_I64},  {"F8_E4M3", 1, false, TCT_F32}, {"F8_E5M2", 1, false, TCT_F32},
     {"C64", 8, false, TCT_F64},

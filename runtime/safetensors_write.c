@@ -75,8 +75,8 @@ bool tct_safetensors_put(tct_diag *d, tct_safetensors_sink *sink, const void *da
 
 // The reference implementation's order: by dtype, widest first, so that all data are aligned; then by name.
 static int dtype_order(tct_dtype t) {
-    static const int order[TCT_N_DTYPES] = {
-        [TCT_I64] = 0, [TCT_F64] = 1, [TCT_F32] = 2, [TCT_I32] = 3, [TCT_BF16] = 4, [TCT_BOOL] = 5};
+    static const int order[TCT_N_DTYPES] = {[TCT_I64] = 0,  [TCT_F64] = 1, [TCT_F32] = 2, [TCT_I32] = 3,
+                                            [TCT_BF16] = 4, [TCT_I8] = 5,  [TCT_BOOL] = 6};
     return order[t];
 }
 

@@ -129,6 +129,8 @@ double tct_tensor_get(const tct_tensor *t, int64_t i) {
         return ((const int32_t *)t->data)[i];
     case TCT_I64:
         return (double)((const int64_t *)t->data)[i];
+    case TCT_I8:
+        return ((const int8_t *)t->data)[i];
     case TCT_BOOL:
         return ((const uint8_t *)t->data)[i] != 0;
     default:
@@ -152,6 +154,9 @@ void tct_tensor_set(tct_tensor *t, int64_t i, double value) {
         break;
     case TCT_I64:
         ((int64_t *)t->data)[i] = saturate(value, INT64_MIN, INT64_MAX);
+        break;
+    case TCT_I8:
+        ((int8_t *)t->data)[i] = (int8_t)saturate(value, INT8_MIN, INT8_MAX);
         break;
     case TCT_BOOL:
         ((uint8_t *)t->data)[i] = value != 0;

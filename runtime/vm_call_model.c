@@ -42,7 +42,7 @@ static uint64_t sampling_seed(tct_vm *vm, int64_t seed) {
 }
 
 bool tct_vm_call_GENERATE(tct_vm *vm, const tct_call *c) {
-    assert(c->n_args == 11 && c->n_results == ROLLOUT_FIELDS);
+    assert(c->n_args == 12 && c->n_results == ROLLOUT_FIELDS);
     const tct_generator *g = &vm->program->generators[c->generator];
     const tct_model *model = tct_arg(vm, c, 0)->model;
     // Held while results may take the registers of the arguments.

@@ -55,7 +55,7 @@ tct_generate_room *tct_vm_generator(tct_vm *vm, uint32_t number) {
     const tct_program *p = vm->program;
     const tct_generator *g = &p->generators[number];
     tct_generate_room **room = &vm->generators[number];
-    if (!*room) *room = tct_generate_open(vm->d, vm->pool, g, p->plans[g->prefill], p->plans[g->step]);
+    if (!*room) *room = tct_generate_open(vm->d, vm->pool, g, p->plans);
     return *room;
 }
 

@@ -68,8 +68,30 @@ static void test_scan(void **state) {
                "early", true);
 }
 
+// Integers that stand for numbers, in a table that rows are taken from and that is multiplied, contiguous
+// along what is summed and across it; by few rows, which read it as it lies, and by many.
+#define SCALED(B)                                                                                            \
+    "axis B = " #B " axis V = 300 axis C = 96 axis F = 200 graph g {\n"                                      \
+    "%table: i8[V, C] = input #0 \"table\"\n%scale: f32[V] = input #1 \"scale\"\n"                           \
+    "%token: i32[B] = input #2 \"token\"\n%w: i8[C, F] = input #3 \"w\"\n%s: f32[F] = input #4 \"s\"\n"      \
+    "%b: f32[F] = input #5 \"b\"\n%h: bf16[F, C] = input #6 \"h\"\n"                                         \
+    "%t: f32[V, C] = cast %table\n%rows: f32[V, C] = mul %t, %scale\n"                                       \
+    "%x: f32[B, C] = gather %rows, %token {V}\n%c: f32 = const 0.01\n%xc: f32[B, C] = mul %x, %c\n"          \
+    "%fw: f32[C, F] = cast %w\n%ws: f32[C, F] = mul %fw, %s\n%y: f32[B, F] = dot %xc, %ws {C}\n"             \
+    "%yc: f32[B, F] = mul %y, %c\n%yb: f32[B, F] = add %yc, %b\n%a: f32[B, F] = tanh %yb\n"                  \
+    "%fh: f32[F, C] = cast %h\n%z: f32[B, C] = dot %a, %fh {F}\n%l: f32[B, V] = dot %z, %rows {C}\n"         \
+    "return a = %a, z = %z, l = %l\n}\n"
+
+static void test_scaled(void **state) {
+    (void)state;
+    check_text(SCALED(1), "default", false);
+    check_text(SCALED(3), "default", false);
+    check_text(SCALED(33), "default", false);
+    check_text(SCALED(130), "early", true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_layers), cmocka_unit_test(test_stored),
-                                       cmocka_unit_test(test_scan)};
+                                       cmocka_unit_test(test_scan), cmocka_unit_test(test_scaled)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

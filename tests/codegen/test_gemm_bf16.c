@@ -87,14 +87,17 @@ static int64_t span_of(const tct_gemm_problem *p, char which) {
 // Exactly as large as needed, so that a sanitizer sees what reads past it.
 static factor factor_of(const tct_gemm_problem *p, char which, tct_gemm_factor kind, uint32_t *seed) {
     factor f = {.n = span_of(p, which)};
-    size_t bytes = kind == TCT_FACTOR_BF16 ? 2 : 4;
+    size_t bytes = kind == TCT_FACTOR_I8 ? 1 : kind == TCT_FACTOR_BF16 ? 2 : 4;
     f.data = malloc((size_t)f.n * bytes);
     f.value = malloc((size_t)f.n * sizeof *f.value);
     for (int64_t i = 0; i < f.n; i++) {
         float x = (float)((double)(int32_t)next_random(seed) * 0x1p-31);
         tct_bf16 h = tct_f32_to_bf16(x);
-        f.value[i] = kind == TCT_FACTOR_EXACT ? x : tct_bf16_to_f32(h);
-        if (kind == TCT_FACTOR_BF16)
+        int8_t q = (int8_t)(x * 128);
+        f.value[i] = kind == TCT_FACTOR_EXACT ? x : kind == TCT_FACTOR_I8 ? q : tct_bf16_to_f32(h);
+        if (kind == TCT_FACTOR_I8)
+            memcpy((char *)f.data + i, &q, sizeof q);
+        else if (kind == TCT_FACTOR_BF16)
             memcpy((char *)f.data + i * 2, &h, sizeof h);
         else
             memcpy((char *)f.data + i * 4, &x, sizeof x);
@@ -140,11 +143,13 @@ static void compare(const tct_gemm_problem *p, uint32_t axis, const float *a, co
                 c + i * x->c, k);
 }
 
+static bool paths_taken[TCT_GEMM_BF16 + 1];
+
 static void check_problem(session *s, tct_isa isa, const tct_gemm_problem *p) {
     tct_target target = tct_target_of(isa);
     tct_gemm_plan plan;
     tct_gemm_plan_make(p, &target, &plan);
-    assert_int_equal(plan.args.path, TCT_GEMM_BF16);
+    paths_taken[plan.args.path] = true;
     compile_missing(s, &plan);
     tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
     for (uint32_t i = 0; i < plan.n_kernels; i++)
@@ -191,9 +196,14 @@ static void choose_factors(tct_gemm_problem *p, int which) {
     static const tct_gemm_factor kinds[][2] = {
         {TCT_FACTOR_BF16, TCT_FACTOR_BF16},    {TCT_FACTOR_ROUNDED, TCT_FACTOR_BF16},
         {TCT_FACTOR_BF16, TCT_FACTOR_ROUNDED}, {TCT_FACTOR_ROUNDED, TCT_FACTOR_ROUNDED},
-        {TCT_FACTOR_EXACT, TCT_FACTOR_BF16},   {TCT_FACTOR_ROUNDED, TCT_FACTOR_EXACT}};
-    p->a = kinds[which % 6][0];
-    p->b = kinds[which % 6][1];
+        {TCT_FACTOR_EXACT, TCT_FACTOR_BF16},   {TCT_FACTOR_ROUNDED, TCT_FACTOR_EXACT},
+        {TCT_FACTOR_EXACT, TCT_FACTOR_I8},     {TCT_FACTOR_I8, TCT_FACTOR_EXACT},
+        {TCT_FACTOR_I8, TCT_FACTOR_BF16},      {TCT_FACTOR_BF16, TCT_FACTOR_EXACT},
+        {TCT_FACTOR_ROUNDED, TCT_FACTOR_I8},
+    };
+    size_t n = sizeof kinds / sizeof *kinds;
+    p->a = kinds[(size_t)which % n][0];
+    p->b = kinds[(size_t)which % n][1];
 }
 
 static void check_isa(session *s, tct_isa isa) {
@@ -221,6 +231,30 @@ static void check_isa(session *s, tct_isa isa) {
         choose_factors(&p, i);
         check_problem(s, isa, &p);
     }
+}
+
+// Few rows, and a narrow matrix that is contiguous along k or along n, of every size that a kernel treats in
+// its own way: it is read as it lies.
+static void check_streams(session *s, tct_isa isa) {
+    static const int64_t sizes[][4] = {
+        {1, 1, 300, 150}, {1, 1, 5003, 19}, {1, 1, 64, 777},  {2, 1, 130, 331},  {1, 2, 259, 173},
+        {1, 4, 67, 541},  {1, 5, 257, 33},  {1, 8, 1300, 40}, {1, 16, 131, 259}, {1, 17, 70, 130},
+        {1, 32, 97, 640}, {1, 63, 65, 300}, {1, 64, 33, 96},
+    };
+    memset(paths_taken, 0, sizeof paths_taken);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int form = 0; form < 16; form++)
+            for (int kind = 0; kind < 2; kind++) {
+                tct_gemm_problem p = matrices(sizes[i], form);
+                p.b = kind ? TCT_FACTOR_I8 : TCT_FACTOR_BF16;
+                check_problem(s, isa, &p);
+            }
+    assert_true(paths_taken[TCT_GEMM_DOTS] && paths_taken[TCT_GEMM_STREAM]);
+}
+
+static void test_streams(void **state) {
+    for (int isa = TCT_ISA_BASE; isa <= (int)tct_isa_host() && isa <= TCT_ISA_AVX512; isa++)
+        check_streams(*state, (tct_isa)isa);
 }
 
 static void test_base(void **state) { check_isa(*state, TCT_ISA_BASE); }
@@ -260,8 +294,9 @@ static void test_special(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_amx),  cmocka_unit_test(test_avx512bf16), cmocka_unit_test(test_avx512),
-        cmocka_unit_test(test_avx2), cmocka_unit_test(test_base),       cmocka_unit_test(test_special),
+        cmocka_unit_test(test_amx),     cmocka_unit_test(test_avx512bf16), cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_avx2),    cmocka_unit_test(test_base),       cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_special),
     };
     return cmocka_run_group_tests(tests, open_session, close_session);
 }

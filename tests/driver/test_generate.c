@@ -93,6 +93,35 @@ static void samples_repeat(void **state) {
     tct_arena_free(&a);
 }
 
+// Narrow weights go on with nearly the same text, which doesn't depend on the number of threads.
+static void reads_narrow_weights(void **state) {
+    (void)state;
+    need_model();
+    tct_arena a = {0};
+    static const char *const kinds[] = {"f32", "bf16", "int8"};
+    char *text[3];
+    int status;
+    for (int i = 0; i < 3; i++) {
+        for (int threads = 1; threads <= 3; threads += 2) {
+            char *now =
+                run(&a,
+                    tct_arena_printf(&a,
+                                     "--model %s --prompt 'Tom and his dog' --max-new 40 --temperature 0 "
+                                     "--raw --weights %s --threads %d",
+                                     model, kinds[i], threads),
+                    &status);
+            assert_int_equal(status, TCT_EXIT_OK);
+            if (threads > 1) assert_string_equal(text[i], now);
+            text[i] = now;
+        }
+        assert_memory_equal(text[i], text[0], 20);
+    }
+    assert_non_null(
+        strstr(run(&a, "--model x --weights int4", &status), "takes f32, bf16 or int8, not `int4`"));
+    assert_int_equal(status, TCT_EXIT_USAGE);
+    tct_arena_free(&a);
+}
+
 static void says_what_is_wrong(void **state) {
     (void)state;
     tct_arena a = {0};
@@ -115,6 +144,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_published_text),
         cmocka_unit_test(samples_repeat),
+        cmocka_unit_test(reads_narrow_weights),
         cmocka_unit_test(says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,10 @@ static void open_bench(bench *k, int threads, bool queue) {
                                     : machine_plan(&k->m, "prefill", PORTS(3, 4), prefill_3);
     const tct_plan *step = queue ? machine_plan(&k->m, "step", PORTS(2, 1), step_2)
                                  : machine_plan(&k->m, "step", PORTS(3, 1), step_3);
-    k->g = (tct_generator){.batch = B,
+    const tct_plan *plans[] = {prefill, step};
+    k->g = (tct_generator){.step = 1,
+                           .convert = TCT_NO_PLAN,
+                           .batch = B,
                            .places = queue ? 2 : B,
                            .fill = queue ? 1 : B,
                            .prompt = P,
@@ -76,7 +79,7 @@ static void open_bench(bench *k, int threads, bool queue) {
                            .n_cache = 1,
                            .cache = &step->inputs[1]};
     k->pool = tct_pool_new(threads);
-    k->room = tct_generate_open(&k->d, k->pool, &k->g, prefill, step);
+    k->room = tct_generate_open(&k->d, k->pool, &k->g, plans);
     assert_non_null(k->room);
     for (int i = 0; i < V * V; i++) k->table[i] = (float)((i * 37) % 29) / 8;
 }

@@ -248,8 +248,18 @@ static char *generate(int threads, tct_arena *keep) {
     const tct_plan *step = machine_plan(
         m, "step", "t f32 R=64 V=1024; c i32 B=2; token i32 B=2 N=1; start i32 B=2; last i32 B=2",
         "c i32 B=2 @1; logits f32 B=2 V=1024", step_kernel);
-    TCT_PUSH(&m->generators, (tct_generator){machine_add_plan(m, prefill), machine_add_plan(m, step), B, B, B,
-                                             P, NEW, VOCAB, 1, &prefill->inputs[1]});
+    tct_generator g = {.prefill = machine_add_plan(m, prefill),
+                       .step = machine_add_plan(m, step),
+                       .convert = TCT_NO_PLAN,
+                       .batch = B,
+                       .places = B,
+                       .fill = B,
+                       .prompt = P,
+                       .max_new = NEW,
+                       .vocab = VOCAB,
+                       .n_cache = 1,
+                       .cache = &prefill->inputs[1]};
+    TCT_PUSH(&m->generators, g);
     uint32_t model = fresh(&s, 3), data = machine_object(m, TCT_KIND_DATASET, TCT_DATA_PROMPTS, "prompts"),
              path = machine_reg(m, TCT_KIND_STRING, NULL), drop = machine_reg(m, TCT_KIND_STRING, NULL),
              none = machine_reg(m, TCT_KIND_STRING, NULL), chat = machine_reg(m, TCT_KIND_STRING, NULL), n[5],
@@ -275,9 +285,10 @@ static char *generate(int threads, tct_arena *keep) {
         machine_tensor(m, TCT_BOOL, "B=2", "ended"),        machine_list(m, TCT_KIND_STRING, "prompt"),
         machine_list(m, TCT_KIND_STRING, "response")};
     for (int round = 0; round < 3; round++) { // twice afresh, then with a seed of its own
-        machine_call(m, TCT_BUILTIN_GENERATE, 11,
-                     (uint32_t[]){model, tokens, length, texts, s.tok, n[3], t, n[0], t, n[round == 2], n[0]},
-                     9, out);
+        machine_call(
+            m, TCT_BUILTIN_GENERATE, 12,
+            (uint32_t[]){model, tokens, length, texts, s.tok, n[3], t, n[0], t, n[round == 2], n[0], none}, 9,
+            out);
         uint32_t said = machine_reg(m, TCT_KIND_STRING, NULL), tensor = machine_list(m, TCT_KIND_INT, NULL),
                  ids = machine_reg(m, TCT_KIND_STRING, NULL), has = machine_reg(m, TCT_KIND_BOOL, NULL);
         MACHINE_CALL(m, TCT_BUILTIN_STR, said, out[8]);

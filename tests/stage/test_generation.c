@@ -71,6 +71,8 @@ static void saved_models_are_the_same(void **state) {
 static void refused(void **state) {
     (void)state;
     pipeline_refused(MODEL("let r = generate(m, b, tok, max_new = 0)"), "E0509", "decides shapes");
+    pipeline_refused(MODEL("let r = generate(m, b, tok, max_new = 2, weights = \"int4\")"), "E0515", "int4");
+    pipeline_refused(MODEL("let r = generate(m, b, tok, max_new = 2, weights = 8)"), "E0502", "");
     pipeline_refused(MODEL("let r = generate(m, tok, b, max_new = 2)"), "E0502", "a batch of prompts");
     pipeline_refused(MODEL("let r = generate(m, {tokens = b.tokens, length = b.tokens, prompt = b.prompt}, "
                            "tok, max_new = 2)"),

@@ -87,6 +87,12 @@ static tct_gemm_args *gemm(const tct_program *p) {
         return true;                                                                                         \
     }
 
+static const tct_generator *narrow_generator(const tct_program *p) {
+    for (uint32_t i = 0; i < p->n_generators; i++)
+        if (p->generators[i].n_weights) return &p->generators[i];
+    return NULL;
+}
+
 CASE(no_register, tct_instr *x = instr(p, TCT_I_IADD), x->b = p->n_regs)
 CASE(other_kind, tct_instr *x = instr(p, TCT_I_SADD), x->a = reg(p, TCT_KIND_INT))
 CASE(string_as_int, tct_instr *x = instr(p, TCT_I_IADD), x->a = reg(p, TCT_KIND_STRING))
@@ -151,6 +157,10 @@ CASE(generator_fill,
 CASE(generator_plan,
      const tct_generator *x = p->n_generators && call(p, TCT_BUILTIN_GENERATE) ? p->generators : NULL,
      CHANGE(uint32_t, x->step) = x->prefill)
+CASE(generator_weights, const tct_generator *x = narrow_generator(p),
+     CHANGE(uint32_t, x->weights[0]) = 1000000)
+CASE(generator_convert, const tct_generator *x = narrow_generator(p),
+     CHANGE(uint32_t, x->convert) = x->prefill)
 
 IN_PLAN(port_shape, TCT_STEP_KERNEL, CHANGE(uint64_t, plan->inputs[0].bytes) *= 2)
 IN_PLAN(port_alias, TCT_STEP_KERNEL, CHANGE(int32_t, plan->outputs[0].alias) = (int32_t)plan->n_inputs)
@@ -235,6 +245,8 @@ static const tested all[] = {
     T(generator_places, "do not fit each other"),
     T(generator_fill, "do not fit each other"),
     T(generator_plan, "do not fit each other"),
+    T(generator_weights, "do not fit each other"),
+    T(generator_convert, "do not fit each other"),
     T(port_shape, "has an impossible shape"),
     T(port_alias, "takes the place of input"),
     T(buffer_place, "lies in place 9"),

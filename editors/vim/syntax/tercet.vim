@@ -7,7 +7,7 @@ syntax keyword tercetStatement let var for in while if else return yield assert 
 syntax keyword tercetItem use graph optimizer extern fn pipeline stage inout
 syntax keyword tercetOperator and or not div
 syntax keyword tercetBoolean true false
-syntax keyword tercetType f32 f64 bf16 i32 i64 bool int float string path real list axes
+syntax keyword tercetType f32 f64 bf16 i8 i32 i64 bool int float string path real list axes
 
 syntax match tercetFunction /\<\h\w*\ze\s*(/
 " Axes and models begin with a capital.
