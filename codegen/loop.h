@@ -91,10 +91,13 @@ typedef struct tct_loop {
     int lane_axis;   // -1: none
     uint32_t unroll; // vectors of lanes side by side
     int64_t block;   // column kernels: elements of the lane axis in one item
+    bool once;       // row kernels: the vectors side by side hold a row, which stays in registers
     uint32_t n_passes;
     uint64_t scratch; // bytes
     bool tile;        // the epilogue of a product: axes are batch, row, column
     double cost;      // operations a point, loads and stores included
+    // From tct_loop_stream: 1 + the store at whose lines the lanes of the last pass begin; 0: at the first element.
+    uint32_t peel;
 } tct_loop;
 
 tct_loop *tct_loop_new(tct_arena *arena);
@@ -125,6 +128,8 @@ int64_t tct_loop_items(const tct_loop *l);
 int64_t tct_loop_items_a_task(const tct_loop *l);
 // Buffer `out`, which is stored to, may be the same memory as buffer `in`, which is loaded from.
 bool tct_loop_may_share(const tct_loop *l, uint32_t out, uint32_t in);
+// Whether lanes run along an axis that is kept.
+bool tct_loop_is_column(const tct_loop *l);
 // Whether anything is loaded from a buffer.
 bool tct_loop_loads(const tct_loop *l, uint32_t buf);
 // A bound on the value of an index: false when there is none.

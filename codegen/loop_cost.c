@@ -16,7 +16,7 @@ double tct_loop_flops(const tct_loop *l) {
     for (uint32_t v = 0; v < l->n_values; v++) {
         const tct_loop_value *x = &l->values[v];
         if (x->kind == TCT_LOOP_LOAD) continue;
-        int times = x->kept || !need[v] ? 1 : __builtin_popcount(need[v]);
+        int times = x->kept || l->once || !need[v] ? 1 : __builtin_popcount(need[v]);
         uint32_t axes = x->kind == TCT_LOOP_REDUCE ? x->axes | reduced : x->axes;
         flops += tct_loop_value_cost(x) * times * points(l, axes);
     }

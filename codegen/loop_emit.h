@@ -15,6 +15,8 @@ enum {
     MAX_LEVELS = LEVEL_REDUCED + TCT_LOOP_MAX_AXES
 };
 
+typedef struct tct_loop_reductions tct_loop_reductions; // codegen/loop_reduce.c
+
 typedef struct tct_loop_known {
     uint32_t epoch; // of its level when it was emitted
     LLVMValueRef v[TCT_LOOP_MAX_UNROLL];
@@ -33,12 +35,12 @@ typedef struct tct_loop_emitter {
     uint32_t epoch[MAX_LEVELS], epochs;
     LLVMValueRef counter[TCT_LOOP_MAX_AXES]; // of the lane axis: that of lane 0 of the first vector
     unsigned width;                          // vectors of lanes side by side right now
-    LLVMValueRef mask;                       // of lanes that exist, NULL: all
+    LLVMValueRef mask;                       // of lanes of the last vector that exist, NULL: all
     uint32_t pass;
-    tct_loop_known *known; // by value
-    void *state;           // of the current pass, codegen/loop_emit.c
-    tct_debug *debug;      // NULL: places are not wanted
-    tct_span place;        // of the instructions that are emitted now
+    tct_loop_known *known;           // by value
+    tct_loop_reductions *reductions; // of the current pass
+    tct_debug *debug;                // NULL: places are not wanted
+    tct_span place;                  // of the instructions that are emitted now
 } tct_loop_emitter;
 
 // What is emitted from now on is for `place`. Returns what it was for before.
@@ -53,5 +55,19 @@ LLVMValueRef *tct_loop_get(tct_loop_emitter *e, tct_lv v);
 void tct_loop_bind(tct_loop_emitter *e, tct_lv v, int level, LLVMValueRef *what, unsigned n);
 void tct_loop_emit_store(tct_loop_emitter *e, const tct_loop_store *s, int level);
 LLVMValueRef tct_loop_number(const tct_loop_emitter *e, int64_t x);
+// Lanes of vector `u` that exist, NULL: all.
+LLVMValueRef tct_loop_mask(const tct_loop_emitter *e, unsigned u);
+// How many elements from lane counter `at` on lie before a line that the store begins in; 0 where no line is
+// ever begun. Computed at `level`.
+LLVMValueRef tct_loop_before_line(tct_loop_emitter *e, const tct_loop_store *s, LLVMValueRef at, int level);
+// A variable that is `first` from the end of `level` on; promoted to a register later.
+LLVMValueRef tct_loop_variable(tct_loop_emitter *e, int level, LLVMTypeRef t, LLVMValueRef first);
+
+tct_loop_reductions *tct_loop_reductions_new(tct_arena *arena);
+// The reductions that end with the current pass: begin at `level` with so many vectors side by side; take the
+// point that is open; are known at `level` from here on.
+void tct_loop_begin_reductions(tct_loop_emitter *e, int level, unsigned vectors);
+void tct_loop_reduce(tct_loop_emitter *e, int level);
+void tct_loop_end_reductions(tct_loop_emitter *e, int level, unsigned vectors);
 
 #endif

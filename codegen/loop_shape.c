@@ -9,6 +9,7 @@ enum {
     ELEMENTS_A_TASK = 32768,
     LONGEST_BLOCK = 8192, // elements of the lane axis in an item, when nothing is reduced
     SPLIT_BLOCK = 4096,
+    DEAREST_ONCE = 100, // operations at a point of a row that is computed without a loop
 };
 static const uint64_t LARGEST_SCRATCH = 1 << 20;
 
@@ -245,8 +246,9 @@ static void needed_in(const tct_loop *l, uint32_t *need, bool decide) {
         if (!(x->axes & reduced)) continue;
         uint32_t first = need[v] & -need[v];
         if (decide)
-            x->kept = is_dear(x) && x->dtype != TCT_BOOL && need[v] != first && l->lane_axis >= 0 &&
-                      x->axes & set_of((uint32_t)l->lane_axis) && x->axes & set_of(l->n_axes - 1);
+            x->kept = is_dear(x) && !l->once && x->dtype != TCT_BOOL && need[v] != first &&
+                      l->lane_axis >= 0 && x->axes & set_of((uint32_t)l->lane_axis) &&
+                      x->axes & set_of(l->n_axes - 1);
         for (uint32_t k = 0; k < x->n_in; k++) need[x->in[k]] |= x->kept ? first : need[v];
     }
 }
@@ -257,13 +259,13 @@ static int64_t reduced_points(const tct_loop *l) {
     return n;
 }
 
-static bool is_column(const tct_loop *l) { return l->lane_axis >= 0 && (uint32_t)l->lane_axis < l->n_kept; }
+bool tct_loop_is_column(const tct_loop *l) { return l->lane_axis >= 0 && (uint32_t)l->lane_axis < l->n_kept; }
 
 static void keep_rows(tct_loop *l) {
     uint32_t *need = TCT_NEW_ARRAY(l->arena, uint32_t, l->n_values);
     needed_in(l, need, true);
     int64_t lanes = TCT_LOOP_LANES * (int64_t)l->unroll, points = reduced_points(l);
-    if (is_column(l)) {
+    if (tct_loop_is_column(l)) {
         points *= lanes;
     } else if (l->lane_axis >= 0) {
         int64_t size = l->axes[l->lane_axis].size;
@@ -300,6 +302,12 @@ double tct_loop_value_cost(const tct_loop_value *v) {
     }
 }
 
+// Whether a row is so short that it stays in registers from pass to pass.
+static bool fits_registers(const tct_loop *l) {
+    return l->lane_axis >= 0 && !tct_loop_is_column(l) && l->n_axes == l->n_kept + 1 && !l->ordered &&
+           l->axes[l->lane_axis].size <= TCT_LOOP_LANES * TCT_LOOP_MAX_UNROLL && l->cost <= DEAREST_ONCE;
+}
+
 static void choose_unroll(tct_loop *l) {
     bool scattered = false;
     uint32_t reductions = 0;
@@ -320,8 +328,13 @@ static void choose_unroll(tct_loop *l) {
         l->unroll = reductions <= 2 || (l->cost <= 14 && reductions <= 3) ? 4 : 2;
     else
         l->unroll = l->cost <= 10 ? 2 : 1;
-    while (l->unroll > 1 && l->unroll * TCT_LOOP_LANES > l->axes[l->lane_axis].size) l->unroll /= 2;
-    if (!is_column(l)) return;
+    if (fits_registers(l)) {
+        l->once = true;
+        l->unroll = (uint32_t)((l->axes[l->lane_axis].size + TCT_LOOP_LANES - 1) / TCT_LOOP_LANES);
+    }
+    while (!l->once && l->unroll > 1 && l->unroll * TCT_LOOP_LANES > l->axes[l->lane_axis].size)
+        l->unroll /= 2;
+    if (!tct_loop_is_column(l)) return;
     int64_t size = l->axes[l->lane_axis].size;
     if (l->n_axes > l->n_kept)
         l->block = TCT_LOOP_LANES * (int64_t)l->unroll;
@@ -356,7 +369,7 @@ int64_t tct_loop_items(const tct_loop *l) {
 
 int64_t tct_loop_items_a_task(const tct_loop *l) {
     double work = (double)reduced_points(l) * (1 + l->cost / 16);
-    if (is_column(l))
+    if (tct_loop_is_column(l))
         work *= (double)(l->block < l->axes[l->lane_axis].size ? l->block : l->axes[l->lane_axis].size);
     int64_t n = (int64_t)(ELEMENTS_A_TASK / work);
     return n < 1 ? 1 : n;

@@ -51,8 +51,40 @@ static void look_ahead(const tct_loop *l, tct_loop_value *v, uint32_t need) {
     bool rows = (uint32_t)l->lane_axis >= l->n_kept && l->n_kept && l->n_passes > 1;
     v->ahead = rows && row <= LONGEST_ROW ? (uint32_t)row : AHEAD;
     v->ahead_pass = 0;
-    if (rows && v->ahead == (uint32_t)row)
+    if (rows && !l->once && v->ahead == (uint32_t)row)
         while (need >> (v->ahead_pass + 1)) v->ahead_pass++;
+}
+
+// Whether a store could go past the caches if its vectors began with lines.
+static bool is_large(const tct_loop *l, const tct_loop_store *s, const bool *in_place) {
+    uint8_t dtype = l->buf_dtype[s->buf];
+    return !s->add && s->guard == TCT_NO_LV && !in_place[s->buf] && tct_dtype_size((tct_dtype)dtype) == 4 &&
+           runs_along(l, s->offset, 1) && bytes(l, s->axes, dtype) >= LARGE;
+}
+
+// Whether the lanes that a store belongs to may begin anywhere: no sum is grouped by them.
+static bool may_peel(const tct_loop *l, const tct_loop_store *s) {
+    if (l->once) return false;
+    if (tct_loop_is_column(l)) return l->n_axes == l->n_kept;
+    bool ends = s->axes >> l->n_kept && s->stage + 1u == l->n_passes;
+    for (uint32_t v = 0; v < l->n_values && ends; v++)
+        ends = l->values[v].kind != TCT_LOOP_REDUCE || l->values[v].stage < l->n_passes;
+    return ends;
+}
+
+// Rows of odd length: where no store of the last pass begins with a line anyway, one of them decides where
+// the lanes begin.
+static void peel(tct_loop *l, const bool *in_place) {
+    for (uint32_t k = 0; k < l->n_stores; k++)
+        if (l->stores[k].past) return;
+    for (uint32_t k = 0; k < l->n_stores; k++) {
+        tct_loop_store *s = &l->stores[k];
+        if (!is_large(l, s, in_place) || !may_peel(l, s)) continue;
+        if (!l->peel) l->peel = k + 1;
+        s->past = s->offset == l->stores[l->peel - 1].offset;
+    }
+    // What is kept is read from wherever the lanes are, to the end of a vector.
+    if (l->peel && l->scratch) l->scratch += 64;
 }
 
 void tct_loop_stream(tct_loop *l, const bool *in_place) {
@@ -71,9 +103,7 @@ void tct_loop_stream(tct_loop *l, const bool *in_place) {
     tct_heap_free(need);
     for (uint32_t k = 0; k < l->n_stores; k++) {
         tct_loop_store *s = &l->stores[k];
-        uint8_t dtype = l->buf_dtype[s->buf];
-        s->past = !s->add && s->guard == TCT_NO_LV && !in_place[s->buf] &&
-                  tct_dtype_size((tct_dtype)dtype) == 4 && runs_along(l, s->offset, TCT_LOOP_LANES) &&
-                  bytes(l, s->axes, dtype) >= LARGE;
+        s->past = is_large(l, s, in_place) && runs_along(l, s->offset, TCT_LOOP_LANES);
     }
+    peel(l, in_place);
 }

@@ -27,17 +27,19 @@ void tct_loop_at(tct_loop_emitter *e, int level) {
     set_place(e); // which LLVM takes from the instruction at the position
 }
 
+LLVMValueRef tct_loop_mask(const tct_loop_emitter *e, unsigned u) {
+    return u + 1 == e->width ? e->mask : NULL;
+}
+
 bool tct_loop_has_lanes(const tct_loop_emitter *e, uint32_t axes) {
     return e->l->lane_axis >= 0 && axes >> e->l->lane_axis & 1;
 }
-
-static bool is_column(const tct_loop *l) { return l->lane_axis >= 0 && (uint32_t)l->lane_axis < l->n_kept; }
 
 static int level_of_axes(const tct_loop_emitter *e, uint32_t axes, uint32_t stage) {
     const tct_loop *l = e->l;
     uint32_t reduced = axes >> l->n_kept;
     if (reduced) return LEVEL_REDUCED + 31 - __builtin_clz(reduced);
-    if (is_column(l) && (stage || tct_loop_has_lanes(e, axes))) return LEVEL_LANES;
+    if (tct_loop_is_column(l) && (stage || tct_loop_has_lanes(e, axes))) return LEVEL_LANES;
     if (stage) return LEVEL_ITEM;
     if (l->tile) axes &= ~UINT32_C(1); // the batch is an argument of the function
     return axes ? LEVEL_ITEM : LEVEL_FUNCTION;
@@ -221,9 +223,10 @@ static void emit_load(tct_loop_emitter *e, const tct_loop_value *v, int level, L
             contiguous ? element(e, dtype, pointer, tct_loop_number(e, u * TCT_LOOP_LANES)) : NULL;
         if (v->ahead && v->ahead_pass == e->pass) ask_ahead(e, at, v->ahead);
         if (contiguous)
-            x = load_contiguous(e, dtype, at, both(e, e->mask, g));
+            x = load_contiguous(e, dtype, at, both(e, tct_loop_mask(e, u), g));
         else
-            x = gather(e, dtype, e->bufs[v->i], lanes_of(e, index[index_lanes ? u : 0]), both(e, e->mask, g));
+            x = gather(e, dtype, e->bufs[v->i], lanes_of(e, index[index_lanes ? u : 0]),
+                       both(e, tct_loop_mask(e, u), g));
         out[u] = tct_loop_emit_widen(e->b, dtype, TCT_LOOP_LANES, x);
     }
 }
@@ -318,7 +321,7 @@ static void emit_general(tct_loop_emitter *e, const tct_loop_value *v, int level
 static LLVMValueRef kept_place(tct_loop_emitter *e, const tct_loop_value *v, unsigned u) {
     const tct_loop *l = e->l;
     LLVMValueRef at = tct_loop_number(e, 0);
-    bool column = is_column(l);
+    bool column = tct_loop_is_column(l);
     for (uint32_t a = l->n_kept; a < l->n_axes; a++) {
         int64_t size = l->axes[a].size;
         if ((int)a == l->lane_axis) size = (size + TCT_LOOP_LANES - 1) / TCT_LOOP_LANES * TCT_LOOP_LANES;
@@ -405,12 +408,32 @@ static void store_scalar(tct_loop_emitter *e, const tct_loop_store *s, int level
 
 enum { LINE = 64 };
 
-// Whether a buffer begins where a line of the cache does: callers may give any place.
+static LLVMValueRef address(tct_loop_emitter *e, LLVMValueRef pointer) {
+    return LLVMBuildPtrToInt(e->b, pointer, e->i64, "");
+}
+
+static LLVMValueRef is_multiple(tct_loop_emitter *e, LLVMValueRef x, int64_t of) {
+    LLVMValueRef rest = LLVMBuildAnd(e->b, x, tct_loop_number(e, of - 1), "");
+    return LLVMBuildICmp(e->b, LLVMIntEQ, rest, tct_loop_number(e, 0), "");
+}
+
+// Whether vectors of a buffer that is stored to past the caches begin where lines do: callers may give any
+// place.
 static LLVMValueRef is_aligned(tct_loop_emitter *e, uint32_t buf) {
     tct_loop_at(e, LEVEL_FUNCTION);
-    LLVMValueRef at = LLVMBuildPtrToInt(e->b, e->bufs[buf], e->i64, "");
-    LLVMValueRef rest = LLVMBuildAnd(e->b, at, tct_loop_number(e, LINE - 1), "");
-    return LLVMBuildICmp(e->b, LLVMIntEQ, rest, tct_loop_number(e, 0), "");
+    LLVMValueRef at = address(e, e->bufs[buf]);
+    if (!e->l->peel) return is_multiple(e, at, LINE);
+    LLVMValueRef first = address(e, e->bufs[e->l->stores[e->l->peel - 1].buf]);
+    LLVMValueRef same = is_multiple(e, LLVMBuildSub(e->b, at, first, ""), LINE);
+    return LLVMBuildAnd(e->b, same, is_multiple(e, first, sizeof(float)), "");
+}
+
+LLVMValueRef tct_loop_before_line(tct_loop_emitter *e, const tct_loop_store *s, LLVMValueRef at, int level) {
+    e->counter[e->l->lane_axis] = at;
+    LLVMValueRef first = first_index(e, s->offset, level);
+    LLVMValueRef place = address(e, element(e, TCT_F32, e->bufs[s->buf], first));
+    LLVMValueRef bytes = LLVMBuildAnd(e->b, LLVMBuildNeg(e->b, place, ""), tct_loop_number(e, LINE - 1), "");
+    return LLVMBuildLShr(e->b, bytes, tct_loop_number(e, 2), "");
 }
 
 static void store_past(tct_loop_emitter *e, LLVMValueRef x, LLVMValueRef at, LLVMValueRef aligned,
@@ -444,7 +467,7 @@ static void store_lanes(tct_loop_emitter *e, const tct_loop_store *s, int level,
     LLVMValueRef aligned = s->past ? is_aligned(e, s->buf) : NULL;
     for (unsigned u = 0; u < e->width; u++) {
         tct_loop_at(e, level);
-        LLVMValueRef mask = both(e, e->mask, guard ? guard[guard_lanes ? u : 0] : NULL);
+        LLVMValueRef mask = both(e, tct_loop_mask(e, u), guard ? guard[guard_lanes ? u : 0] : NULL);
         LLVMValueRef x = lanes_of(e, value[value_lanes ? u : 0]), at = NULL;
         if (contiguous) at = element(e, dtype, pointer, tct_loop_number(e, u * TCT_LOOP_LANES));
         if (s->add) {
