@@ -30,7 +30,7 @@ typedef enum tct_loop_kind {
     TCT_LOOP_OP,     // dtype: the elementwise operation `op`
     TCT_LOOP_RANDOM, // f32: stream i of key in[0] at counter in[1]
     TCT_LOOP_REDUCE, // dtype: the reduction `op` of in[0] over all reduced axes; argmax: in[1] is the
-                     // position
+                     // position; sum: with in[1], of exp(in[0] - in[1]), see tct_loop_run_ahead
 } tct_loop_kind;
 
 typedef struct tct_loop_value {
@@ -139,6 +139,11 @@ bool tct_loop_range(const tct_loop *l, tct_lv v, int64_t *low, int64_t *high);
 void tct_loop_passes(const tct_loop *l, uint32_t *need);
 // What a value costs, in additions (tct_ir_op_cost): a load or an element of a reduction 1, indices nothing.
 double tct_loop_value_cost(const tct_loop_value *v);
+
+// codegen/loop_online.c. Has sums of exp(a - c) computed in the pass that c waits for, of a kernel whose lanes
+// have been chosen, where that saves a pass through memory. True if there are any; passes are to be counted again.
+bool tct_loop_run_ahead(tct_loop *l);
+bool tct_loop_runs_ahead(const tct_loop_value *v);
 
 // codegen/loop_cost.c. Arithmetic of a scheduled kernel in additions (tct_loop_value_cost), every value once
 // for every point of the axes that it varies along and every pass that computes it.

@@ -79,6 +79,10 @@ static void print_value(const tct_loop *l, tct_lv n, const tct_diag *sources, tc
         break;
     case TCT_LOOP_OP:
     case TCT_LOOP_REDUCE:
+        if (tct_loop_runs_ahead(v)) {
+            tct_buf_printf(out, "sum exp(%%%u - %%%u)", v->in[0], v->in[1]);
+            break;
+        }
         tct_buf_puts(out, tct_ir_ops[v->op].name);
         for (uint32_t k = 0; k < v->n_in; k++) tct_buf_printf(out, "%s%%%u", k ? ", " : " ", v->in[k]);
         break;

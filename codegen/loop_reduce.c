@@ -2,6 +2,8 @@
 #include "codegen/loop_emit.h"
 
 #include <assert.h>
+#include <float.h>
+#include <math.h>
 
 enum { MAX_REDUCTIONS = 32 };
 
@@ -11,6 +13,11 @@ typedef struct accumulator {
     LLVMValueRef best[TCT_LOOP_MAX_UNROLL]; // memory
     // Of argmax where it was; of the largest or smallest float a NaN, if there was one.
     LLVMValueRef place[TCT_LOOP_MAX_UNROLL];
+    // Of a sum that runs ahead: the reference, one for all vectors, and the largest value of the same row, if
+    // it is sought, whose NaN this sum notices, too.
+    LLVMValueRef reference;
+    struct accumulator *largest;
+    bool noticed; // its NaN is looked for by such a sum
 } accumulator;
 
 struct tct_loop_reductions {
@@ -30,6 +37,21 @@ static LLVMValueRef the_nan_of(tct_loop_emitter *e, LLVMValueRef x, LLVMValueRef
     return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealUNO, x, x, ""), x, otherwise, "");
 }
 
+// A lane's reference is no infinity, so that what is -inf vanishes.
+static void begin_ahead(tct_loop_emitter *e, accumulator *a, int parent) {
+    LLVMTypeRef t = tct_loop_register_type(e->c, TCT_F32, TCT_LOOP_LANES);
+    tct_lv of = e->l->values[a->value].in[0];
+    a->reference =
+        tct_loop_variable(e, parent, t, tct_loop_emit_const(e->c, TCT_F32, TCT_LOOP_LANES, -FLT_MAX, 0));
+    for (uint32_t k = 0; k < e->reductions->n; k++) {
+        accumulator *m = &e->reductions->acc[k];
+        const tct_loop_value *x = &e->l->values[m->value];
+        if (x->op != TCT_IR_REDUCE_MAX || x->in[0] != of || m->noticed) continue;
+        m->noticed = true;
+        a->largest = m;
+    }
+}
+
 void tct_loop_begin_reductions(tct_loop_emitter *e, int parent, unsigned vectors) {
     const tct_loop *l = e->l;
     tct_loop_reductions *s = e->reductions;
@@ -47,7 +69,8 @@ void tct_loop_begin_reductions(tct_loop_emitter *e, int parent, unsigned vectors
         LLVMValueRef none = tct_loop_emit_neutral(e->c, (tct_ir_op)x->op, from, s->lanes);
         LLVMValueRef nowhere = tct_loop_emit_const(e->c, TCT_I64, s->lanes, 0, INT64_MAX);
         bool nan = seeks_nan((tct_ir_op)x->op, from);
-        a->value = v;
+        *a = (accumulator){.value = v};
+        if (tct_loop_runs_ahead(x)) begin_ahead(e, a, parent);
         for (unsigned u = 0; u < vectors; u++) {
             a->best[u] = tct_loop_variable(e, parent, t, none);
             bool shared = nan && u > 0 && !tct_loop_is_column(l); // lanes are folded in the end
@@ -85,6 +108,71 @@ static LLVMValueRef vector_of(tct_loop_emitter *e, LLVMValueRef x, unsigned lane
     return lanes && !is_vector ? tct_llvm_splat(e->b, x, lanes) : x;
 }
 
+// Where an element is much larger than the reference (or no number) a new one is taken, and the sums so far
+// are scaled. That is rare.
+static void refer_anew(tct_loop_emitter *e, const accumulator *a, LLVMValueRef *x, int level) {
+    const double slack = 8; // exponents that a sum may grow by before
+    LLVMBuilderRef b = e->b;
+    LLVMTypeRef t = LLVMTypeOf(x[0]);
+    LLVMValueRef old = LLVMBuildLoad2(b, t, a->reference, ""), now = old, beyond = NULL;
+    LLVMValueRef most =
+        LLVMBuildFAdd(b, old, tct_loop_emit_const(e->c, TCT_F32, TCT_LOOP_LANES, slack, 0), "");
+    for (unsigned u = 0; u < e->width; u++) {
+        LLVMValueRef above = LLVMBuildFCmp(b, LLVMRealUGT, x[u], most, "");
+        beyond = beyond ? LLVMBuildOr(b, beyond, above, "") : above;
+    }
+    LLVMTypeRef bits = LLVMIntTypeInContext(e->c, TCT_LOOP_LANES);
+    LLVMValueRef any =
+        LLVMBuildICmp(b, LLVMIntNE, LLVMBuildBitCast(b, beyond, bits, ""), LLVMConstNull(bits), "");
+    LLVMBasicBlockRef anew = LLVMAppendBasicBlockInContext(e->c, e->fn, "anew"),
+                      on = LLVMAppendBasicBlockInContext(e->c, e->fn, "on");
+    LLVMBuildCondBr(b, any, anew, on);
+    LLVMPositionBuilderAtEnd(b, anew);
+    for (unsigned u = 0; u < e->width; u++) {
+        now = tct_loop_emit_combine(b, TCT_IR_REDUCE_MAX, TCT_F32, now, x[u]);
+        if (!a->largest) continue;
+        LLVMValueRef place = a->largest->place[u];
+        LLVMBuildStore(b, the_nan_of(e, x[u], LLVMBuildLoad2(b, t, place, "")), place);
+    }
+    LLVMValueRef by = LLVMBuildFSub(b, old, now, "");
+    by = tct_loop_emit_op(b, TCT_IR_EXP, TCT_F32, TCT_F32, TCT_LOOP_LANES, &by);
+    for (unsigned u = 0; u < e->l->unroll; u++)
+        LLVMBuildStore(b, LLVMBuildFMul(b, LLVMBuildLoad2(b, t, a->best[u], ""), by, ""), a->best[u]);
+    LLVMBuildStore(b, now, a->reference);
+    LLVMBuildBr(b, on);
+    e->block[level] = on;
+    tct_loop_at(e, level);
+}
+
+static void accumulate_ahead(tct_loop_emitter *e, const accumulator *a, int level) {
+    LLVMValueRef *in = tct_loop_get(e, e->l->values[a->value].in[0]), x[TCT_LOOP_MAX_UNROLL];
+    tct_loop_at(e, level);
+    LLVMValueRef least = tct_loop_emit_const(e->c, TCT_F32, TCT_LOOP_LANES, -INFINITY, 0);
+    for (unsigned u = 0; u < e->width; u++) {
+        LLVMValueRef mask = tct_loop_mask(e, u);
+        x[u] = mask ? LLVMBuildSelect(e->b, mask, in[u], least, "") : in[u];
+    }
+    refer_anew(e, a, x, level);
+    LLVMTypeRef t = LLVMTypeOf(x[0]);
+    LLVMValueRef reference = LLVMBuildLoad2(e->b, t, a->reference, "");
+    for (unsigned u = 0; u < e->width; u++) {
+        LLVMValueRef part = LLVMBuildFSub(e->b, x[u], reference, "");
+        part = tct_loop_emit_op(e->b, TCT_IR_EXP, TCT_F32, TCT_F32, TCT_LOOP_LANES, &part);
+        LLVMValueRef sum = LLVMBuildLoad2(e->b, t, a->best[u], "");
+        LLVMBuildStore(e->b, LLVMBuildFAdd(e->b, sum, part, ""), a->best[u]);
+    }
+}
+
+// The sum in the lanes of one vector, put right by what the exponent should have been.
+static LLVMValueRef put_right(tct_loop_emitter *e, const accumulator *a, LLVMValueRef sum, int level) {
+    LLVMValueRef c = tct_loop_get(e, e->l->values[a->value].in[1])[0];
+    tct_loop_at(e, level);
+    LLVMValueRef reference = LLVMBuildLoad2(e->b, LLVMTypeOf(sum), a->reference, "");
+    LLVMValueRef by = LLVMBuildFSub(e->b, reference, tct_llvm_splat(e->b, c, TCT_LOOP_LANES), "");
+    by = tct_loop_emit_op(e->b, TCT_IR_EXP, TCT_F32, TCT_F32, TCT_LOOP_LANES, &by);
+    return LLVMBuildFMul(e->b, sum, by, "");
+}
+
 static void accumulate(tct_loop_emitter *e, const accumulator *a, int level) {
     const tct_loop *l = e->l;
     const tct_loop_value *r = &l->values[a->value], *of = &l->values[r->in[0]];
@@ -113,7 +201,7 @@ static void accumulate(tct_loop_emitter *e, const accumulator *a, int level) {
         LLVMValueRef sum = tct_loop_emit_combine(e->b, (tct_ir_op)r->op, dtype, old, now);
         if (mask) sum = LLVMBuildSelect(e->b, mask, sum, old, "");
         LLVMBuildStore(e->b, sum, a->best[u]);
-        if (!a->place[u]) continue;
+        if (!a->place[u] || a->noticed) continue;
         LLVMValueRef none = LLVMBuildLoad2(e->b, LLVMTypeOf(now), a->place[u], ""),
                      nan = the_nan_of(e, now, none);
         if (mask) nan = LLVMBuildSelect(e->b, mask, nan, none, "");
@@ -165,6 +253,7 @@ void tct_loop_end_reductions(tct_loop_emitter *e, int level, unsigned vectors) {
             for (unsigned n = vectors; n > 1; n = (n + 1) / 2)
                 for (unsigned u = 0, far = (n + 1) / 2; u + far < n; u++)
                     fold(e, op, from, &best[u], &place[u], best[u + far], place[u + far]);
+            if (tct_loop_runs_ahead(r)) best[0] = put_right(e, a, best[0], level);
             for (unsigned half = lanes / 2; half; half /= 2)
                 fold(e, op, from, &best[0], &place[0], upper_half(e, best[0], half),
                      place[0] ? upper_half(e, place[0], half) : NULL);
@@ -190,7 +279,10 @@ void tct_loop_reduce(tct_loop_emitter *e, int level) {
     tct_loop_reductions *s = e->reductions;
     for (uint32_t k = 0; k < s->n; k++) {
         tct_span outer = tct_loop_place(e, e->l->values[s->acc[k].value].span);
-        accumulate(e, &s->acc[k], level);
+        if (s->acc[k].reference)
+            accumulate_ahead(e, &s->acc[k], level);
+        else
+            accumulate(e, &s->acc[k], level);
         tct_loop_place(e, outer);
     }
 }

@@ -151,7 +151,7 @@ static void analyse(tct_loop *l) {
         tct_loop_value *x = &l->values[v];
         x->axes = x->kind == TCT_LOOP_AXIS ? set_of((uint32_t)x->i) : 0;
         x->stage = 0;
-        for (uint32_t k = 0; k < x->n_in; k++) {
+        for (uint32_t k = 0; k < (tct_loop_runs_ahead(x) ? 1 : x->n_in); k++) {
             x->axes |= l->values[x->in[k]].axes;
             if (l->values[x->in[k]].stage > x->stage) x->stage = l->values[x->in[k]].stage;
         }
@@ -291,8 +291,9 @@ static void keep_rows(tct_loop *l) {
 double tct_loop_value_cost(const tct_loop_value *v) {
     switch ((tct_loop_kind)v->kind) {
     case TCT_LOOP_LOAD:
-    case TCT_LOOP_REDUCE:
         return 1;
+    case TCT_LOOP_REDUCE:
+        return tct_loop_runs_ahead(v) ? 2 + tct_ir_op_cost(TCT_IR_EXP) : 1;
     case TCT_LOOP_RANDOM:
         return tct_ir_op_cost(TCT_IR_RANDOM);
     case TCT_LOOP_OP:
@@ -356,6 +357,10 @@ void tct_loop_schedule(tct_loop *l) {
         choose_lanes(l);
     }
     analyse(l);
+    if (!l->tile && tct_loop_run_ahead(l)) {
+        drop_unused(l);
+        analyse(l);
+    }
     choose_unroll(l);
     keep_rows(l);
 }
