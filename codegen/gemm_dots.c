@@ -4,11 +4,13 @@
 #include <assert.h>
 
 enum { MAX_SUMS = 32, MAX_ROWS = 32, MAX_LANES = 16 };
-enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE };
+enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE, P_NEXT };
 
 typedef struct dots {
     gemm_code g;
-    unsigned rows, narrow;
+    unsigned rows, at_once, narrow;
+    unsigned fetches;       // of rows of B from P_NEXT on, a step; 0: of those that come next
+    LLVMValueRef next;      // the first of them, for the columns at work
     LLVMValueRef tail_mask; // of the last, partial vector of k
 } dots;
 
@@ -22,7 +24,12 @@ static void multiply(const dots *d, unsigned columns, LLVMValueRef b, LLVMValueR
         LLVMValueRef row = gemm_narrow_at(g, d->narrow, b, gemm_scaled(g, param(d, P_BS), j));
         LLVMValueRef p = gemm_narrow_at(g, d->narrow, row, at);
         x[j] = gemm_load_narrow(g, d->narrow, p, tail ? d->tail_mask : NULL);
-        if (!tail) gemm_fetch(g, gemm_narrow_at(g, d->narrow, p, gemm_scaled(g, param(d, P_BS), columns)));
+        if (!tail && !d->fetches)
+            gemm_fetch(g, gemm_narrow_at(g, d->narrow, p, gemm_scaled(g, param(d, P_BS), columns)));
+    }
+    for (unsigned i = 0; i < d->fetches && !tail; i++) {
+        LLVMValueRef row = gemm_narrow_at(g, d->narrow, d->next, gemm_scaled(g, param(d, P_BS), i));
+        gemm_fetch(g, gemm_narrow_at(g, d->narrow, row, at));
     }
     for (unsigned i = 0; i < d->rows; i++) {
         LLVMValueRef p = gemm_at(g, gemm_at(g, param(d, P_A), gemm_scaled(g, param(d, P_AS), i)), at);
@@ -95,10 +102,15 @@ static void store_sums(const dots *d, unsigned columns, LLVMValueRef j, LLVMValu
 }
 
 // `columns` dot products a row of A, over all of k.
-static void emit_columns(const dots *d, unsigned columns, LLVMValueRef j) {
+static void emit_columns(dots *d, unsigned columns, LLVMValueRef j) {
     const gemm_code *g = &d->g;
     unsigned n = d->rows * columns;
     LLVMValueRef b = gemm_narrow_at(g, d->narrow, param(d, P_B), LLVMBuildMul(g->b, j, param(d, P_BS), ""));
+    if (d->fetches) {
+        LLVMValueRef turn = LLVMBuildUDiv(g->b, j, gemm_index(g, d->at_once), "");
+        LLVMValueRef row = LLVMBuildMul(g->b, gemm_scaled(g, turn, d->fetches), param(d, P_BS), "");
+        d->next = gemm_narrow_at(g, d->narrow, param(d, P_NEXT), row);
+    }
     LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
                       after = gemm_block(g), tail = gemm_block(g), store = gemm_block(g);
     LLVMBuildBr(g->b, head);
@@ -130,7 +142,7 @@ static void emit_columns(const dots *d, unsigned columns, LLVMValueRef j) {
 }
 
 // for (; j + columns <= n; j += columns); leaves the builder after it and returns j.
-static LLVMValueRef emit_loop(const dots *d, unsigned columns, LLVMValueRef first) {
+static LLVMValueRef emit_loop(dots *d, unsigned columns, LLVMValueRef first) {
     const gemm_code *g = &d->g;
     LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
                       after = gemm_block(g);
@@ -152,7 +164,9 @@ void gemm_emit_dots(const gemm_kernel *k, const char *symbol, LLVMModuleRef modu
     assert(k->rows * k->columns <= MAX_SUMS);
     dots d = {.g = gemm_begin(module, target, k->dtype, symbol, "ipipipiiipi"),
               .rows = k->rows,
-              .narrow = k->narrow};
+              .at_once = k->columns,
+              .narrow = k->narrow,
+              .fetches = k->panel_b};
     gemm_code *g = &d.g;
     LLVMValueRef tail = LLVMBuildSRem(g->b, param(&d, P_K), gemm_index(g, g->lanes), "");
     d.tail_mask = tct_llvm_prefix_mask(g->b, tail, g->lanes);

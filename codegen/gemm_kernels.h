@@ -33,10 +33,11 @@ typedef struct gemm_kernel {
     bool far;    // MICRO: B comes from memory; fetch ahead of it
     unsigned
         panel_a; // MICRO: rows of a packed panel of A, vectors of one of B, which tell the strides; 0: read
-    unsigned panel_b; // in place
-    bool rounded;     // ROWS, PANELS: f32 is rounded to bf16
-    unsigned narrow;  // DOTS, STREAM: bytes of B's elements, which are widened as they are read (2: bf16, 1:
-                      // i8); 0: B has the dtype
+    unsigned
+        panel_b;  // in place; DOTS: rows of B, from `next` on, that a step fetches, 0: those that come next
+    bool rounded; // ROWS, PANELS: f32 is rounded to bf16
+    unsigned narrow; // DOTS, STREAM: bytes of B's elements, which are widened as they are read (2: bf16, 1:
+                     // i8); 0: B has the dtype
 } gemm_kernel;
 
 // The symbol, for one instruction set; and back. The parse fails on anything that the first didn't make.

@@ -16,8 +16,8 @@ enum {
     FEW_BOXES = 8,           // the same, where it costs speed
     MIN_TASKS = 16,          // of streams
     MAX_ROWS = 12,           // of a register tile: with more, LLVM spills
-    MAX_DOT_ROWS = 16,
-    MAX_NARROW_ROWS = 64, // of dot products with a narrow B
+    MAX_DOT_ROWS = 64,
+    DOT_ROWS = 8, // at once
     MAX_STREAM_ROWS = 64,
     STREAM_BYTES = 256,          // of a row of B, for streaming it,
     STREAM_ROW_SUMS = 1 << 15,   // of a task's sums for one row,
@@ -183,7 +183,7 @@ static void choose_tile(planner *p) {
 
 static bool suits_dots(const planner *p) {
     const tct_gemm_args *g = p->g;
-    return g->m <= (p->widened ? MAX_NARROW_ROWS : MAX_DOT_ROWS) && g->k >= 2 * p->lanes && is_plain(&g->a_k) && is_plain(&g->b_k) &&
+    return g->m <= MAX_DOT_ROWS && g->k >= 2 * p->lanes && is_plain(&g->a_k) && is_plain(&g->b_k) &&
            is_plain(&g->a_m) && is_plain(&g->b_n) && innermost(&g->a_k) == 1 && innermost(&g->b_k) == 1;
 }
 
@@ -270,7 +270,7 @@ static void choose_boxes(planner *p) {
 // Boxes of dot products: rows of B, as many as make a task worth its while.
 static void choose_dot_boxes(planner *p) {
     tct_gemm_args *g = p->g;
-    g->mr = g->m <= 8 ? g->m : ceil_div(g->m, ceil_div(g->m, 8));
+    g->mr = g->m <= DOT_ROWS ? g->m : ceil_div(g->m, ceil_div(g->m, DOT_ROWS));
     g->kc = g->ks = g->k;
     g->mc = rounded(g->m, g->mr);
     g->ms = g->m;
@@ -334,6 +334,8 @@ static void list_kernels(planner *p) {
                          .rows = (unsigned)g->mr,
                          .columns = (unsigned)(at_once ? at_once : 1),
                          .narrow = p->widened ? (unsigned)g->bytes_b : 0};
+        int64_t passes = ceil_div(g->m, g->mr); // over a box's columns, each for a part of the next box's
+        if (passes > 1) k.panel_b = (unsigned)ceil_div(k.columns, passes);
         add_kernel(p, TCT_GEMM_FULL, k);
         k.rows = (unsigned)rest;
         if (rest) add_kernel(p, TCT_GEMM_REST, k);

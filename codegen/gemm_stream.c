@@ -8,7 +8,7 @@
 #include <assert.h>
 
 enum { MAX_STEPS = 16 };
-enum { TOGETHER = 4 }; // rows whose sums hide each other's latency
+enum { TOGETHER = 8 }; // rows whose sums hide each other's latency, if there are registers for them
 enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N };
 
 typedef struct stream {
@@ -51,8 +51,9 @@ static void some_rows(const stream *s, unsigned steps, unsigned rows, LLVMValueR
 static void many_rows(const stream *s, unsigned steps, LLVMValueRef *x, LLVMValueRef from, LLVMValueRef c,
                       bool edge) {
     const gemm_code *g = &s->g;
-    unsigned rest = s->k->rows % TOGETHER;
-    if (s->k->rows < TOGETHER) {
+    unsigned together = s->k->columns / 2, rest = s->k->rows % together;
+    assert(together >= 1 && together <= TOGETHER);
+    if (s->k->rows < together) {
         some_rows(s, steps, rest, x, NULL, from, c, edge);
         return;
     }
@@ -60,9 +61,9 @@ static void many_rows(const stream *s, unsigned steps, LLVMValueRef *x, LLVMValu
     LLVMBuildBr(g->b, body);
     LLVMPositionBuilderAtEnd(g->b, body);
     LLVMValueRef i = LLVMBuildPhi(g->b, g->i64, ""), row = LLVMBuildPhi(g->b, LLVMTypeOf(c), "");
-    some_rows(s, steps, TOGETHER, x, NULL, gemm_at(g, from, i), row, edge);
-    LLVMValueRef next = LLVMBuildAdd(g->b, i, gemm_index(g, TOGETHER), "");
-    LLVMValueRef next_row = gemm_at(g, row, gemm_scaled(g, param(s, P_LDC), TOGETHER));
+    some_rows(s, steps, together, x, NULL, gemm_at(g, from, i), row, edge);
+    LLVMValueRef next = LLVMBuildAdd(g->b, i, gemm_index(g, together), "");
+    LLVMValueRef next_row = gemm_at(g, row, gemm_scaled(g, param(s, P_LDC), together));
     LLVMBasicBlockRef blocks[] = {before, body};
     LLVMAddIncoming(i, (LLVMValueRef[]){gemm_index(g, 0), next}, blocks, 2);
     LLVMAddIncoming(row, (LLVMValueRef[]){c, next_row}, blocks, 2);

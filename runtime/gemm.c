@@ -158,25 +158,26 @@ static operand b_panel(const box *x, const char *packed, int64_t n, int64_t k, i
     return (operand){packed + (n - x->n0) * (k_end - k) * g->element_bytes, g->nr};
 }
 
+// What one call of a kernel is to fetch; of what is in place already, when there is nothing.
+static operand fetched(const tct_gemm_args *g, ahead *f, operand a) {
+    if (!f->held || f->held->calls >= f->calls) return (operand){a.at, 0};
+    int64_t line = f->held->calls % f->lines, slice = f->held->calls / f->lines;
+    f->held->calls++;
+    return (operand){f->base + slice * f->turns * f->row_bytes + line * LINE,
+                     f->row_bytes / g->element_bytes};
+}
+
 static void multiply_tile(const box *x, int64_t m, int64_t rows, int64_t n, int64_t columns, int64_t k,
-                          operand a, operand b, bool accumulate, ahead *f) {
+                          operand a, operand b, bool accumulate, operand next) {
     const tct_gemm_args *g = x->job->g;
     tct_gemm_micro_fn micro = micro_of(x->job, rows, columns);
-    const char *next = a.at;
-    int64_t next_stride = 0;
-    if (f->held && f->held->calls < f->calls) {
-        int64_t line = f->held->calls % f->lines, slice = f->held->calls / f->lines;
-        next = f->base + slice * f->turns * f->row_bytes + line * LINE;
-        next_stride = f->row_bytes / g->element_bytes;
-        f->held->calls++;
-    }
     int64_t m_run, n_run, at = tct_gemm_locate(&g->c_m, m, &m_run) + tct_gemm_locate(&g->c_n, n, &n_run);
     if (rows <= m_run && columns <= n_run && (columns == 1 || tct_gemm_stride(&g->c_n) == 1)) {
         micro(k, a.at, a.stride, b.at, b.stride, x->c + at * g->element_bytes, tct_gemm_stride(&g->c_m),
-              columns, accumulate, next, next_stride);
+              columns, accumulate, next.at, next.stride);
         return;
     }
-    micro(k, a.at, a.stride, b.at, b.stride, x->tile, g->nr, columns, false, next, next_stride);
+    micro(k, a.at, a.stride, b.at, b.stride, x->tile, g->nr, columns, false, next.at, next.stride);
     scatter(x, m, rows, n, columns, accumulate);
 }
 
@@ -288,9 +289,25 @@ static void pack_fetched(ahead *f) {
     if (fetched == steps) f->held = NULL;
 }
 
+// Dot products go over a box's columns once for each some rows, each time fetching some of the next box's.
+static void run_dots(const box *x) {
+    const tct_gemm_args *g = x->job->g;
+    int64_t some = blocks(x->n1 - x->n0, blocks(x->m1 - x->m0, g->mr)), next = x->n1;
+    for (int64_t m = x->m0; m < x->m1; m += g->mr, next += some) {
+        int64_t rows = least(g->mr, x->m1 - m);
+        multiply_tile(x, m, rows, x->n0, x->n1 - x->n0, g->k, a_panel(x, m, 0, g->k),
+                      b_panel(x, NULL, x->n0, 0, g->k), g->accumulate, b_panel(x, NULL, next, 0, g->k));
+        finish_rows(x, m, rows);
+    }
+}
+
 static void run_box(const box *x, int64_t last_block) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
+    if (g->path == TCT_GEMM_DOTS) {
+        run_dots(x);
+        return;
+    }
     int64_t block = x->block;
     for (int64_t k = j->k0; k < j->k1; k += g->kc, block++) {
         int64_t k_end = least(k + g->kc, j->k1);
@@ -303,7 +320,7 @@ static void run_box(const box *x, int64_t last_block) {
             operand a = a_panel(x, m, k, k_end);
             for (int64_t n = x->n0; n < x->n1; n += g->nr)
                 multiply_tile(x, m, rows, n, least(g->nr, x->n1 - n), k_end - k, a,
-                              b_panel(x, packed, n, k, k_end), k > 0 || g->accumulate, &f);
+                              b_panel(x, packed, n, k, k_end), k > 0 || g->accumulate, fetched(g, &f, a));
             pack_fetched(&f);
             if (k_end == g->k) finish_rows(x, m, rows);
         }
