@@ -78,7 +78,10 @@ static void damage(void **state) {
     // A byte of the image is another.
     SUCCEEDS(p, "cp $D/trainer $D/bad && LC_ALL=C grep -a -b -o TCTIMG $D/bad | tail -1");
     long long at = atoll(p->said);
-    SUCCEEDS(p, "printf x | dd of=$D/bad bs=1 seek=%lld conv=notrunc status=none", at + 2000);
+    SUCCEEDS(p,
+             "b=$(od -An -tu1 -j %lld -N1 $D/bad) && printf \"\\\\$(printf %%o $((b ^ 1)))\" | "
+             "dd of=$D/bad bs=1 seek=%lld conv=notrunc status=none",
+             at + 2000, at + 2000);
     FAILS(p, 1, "error[E0715]: this trainer: the image is damaged", "$D/bad --out $D/out");
     FAILS(p, 1, "error[E0715]", "$D/bad --help");
     SUCCEEDS(p, "cp $D/trainer $D/bad && printf x | dd of=$D/bad bs=1 seek=%lld conv=notrunc status=none",
