@@ -1,16 +1,19 @@
-// bf16 in tile registers: up to 2 × 2 tiles of C, and of A and B what they need at a time. Tiles are
-// configured once for many calls: entering takes them, leaving gives them back, between which nothing else
-// uses them.
+// Products of bf16, or of f32 in pieces of it, in tile registers: up to 2 × 2 tiles of C, and of A and B what
+// they need at a time. Tiles are configured once for many calls: entering takes them, leaving gives them
+// back, between which nothing else uses them.
 #include "codegen/gemm_kernels.h"
 
 #include <assert.h>
+#include <limits.h>
 
 enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE };
-enum { TILE = 16, WORD = 4, FIRST_A = 4, FIRST_B = 6, N_TILES = 8 };
+enum { TILE = TCT_GEMM_SIDE, WORD = 4, FIRST_A = 4, FIRST_B = 6, N_TILES = 8 };
 
 typedef struct tiles {
     gemm_code g;
-    unsigned rows, columns; // in tiles
+    unsigned rows, columns;      // in tiles
+    unsigned pieces_a, pieces_b; // of an element
+    bool by_row;                 // A is read in place: rows of words
 } tiles;
 
 static LLVMValueRef param(const tiles *t, unsigned i) { return LLVMGetParam(t->g.function, i); }
@@ -58,14 +61,22 @@ static void store_sum(const tiles *t, unsigned i, unsigned j, LLVMValueRef ldc) 
     tct_llvm_intrinsic(t->g.b, "llvm.x86.tilestored64", NULL, 0, args, 3);
 }
 
-// One tile's words of k, from a and b on.
-static void multiply(const tiles *t, LLVMValueRef a, LLVMValueRef b) {
+// From a panel to the next (runtime/gemm_bf16.h).
+static LLVMValueRef panel_of(const tiles *t, unsigned pieces) {
     const gemm_code *g = &t->g;
-    LLVMValueRef a_stride = in_bytes(g, param(t, P_AS)), b_stride = in_bytes(g, param(t, P_BS));
-    for (unsigned j = 0; j < t->columns; j++)
-        load_tile(g, FIRST_B + j, gemm_at(g, b, gemm_index(g, (int64_t)j * TILE)), b_stride);
+    LLVMValueRef lines = LLVMBuildAdd(g->b, gemm_scaled(g, param(t, P_K), pieces), gemm_index(g, 1), "");
+    return gemm_scaled(g, lines, TILE);
+}
+
+// A tile of one piece of A times one of B; what the registers hold already isn't loaded.
+static void multiply_piece(const tiles *t, LLVMValueRef a, LLVMValueRef b, bool load_a, bool load_b) {
+    const gemm_code *g = &t->g;
+    LLVMValueRef line = gemm_index(g, TILE * WORD), a_stride = t->by_row ? in_bytes(g, param(t, P_AS)) : line;
+    LLVMValueRef below = t->by_row ? gemm_scaled(g, param(t, P_AS), TILE) : panel_of(t, t->pieces_a);
+    for (unsigned j = 0; j < t->columns && load_b; j++)
+        load_tile(g, FIRST_B + j, gemm_at(g, b, gemm_scaled(g, panel_of(t, t->pieces_b), j)), line);
     for (unsigned i = 0; i < t->rows; i++) {
-        load_tile(g, FIRST_A + i, gemm_at(g, a, gemm_scaled(g, param(t, P_AS), i * TILE)), a_stride);
+        if (load_a) load_tile(g, FIRST_A + i, gemm_at(g, a, gemm_scaled(g, below, i)), a_stride);
         for (unsigned j = 0; j < t->columns; j++) {
             LLVMValueRef args[] = {number(g, sum_of(t, i, j)), number(g, FIRST_A + i),
                                    number(g, FIRST_B + j)};
@@ -74,7 +85,24 @@ static void multiply(const tiles *t, LLVMValueRef a, LLVMValueRef b) {
     }
 }
 
-// k words of A's rows and of B's panel; k is a multiple of a tile's.
+// The unit's pieces from a and b on, the largest first: pairs of which each shares one with the pair before.
+static void multiply(const tiles *t, LLVMValueRef a, LLVMValueRef b) {
+    static const struct {
+        unsigned a, b;
+    } pairs[] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
+    const gemm_code *g = &t->g;
+    unsigned held_a = UINT_MAX, held_b = UINT_MAX;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        unsigned pa = pairs[i].a, pb = pairs[i].b;
+        if (pa >= t->pieces_a || pb >= t->pieces_b) continue;
+        multiply_piece(t, gemm_at(g, a, gemm_index(g, (int64_t)pa * TILE * TILE)),
+                       gemm_at(g, b, gemm_index(g, (int64_t)pb * TILE * TILE)), pa != held_a, pb != held_b);
+        held_a = pa;
+        held_b = pb;
+    }
+}
+
+// k words of each piece of A's and B's panels; k is a multiple of a tile's.
 static void emit_multiply(const tiles *t) {
     const gemm_code *g = &t->g;
     LLVMBasicBlockRef load = gemm_block(g), clear = gemm_block(g), head = gemm_block(g), body = gemm_block(g),
@@ -95,8 +123,8 @@ static void emit_multiply(const tiles *t) {
     LLVMPositionBuilderAtEnd(g->b, body);
     multiply(t, a, b);
     LLVMValueRef left_then = LLVMBuildSub(g->b, left, gemm_index(g, TILE), "");
-    LLVMValueRef a_then = gemm_at(g, a, gemm_index(g, TILE));
-    LLVMValueRef b_then = gemm_at(g, b, gemm_scaled(g, param(t, P_BS), TILE));
+    LLVMValueRef a_then = gemm_at(g, a, gemm_index(g, t->by_row ? TILE : (int64_t)t->pieces_a * TILE * TILE));
+    LLVMValueRef b_then = gemm_at(g, b, gemm_index(g, (int64_t)t->pieces_b * TILE * TILE));
     LLVMBuildBr(g->b, head);
     LLVMBasicBlockRef from[] = {load, clear, body};
     LLVMAddIncoming(left, (LLVMValueRef[]){param(t, P_K), param(t, P_K), left_then}, from, 3);
@@ -128,7 +156,10 @@ void gemm_emit_tiles(const gemm_kernel *k, const char *symbol, LLVMModuleRef mod
     bool micro = k->kind == GEMM_TILES;
     tiles t = {.g = gemm_begin(module, target, TCT_F32, symbol, micro ? "ipipipiiipi" : ""),
                .rows = k->rows,
-               .columns = k->columns};
+               .columns = k->columns,
+               .pieces_a = k->pieces_a,
+               .pieces_b = k->pieces_b,
+               .by_row = k->by_row};
     gemm_code *g = &t.g;
     if (micro) {
         assert(k->rows * k->columns <= FIRST_A && FIRST_A + k->rows <= FIRST_B &&

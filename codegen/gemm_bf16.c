@@ -6,15 +6,15 @@
 #include <string.h>
 
 enum {
-    TILE = 16,              // rows and columns of a tile register
-    TILE_UNIT = 32,         // steps of k in one
+    TILE = TCT_GEMM_SIDE,
+    TILE_UNIT = 2 * TILE,   // steps of k
     K_BLOCK = 384,          // steps of k: a few rows of A stay in L1
-    COLUMNS = 256,          // of a box of C: the packed block of B stays in L2
+    COLUMNS = 512,          // of a box of C
     FEWEST_COLUMNS = 128,   // of one
     SHARED_ROWS = 1024,     // of A, packed once for all tasks,
     SHARED_BYTES = 3 << 20, // and what that may take
     PRIVATE_ROWS = 128,     // of A, packed by each task
-    PACKED_B = 3 << 18,     // bytes that a box has of it at once
+    PACKED_B = 3 << 18,     // bytes that a box has of B at once: they stay in L2
     FEW_TASKS = 6,
     MIN_ROWS = 128,
     ALIASED = 2048, // bytes between rows that fall into the same few sets of a cache
@@ -70,19 +70,25 @@ static void choose_feeds(planner *p) {
         innermost(&g->a_k) == 1 && g->m % g->mr == 0 && g->k % g->k_unit == 0 && row % 2 == 0 &&
         row * 2 % ALIASED != 0)
         g->feed_a = TCT_GEMM_DIRECT;
-    g->shared_a = g->feed_a != TCT_GEMM_DIRECT && g->batch == 1;
+    g->shared_a = g->feed_a != TCT_GEMM_DIRECT && g->batch == 1 && g->n > COLUMNS;
+}
+
+// Of a packed element.
+static int64_t packed_bytes(const tct_gemm_args *g, int64_t pieces) {
+    return g->k_unit == 1 ? 4 : 2 * pieces;
 }
 
 static void choose_boxes(planner *p) {
     tct_gemm_args *g = p->g;
-    int64_t m = g->m ? g->m : 1, n = g->n ? g->n : 1, k = g->k ? g->k : 1, bytes = g->k_unit == 1 ? 4 : 2;
-    int64_t most_k = K_BLOCK * 2 / bytes;
+    int64_t m = g->m ? g->m : 1, n = g->n ? g->n : 1, k = g->k ? g->k : 1;
+    int64_t bytes_a = packed_bytes(g, g->pieces_a), bytes_b = packed_bytes(g, g->pieces_b);
+    int64_t most_k = K_BLOCK * 2 / (bytes_a > bytes_b ? bytes_a : bytes_b);
     g->kc = k > most_k * 4 / 3 ? rounded(ceil_div(k, ceil_div(k, most_k)), TILE_UNIT) : rounded(k, TILE_UNIT);
     g->ms = m;
     g->ks = k;
     if (g->shared_a) {
         g->ms = least(rounded(m, g->mr), rounded(SHARED_ROWS, g->mr));
-        g->ks = SHARED_BYTES / bytes / g->ms / g->kc * g->kc;
+        g->ks = SHARED_BYTES / bytes_a / g->ms / g->kc * g->kc;
         if (g->ks < g->kc) g->ks = g->kc;
     }
     int64_t box_rows = g->shared_a || g->feed_a == TCT_GEMM_DIRECT ? SHARED_ROWS : PRIVATE_ROWS;
@@ -100,7 +106,7 @@ static void choose_boxes(planner *p) {
     }
     g->nc = rounded(ceil_div(n, ceil_div(n, columns)), g->nr);
     g->mc = rounded(ceil_div(least(m, g->ms), ceil_div(least(m, g->ms), rows)), g->mr);
-    g->kb = PACKED_B / bytes / g->nc / g->kc * g->kc;
+    g->kb = PACKED_B / bytes_b / g->nc / g->kc * g->kc;
     if (g->kb < g->kc) g->kb = g->kc;
 }
 
@@ -118,8 +124,12 @@ static void add_pack(planner *p, tct_gemm_slot slot, int64_t feed, int64_t bytes
     bool b = slot == TCT_GEMM_PACK_B, along_k = feed == TCT_GEMM_TURNED, pairs = p->g->k_unit > 1;
     gemm_kernel k = {.dtype = bytes == 2 ? TCT_BF16 : TCT_F32,
                      .rows = (unsigned)p->g->k_unit,
-                     .columns = b ? (unsigned)p->g->nr : 0,
-                     .rounded = round};
+                     .columns = p->tiles ? TILE
+                                : b      ? (unsigned)p->g->nr
+                                         : 0,
+                     .rounded = round,
+                     .pieces_a = (unsigned)(b ? p->g->pieces_b : p->g->pieces_a),
+                     .pieces_b = 1};
     k.kind = b ? (along_k ? GEMM_PANELS_K : GEMM_PANELS_N) : (along_k ? GEMM_ROWS_K : GEMM_ROWS_M);
     add_kernel(p, slot, k, tct_target_kernel_isa(p->target, pairs));
 }
@@ -140,7 +150,10 @@ static void list_kernels(planner *p) {
             micro = (gemm_kernel){.kind = GEMM_TILES,
                                   .dtype = TCT_BF16,
                                   .rows = (unsigned)(g->mr / TILE),
-                                  .columns = (unsigned)(g->nr / TILE)};
+                                  .columns = (unsigned)(g->nr / TILE),
+                                  .by_row = g->feed_a == TCT_GEMM_DIRECT,
+                                  .pieces_a = (unsigned)g->pieces_a,
+                                  .pieces_b = (unsigned)g->pieces_b};
             gemm_kernel enter = {.kind = GEMM_ENTER, .dtype = TCT_BF16},
                         leave = {.kind = GEMM_LEAVE, .dtype = TCT_BF16};
             add_kernel(p, TCT_GEMM_ENTER, enter, TCT_ISA_AMX);
@@ -162,9 +175,12 @@ void gemm_plan_bf16(const tct_gemm_problem *problem, const tct_target *target, t
     planner p = {.problem = problem, .target = target, .out = out, .g = &out->args};
     tct_gemm_args *g = p.g;
     tct_gemm_factor a = out->swapped ? problem->b : problem->a, b = out->swapped ? problem->a : problem->b;
-    bool pairs = a != TCT_FACTOR_EXACT && b != TCT_FACTOR_EXACT && target->isa >= TCT_ISA_AVX512BF16;
-    p.tiles = pairs && target->isa >= TCT_ISA_AMX;
+    p.tiles = target->isa >= TCT_ISA_AMX;
+    bool exact = a == TCT_FACTOR_EXACT || b == TCT_FACTOR_EXACT;
+    bool pairs = p.tiles || (!exact && target->isa >= TCT_ISA_AVX512BF16);
     g->path = TCT_GEMM_BF16;
+    g->pieces_a = a == TCT_FACTOR_EXACT && p.tiles ? TCT_GEMM_PIECES : 1;
+    g->pieces_b = b == TCT_FACTOR_EXACT && p.tiles ? TCT_GEMM_PIECES : 1;
     g->k_unit = p.tiles ? TILE_UNIT : pairs ? 2 : 1;
     g->bytes_a = factor_bytes(a);
     g->bytes_b = factor_bytes(b);

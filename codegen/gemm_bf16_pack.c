@@ -13,7 +13,8 @@ typedef struct packer {
     gemm_code g; // of words
     const gemm_kernel *k;
     LLVMTypeRef source;
-    unsigned per; // steps of k in a word
+    unsigned per;    // steps of k in a word
+    unsigned pieces; // of an element
 } packer;
 
 static LLVMValueRef param(const packer *p, unsigned i) { return LLVMGetParam(p->g.function, i); }
@@ -61,11 +62,20 @@ static void end_loop(const packer *p, const counter *c) {
 
 // --- Words ---
 
+// Runs of a block are too short for the hardware to fetch ahead of them: a vector asks for the one as many
+// runs further on.
+static void fetch_run_ahead(const packer *p, LLVMValueRef at) {
+    const gemm_code *g = &p->g;
+    LLVMValueRef ahead = times(p, param(p, P_STRIDE), index_of(p, g->lanes));
+    gemm_fetch(g, LLVMBuildGEP2(g->b, p->source, at, &ahead, 1, ""), false, GEMM_INTO_L1);
+}
+
 // The first `count` (an i64, may be ≤ 0) of a vector of elements from `at` on, as floats; the others are
 // zero.
 static LLVMValueRef load_floats(const packer *p, LLVMValueRef at, LLVMValueRef count) {
     const gemm_code *g = &p->g;
     LLVMTypeRef type = LLVMVectorType(p->source, g->lanes);
+    fetch_run_ahead(p, at);
     LLVMValueRef mask = tct_llvm_prefix_mask(g->b, count, g->lanes);
     unsigned align = p->k->dtype == TCT_BF16 ? 2 : 4;
     LLVMValueRef x = tct_llvm_masked_load(g->b, type, at, align, mask, LLVMConstNull(type));
@@ -77,6 +87,47 @@ static LLVMValueRef narrow(const packer *p, LLVMValueRef low, LLVMValueRef high)
     LLVMValueRef args[] = {high, low};
     LLVMValueRef x = tct_llvm_intrinsic(p->g.b, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", NULL, 0, args, 2);
     return LLVMBuildBitCast(p->g.b, x, p->g.vector, "");
+}
+
+static LLVMValueRef bits(const packer *p, LLVMValueRef x) {
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(p->g.context);
+    return LLVMBuildBitCast(p->g.b, x, LLVMVectorType(i32, p->g.lanes), "");
+}
+
+static LLVMValueRef bits_of(const packer *p, uint32_t x) {
+    return tct_llvm_splat(p->g.b, LLVMConstInt(LLVMInt32TypeInContext(p->g.context), x, 0), p->g.lanes);
+}
+
+// Rounds *x to a piece, whose bits are the upper halves of what is returned, and leaves the rest in *x. The
+// last piece is all that is left, as is: a NaN stays one.
+static LLVMValueRef take_piece(const packer *p, LLVMValueRef *x, bool last) {
+    const gemm_code *g = &p->g;
+    if (last) return bits(p, *x);
+    LLVMValueRef up = LLVMBuildAdd(g->b, bits(p, *x), bits_of(p, 0x8000), "");
+    LLVMValueRef piece = LLVMBuildAnd(g->b, up, bits_of(p, 0xffff0000), "");
+    *x = LLVMBuildFSub(g->b, *x, LLVMBuildBitCast(g->b, piece, g->vector, ""), "");
+    return up;
+}
+
+// Words of the upper halves of two vectors: side by side, the low one first.
+static LLVMValueRef upper_halves(const packer *p, LLVMValueRef low, LLVMValueRef high) {
+    const gemm_code *g = &p->g;
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context), i16 = LLVMInt16TypeInContext(g->context);
+    LLVMTypeRef halves = LLVMVectorType(i16, 2 * g->lanes);
+    LLVMValueRef lane[2 * MAX_LANES];
+    for (unsigned i = 0; i < 2 * g->lanes; i++) lane[i] = LLVMConstInt(i32, 2 * i + 1, 0);
+    LLVMValueRef x = LLVMBuildShuffleVector(g->b, LLVMBuildBitCast(g->b, low, halves, ""),
+                                            LLVMBuildBitCast(g->b, high, halves, ""),
+                                            LLVMConstVector(lane, 2 * g->lanes), "");
+    return LLVMBuildBitCast(g->b, x, g->vector, "");
+}
+
+// The same of neighbouring steps of k: x0 y0 x1 y1 …
+static LLVMValueRef paired_halves(const packer *p, LLVMValueRef even, LLVMValueRef odd) {
+    const gemm_code *g = &p->g;
+    LLVMValueRef low = LLVMBuildLShr(g->b, even, bits_of(p, 16), "");
+    LLVMValueRef high = LLVMBuildAnd(g->b, odd, bits_of(p, 0xffff0000), "");
+    return LLVMBuildBitCast(g->b, LLVMBuildOr(g->b, low, high, ""), g->vector, "");
 }
 
 // Elements as bf16 in a vector of words, zero from `count` on.
@@ -93,19 +144,39 @@ static LLVMValueRef source_at(const packer *p, LLVMValueRef offset) {
     return LLVMBuildGEP2(p->g.b, p->source, param(p, P_IN), &offset, 1, "");
 }
 
-// A vector of words of one row (or column) whose k is contiguous, from word `word` on; zero past k's end.
-static LLVMValueRef words_along_k(const packer *p, LLVMValueRef row, LLVMValueRef word) {
+// A vector of words, of each piece, of one row (or column) whose k is contiguous, from word `word` on; zero
+// past k's end.
+static void words_along_k(const packer *p, LLVMValueRef row, LLVMValueRef word, LLVMValueRef *out) {
     const gemm_code *g = &p->g;
     LLVMValueRef k = times(p, word, index_of(p, p->per)), left = minus(p, param(p, P_K), k);
     LLVMValueRef offset = add(p, times(p, row, param(p, P_STRIDE)), k);
     if (p->per == 1) {
         LLVMValueRef x = load_floats(p, source_at(p, offset), left);
-        return p->k->rounded ? tct_loop_emit_op(g->b, TCT_IR_CAST, TCT_F32, TCT_BF16, g->lanes, &x) : x;
+        *out = p->k->rounded ? tct_loop_emit_op(g->b, TCT_IR_CAST, TCT_F32, TCT_BF16, g->lanes, &x) : x;
+        return;
     }
-    if (p->k->dtype == TCT_BF16) return load_halves(p, source_at(p, offset), left);
+    if (p->k->dtype == TCT_BF16) {
+        *out = load_halves(p, source_at(p, offset), left);
+        return;
+    }
     LLVMValueRef lanes = index_of(p, g->lanes);
-    return narrow(p, load_floats(p, source_at(p, offset), left),
-                  load_floats(p, source_at(p, add(p, offset, lanes)), minus(p, left, lanes)));
+    LLVMValueRef low = load_floats(p, source_at(p, offset), left);
+    LLVMValueRef high = load_floats(p, source_at(p, add(p, offset, lanes)), minus(p, left, lanes));
+    if (p->pieces == 1) *out = narrow(p, low, high);
+    for (unsigned i = 0; i < p->pieces && p->pieces > 1; i++) {
+        bool last = i + 1 == p->pieces;
+        LLVMValueRef upper = take_piece(p, &low, last);
+        out[i] = upper_halves(p, upper, take_piece(p, &high, last));
+    }
+}
+
+// The words of each piece of two neighbouring steps of k.
+static void split_pair(const packer *p, LLVMValueRef x[2], LLVMValueRef *out) {
+    for (unsigned i = 0; i < p->pieces; i++) {
+        bool last = i + 1 == p->pieces;
+        LLVMValueRef even = take_piece(p, &x[0], last);
+        out[i] = paired_halves(p, even, take_piece(p, &x[1], last));
+    }
 }
 
 // x0 y0 x1 y1 … of vectors of halves that lie in one: first all of x, then all of y.
@@ -120,8 +191,9 @@ static LLVMValueRef interleave(const packer *p, LLVMValueRef x) {
     return LLVMBuildBitCast(g->b, x, g->vector, "");
 }
 
-// The words `word` of a vector of rows (or columns) from `w` on, which lie side by side; zero past k's end.
-static LLVMValueRef words_along_w(const packer *p, LLVMValueRef w, LLVMValueRef word) {
+// The words `word`, of each piece, of a vector of rows (or columns) from `w` on, which lie side by side; zero
+// past k's end.
+static void words_along_w(const packer *p, LLVMValueRef w, LLVMValueRef word, LLVMValueRef *out) {
     const gemm_code *g = &p->g;
     LLVMValueRef x[2], left = minus(p, param(p, P_W), w);
     for (unsigned i = 0; i < p->per; i++) {
@@ -131,8 +203,11 @@ static LLVMValueRef words_along_w(const packer *p, LLVMValueRef w, LLVMValueRef 
         x[i] = load_floats(p, source_at(p, add(p, times(p, k, param(p, P_STRIDE)), w)), count);
     }
     if (p->per == 1)
-        return p->k->rounded ? tct_loop_emit_op(g->b, TCT_IR_CAST, TCT_F32, TCT_BF16, g->lanes, x) : x[0];
-    return interleave(p, narrow(p, x[0], x[1]));
+        *out = p->k->rounded ? tct_loop_emit_op(g->b, TCT_IR_CAST, TCT_F32, TCT_BF16, g->lanes, x) : x[0];
+    else if (p->pieces == 1)
+        *out = interleave(p, narrow(p, x[0], x[1]));
+    else
+        split_pair(p, x, out);
 }
 
 static LLVMValueRef zip(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, bool upper) {
@@ -178,67 +253,120 @@ static LLVMValueRef column_at(const packer *p, LLVMValueRef j) {
     return add(p, times(p, panel, param(p, P_OUT_STRIDE)), within);
 }
 
-static void store_column(const packer *p, LLVMValueRef x, LLVMValueRef j, LLVMValueRef word,
-                         LLVMValueRef count) {
+// Where word `word` of a piece of a row (or column) is: a unit has those of one piece after another.
+static LLVMValueRef place_of(const packer *p, LLVMValueRef word, unsigned piece) {
     const gemm_code *g = &p->g;
-    LLVMValueRef at = add(p, column_at(p, j), times(p, word, index_of(p, p->k->columns)));
-    tct_llvm_masked_store(g->b, x, out_at(p, at), 4, tct_llvm_prefix_mask(g->b, count, g->lanes));
+    if (p->pieces == 1) return word;
+    int64_t unit = p->k->rows / p->per;
+    LLVMValueRef begin = LLVMBuildAnd(g->b, word, index_of(p, -unit), "");
+    LLVMValueRef before = times(p, begin, index_of(p, p->pieces - 1));
+    return add(p, add(p, word, before), index_of(p, piece * unit));
 }
 
-static void store_row(const packer *p, LLVMValueRef x, LLVMValueRef row, LLVMValueRef word,
+static void store_columns(const packer *p, const LLVMValueRef *x, LLVMValueRef j, LLVMValueRef word,
+                          LLVMValueRef count) {
+    const gemm_code *g = &p->g;
+    LLVMValueRef column = column_at(p, j), mask = tct_llvm_prefix_mask(g->b, count, g->lanes);
+    for (unsigned i = 0; i < p->pieces; i++) {
+        LLVMValueRef at = add(p, column, times(p, place_of(p, word, i), index_of(p, p->k->columns)));
+        tct_llvm_masked_store(g->b, x[i], out_at(p, at), 4, mask);
+    }
+}
+
+static void store_row(const packer *p, LLVMValueRef x, LLVMValueRef row, LLVMValueRef word, unsigned piece,
                       LLVMValueRef count) {
     const gemm_code *g = &p->g;
     LLVMValueRef at = add(p, times(p, row, param(p, P_OUT_STRIDE)), word);
+    if (p->k->columns) { // whole rows of tiles: vectors are as long
+        assert(p->k->columns == g->lanes && p->k->rows == p->per * g->lanes);
+        LLVMValueRef width = index_of(p, p->k->columns), in_panel = LLVMBuildURem(g->b, row, width, "");
+        LLVMValueRef panel = LLVMBuildUDiv(g->b, row, width, "");
+        LLVMValueRef begin = add(p, times(p, panel, param(p, P_OUT_STRIDE)), times(p, in_panel, width));
+        LLVMValueRef tiles = LLVMBuildMul(g->b, word, index_of(p, p->pieces), "");
+        at = add(p, begin, times(p, add(p, tiles, times(p, index_of(p, piece), width)), width));
+    }
     tct_llvm_masked_store(g->b, x, out_at(p, at), 4, tct_llvm_prefix_mask(g->b, count, g->lanes));
 }
 
 static void emit_rows_k(const packer *p) {
-    LLVMValueRef words = all_words(p);
+    LLVMValueRef words = all_words(p), x[TCT_GEMM_PIECES];
     counter row = begin_loop(p, param(p, P_W), 1), word = begin_loop(p, words, p->g.lanes);
-    store_row(p, words_along_k(p, row.at, word.at), row.at, word.at, minus(p, words, word.at));
+    words_along_k(p, row.at, word.at, x);
+    for (unsigned i = 0; i < p->pieces; i++) store_row(p, x[i], row.at, word.at, i, minus(p, words, word.at));
     end_loop(p, &word);
     end_loop(p, &row);
 }
 
 static void emit_rows_m(const packer *p) {
     const gemm_code *g = &p->g;
-    LLVMValueRef words = all_words(p), x[MAX_LANES];
+    LLVMValueRef words = all_words(p), x[TCT_GEMM_PIECES][MAX_LANES], at_once[TCT_GEMM_PIECES];
     counter row = begin_loop(p, param(p, P_W), g->lanes), word = begin_loop(p, words, g->lanes);
-    for (unsigned i = 0; i < g->lanes; i++) x[i] = words_along_w(p, row.at, add(p, word.at, index_of(p, i)));
-    turn(p, x);
-    LLVMValueRef left = minus(p, words, word.at);
     for (unsigned i = 0; i < g->lanes; i++) {
-        LLVMValueRef at = add(p, row.at, index_of(p, i));
-        LLVMValueRef there = LLVMBuildICmp(g->b, LLVMIntSLT, at, param(p, P_W), "");
-        store_row(p, x[i], at, word.at, LLVMBuildSelect(g->b, there, left, index_of(p, 0), ""));
+        words_along_w(p, row.at, add(p, word.at, index_of(p, i)), at_once);
+        for (unsigned piece = 0; piece < p->pieces; piece++) x[piece][i] = at_once[piece];
+    }
+    LLVMValueRef left = minus(p, words, word.at);
+    for (unsigned piece = 0; piece < p->pieces; piece++) {
+        turn(p, x[piece]);
+        for (unsigned i = 0; i < g->lanes; i++) {
+            LLVMValueRef at = add(p, row.at, index_of(p, i));
+            LLVMValueRef there = LLVMBuildICmp(g->b, LLVMIntSLT, at, param(p, P_W), "");
+            store_row(p, x[piece][i], at, word.at, piece,
+                      LLVMBuildSelect(g->b, there, left, index_of(p, 0), ""));
+        }
     }
     end_loop(p, &word);
     end_loop(p, &row);
 }
 
 static void emit_panels_n(const packer *p) {
+    LLVMValueRef x[TCT_GEMM_PIECES];
     counter word = begin_loop(p, all_words(p), 1), column = begin_loop(p, param(p, P_W), p->g.lanes);
-    store_column(p, words_along_w(p, column.at, word.at), column.at, word.at,
-                 minus(p, param(p, P_W), column.at));
+    words_along_w(p, column.at, word.at, x);
+    store_columns(p, x, column.at, word.at, minus(p, param(p, P_W), column.at));
     end_loop(p, &column);
     end_loop(p, &word);
 }
 
+// Column j of the vector from `column` on; past the last column it again, which isn't stored.
+static LLVMValueRef column_or_last(const packer *p, LLVMValueRef column, unsigned j) {
+    LLVMValueRef last = minus(p, param(p, P_W), index_of(p, 1));
+    LLVMValueRef bounds[] = {add(p, column, index_of(p, j)), last};
+    LLVMTypeRef i64 = p->g.i64;
+    return tct_llvm_intrinsic(p->g.b, "llvm.smin", &i64, 1, bounds, 2);
+}
+
 static void emit_panels_k(const packer *p) {
     const gemm_code *g = &p->g;
-    LLVMValueRef words = all_words(p), last = minus(p, param(p, P_W), index_of(p, 1)), x[MAX_LANES];
+    LLVMValueRef words = all_words(p), x[MAX_LANES];
     counter column = begin_loop(p, param(p, P_W), g->lanes), word = begin_loop(p, words, g->lanes);
-    for (unsigned i = 0; i < g->lanes; i++) { // past the last column it again, which isn't stored
-        LLVMValueRef bounds[] = {add(p, column.at, index_of(p, i)), last};
-        LLVMTypeRef i64 = g->i64;
-        x[i] = words_along_k(p, tct_llvm_intrinsic(g->b, "llvm.smin", &i64, 1, bounds, 2), word.at);
-    }
+    for (unsigned i = 0; i < g->lanes; i++) words_along_k(p, column_or_last(p, column.at, i), word.at, &x[i]);
     turn(p, x);
     LLVMValueRef left = minus(p, param(p, P_W), column.at);
     for (unsigned i = 0; i < g->lanes; i++) {
         LLVMValueRef at = add(p, word.at, index_of(p, i));
         LLVMValueRef there = LLVMBuildICmp(g->b, LLVMIntSLT, at, words, "");
-        store_column(p, x[i], column.at, at, LLVMBuildSelect(g->b, there, left, index_of(p, 0), ""));
+        store_columns(p, &x[i], column.at, at, LLVMBuildSelect(g->b, there, left, index_of(p, 0), ""));
+    }
+    end_loop(p, &word);
+    end_loop(p, &column);
+}
+
+// In pieces, floats are turned: one square of them for what would be three of words.
+static void emit_split_panels_k(const packer *p) {
+    const gemm_code *g = &p->g;
+    LLVMValueRef x[MAX_LANES], pieces[TCT_GEMM_PIECES];
+    counter column = begin_loop(p, param(p, P_W), g->lanes), word = begin_loop(p, all_words(p), g->lanes / 2);
+    LLVMValueRef k = times(p, word.at, index_of(p, 2)), k_left = minus(p, param(p, P_K), k);
+    for (unsigned i = 0; i < g->lanes; i++) {
+        LLVMValueRef row = times(p, column_or_last(p, column.at, i), param(p, P_STRIDE));
+        x[i] = load_floats(p, source_at(p, add(p, row, k)), k_left);
+    }
+    turn(p, x);
+    LLVMValueRef left = minus(p, param(p, P_W), column.at);
+    for (unsigned i = 0; i < g->lanes / 2; i++) {
+        split_pair(p, &x[2 * i], pieces);
+        store_columns(p, pieces, column.at, add(p, word.at, index_of(p, i)), left);
     }
     end_loop(p, &word);
     end_loop(p, &column);
@@ -246,10 +374,12 @@ static void emit_panels_k(const packer *p) {
 
 void gemm_emit_words(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                      const tct_target *target) {
-    packer p = {
-        .g = gemm_begin(module, target, TCT_F32, symbol, "pipiii"), .k = k, .per = k->rows > 1 ? 2 : 1};
+    packer p = {.g = gemm_begin(module, target, TCT_F32, symbol, "pipiii"),
+                .k = k,
+                .per = k->rows > 1 ? 2 : 1,
+                .pieces = k->pieces_a};
     p.source = tct_loop_memory_type(p.g.context, k->dtype, 0);
-    assert(p.g.lanes <= MAX_LANES);
+    assert(p.g.lanes <= MAX_LANES && p.pieces <= TCT_GEMM_PIECES);
     switch (k->kind) {
     case GEMM_ROWS_K:
         emit_rows_k(&p);
@@ -261,7 +391,10 @@ void gemm_emit_words(const gemm_kernel *k, const char *symbol, LLVMModuleRef mod
         emit_panels_n(&p);
         break;
     default:
-        emit_panels_k(&p);
+        if (p.pieces > 1)
+            emit_split_panels_k(&p);
+        else
+            emit_panels_k(&p);
     }
     gemm_end(&p.g);
 }

@@ -24,12 +24,12 @@ static void multiply(const dots *d, unsigned columns, LLVMValueRef b, LLVMValueR
         LLVMValueRef row = gemm_narrow_at(g, d->narrow, b, gemm_scaled(g, param(d, P_BS), j));
         LLVMValueRef p = gemm_narrow_at(g, d->narrow, row, at);
         x[j] = gemm_load_narrow(g, d->narrow, p, tail ? d->tail_mask : NULL);
-        if (!tail && !d->fetches)
-            gemm_fetch(g, gemm_narrow_at(g, d->narrow, p, gemm_scaled(g, param(d, P_BS), columns)));
+        LLVMValueRef ahead = gemm_narrow_at(g, d->narrow, p, gemm_scaled(g, param(d, P_BS), columns));
+        if (!tail && !d->fetches) gemm_fetch(g, ahead, false, GEMM_INTO_L1);
     }
     for (unsigned i = 0; i < d->fetches && !tail; i++) {
         LLVMValueRef row = gemm_narrow_at(g, d->narrow, d->next, gemm_scaled(g, param(d, P_BS), i));
-        gemm_fetch(g, gemm_narrow_at(g, d->narrow, row, at));
+        gemm_fetch(g, gemm_narrow_at(g, d->narrow, row, at), false, GEMM_INTO_L1);
     }
     for (unsigned i = 0; i < d->rows; i++) {
         LLVMValueRef p = gemm_at(g, gemm_at(g, param(d, P_A), gemm_scaled(g, param(d, P_AS), i)), at);

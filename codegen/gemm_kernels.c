@@ -6,18 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-// tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f][n][w<bytes>][a<panel>][b<panel>]
+// tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f][n][w<bytes>][a<panel>][b<panel>][p<pieces>][q<pieces>]
 static const char *const kinds[] = {"micro", "dots",    "stream",  "copy",  "turn",  "rowsk",
                                     "rowsm", "panelsk", "panelsn", "tiles", "enter", "leave"};
 
 void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYMBOL]) {
-    char panel[2][8] = {"", ""}, narrow[8] = "";
+    char panel[2][8] = {"", ""}, narrow[8] = "", pieces[2][8] = {"", ""};
     if (k->narrow) snprintf(narrow, sizeof narrow, "w%u", k->narrow % 10);
     if (k->panel_a) snprintf(panel[0], sizeof panel[0], "a%u", k->panel_a % 1000);
     if (k->panel_b) snprintf(panel[1], sizeof panel[1], "b%u", k->panel_b % 1000);
-    snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s%s%s%s%s", kinds[k->kind],
+    if (k->pieces_a > 1) snprintf(pieces[0], sizeof pieces[0], "p%u", k->pieces_a % 1000);
+    if (k->pieces_b > 1) snprintf(pieces[1], sizeof pieces[1], "q%u", k->pieces_b % 1000);
+    snprintf(out, TCT_GEMM_SYMBOL, "tct_gemm_%s_%s_%s_%ux%u%s%s%s%s%s%s%s%s%s", kinds[k->kind],
              tct_dtype_name(k->dtype), tct_isa_name(isa), k->rows, k->columns, k->edge ? "e" : "",
-             k->by_row ? "r" : "", k->far ? "f" : "", k->rounded ? "n" : "", narrow, panel[0], panel[1]);
+             k->by_row ? "r" : "", k->far ? "f" : "", k->rounded ? "n" : "", narrow, panel[0], panel[1],
+             pieces[0], pieces[1]);
 }
 
 bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa) {
@@ -36,10 +39,13 @@ bool gemm_kernel_parse(const char *symbol, gemm_kernel *out, tct_isa *out_isa) {
     k.by_row = strchr(flags, 'r') != NULL;
     k.far = strchr(flags, 'f') != NULL;
     k.rounded = strchr(flags, 'n') != NULL;
-    const char *a = strchr(flags, 'a'), *b = strchr(flags, 'b'), *w = strchr(flags, 'w');
+    const char *a = strchr(flags, 'a'), *b = strchr(flags, 'b'), *w = strchr(flags, 'w'),
+               *p = strchr(flags, 'p'), *q = strchr(flags, 'q');
     if (w) k.narrow = (unsigned)strtoul(w + 1, NULL, 10);
     if (a) k.panel_a = (unsigned)strtoul(a + 1, NULL, 10);
     if (b) k.panel_b = (unsigned)strtoul(b + 1, NULL, 10);
+    k.pieces_a = p ? (unsigned)strtoul(p + 1, NULL, 10) : 1;
+    k.pieces_b = q ? (unsigned)strtoul(q + 1, NULL, 10) : 1;
     *out = k;
     *out_isa = isa;
     char again[TCT_GEMM_SYMBOL];
@@ -107,11 +113,10 @@ LLVMValueRef gemm_load_splat(const gemm_code *g, LLVMValueRef at) {
     return tct_llvm_splat(g->b, tct_llvm_load(g->b, g->element, at, g->bytes), g->lanes);
 }
 
-void gemm_fetch(const gemm_code *g, LLVMValueRef at) {
-    enum { READ = 0, KEEP = 3, DATA = 1 };
+void gemm_fetch(const gemm_code *g, LLVMValueRef at, bool to_write, int level) {
     LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context), pointer = LLVMTypeOf(at);
-    LLVMValueRef args[] = {at, LLVMConstInt(i32, READ, 0), LLVMConstInt(i32, KEEP, 0),
-                           LLVMConstInt(i32, DATA, 0)};
+    LLVMValueRef args[] = {at, LLVMConstInt(i32, to_write, 0), LLVMConstInt(i32, (unsigned)level, 0),
+                           LLVMConstInt(i32, 1, 0)};
     tct_llvm_intrinsic(g->b, "llvm.prefetch", &pointer, 1, args, 4);
 }
 

@@ -13,8 +13,8 @@ typedef enum gemm_kernel_kind {
     GEMM_TURN,   // tct_gemm_pack_fn: k is contiguous
     // Of products in bf16 (runtime/gemm_bf16.h): tct_gemm_words_fn, with `rows` for the unit of k; then
     // tiles' tct_gemm_micro_fn and tct_gemm_mode_fns.
-    GEMM_ROWS_K,   // rows of words; k is contiguous
-    GEMM_ROWS_M,   // rows of words; m is contiguous
+    GEMM_ROWS_K,   // rows of words, or panels of `columns` rows in tiles; k is contiguous
+    GEMM_ROWS_M,   // the same; m is contiguous
     GEMM_PANELS_K, // panels of `columns`; k is contiguous
     GEMM_PANELS_N, // panels of `columns`; n is contiguous
     GEMM_TILES,
@@ -38,6 +38,7 @@ typedef struct gemm_kernel {
     bool rounded; // ROWS, PANELS: f32 is rounded to bf16
     unsigned narrow; // DOTS, STREAM: bytes of B's elements, which are widened as they are read (2: bf16, 1:
                      // i8); 0: B has the dtype
+    unsigned pieces_a, pieces_b; // TILES: of A's and B's elements; ROWS, PANELS: pieces_a, of what they read
 } gemm_kernel;
 
 // The symbol, for one instruction set; and back. The parse fails on anything that the first didn't make.
@@ -81,8 +82,10 @@ LLVMValueRef gemm_at(const gemm_code *g, LLVMValueRef p, LLVMValueRef offset);
 LLVMValueRef gemm_scaled(const gemm_code *g, LLVMValueRef stride, unsigned times); // stride · times
 LLVMBasicBlockRef gemm_block(const gemm_code *g);
 LLVMValueRef gemm_fma(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
+// Asks for the line at an address, which may be any.
+enum { GEMM_INTO_L2 = 2, GEMM_INTO_L1 = 3 };
+void gemm_fetch(const gemm_code *g, LLVMValueRef at, bool to_write, int level);
 LLVMValueRef gemm_load_splat(const gemm_code *g, LLVMValueRef at);
-void gemm_fetch(const gemm_code *g, LLVMValueRef at); // brings the line into the nearest cache; any address
 // Of an operand whose elements are `narrow` bytes wide (see gemm_kernel): p + offset elements; a vector of
 // them, widened; `mask` NULL: all lanes, else the others are 0.
 LLVMValueRef gemm_narrow_at(const gemm_code *g, unsigned narrow, LLVMValueRef p, LLVMValueRef offset);

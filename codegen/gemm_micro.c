@@ -57,15 +57,6 @@ static void store_vector(const micro *m, LLVMValueRef row, unsigned j, LLVMValue
         tct_llvm_store(g->b, x, at, g->bytes);
 }
 
-enum { INTO_L2 = 2, INTO_L1 = 3 };
-
-static void fetch(const gemm_code *g, LLVMValueRef at, bool to_write, int level) {
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context), pointer = LLVMTypeOf(at);
-    LLVMValueRef args[] = {at, LLVMConstInt(i32, to_write, 0), LLVMConstInt(i32, (unsigned)level, 0),
-                           LLVMConstInt(i32, 1, 0)};
-    tct_llvm_intrinsic(g->b, "llvm.prefetch", &pointer, 1, args, 4);
-}
-
 static void one_step(const micro *m, state *s, unsigned step) {
     const gemm_code *g = &m->g;
     tct_llvm_barrier(g->b); // Vectors that are loaded before their step take registers away from the sums.
@@ -75,7 +66,7 @@ static void one_step(const micro *m, state *s, unsigned step) {
     if (m->k->far) {
         LLVMValueRef ahead = gemm_at(g, row, gemm_scaled(g, m->bs, FETCH_AHEAD));
         for (unsigned j = 0; j < columns; j++)
-            fetch(g, gemm_at(g, ahead, gemm_index(g, (int64_t)j * g->lanes)), false, INTO_L1);
+            gemm_fetch(g, gemm_at(g, ahead, gemm_index(g, (int64_t)j * g->lanes)), false, GEMM_INTO_L1);
     }
     for (unsigned i = 0; i < rows; i++) {
         LLVMValueRef a = gemm_load_splat(g, address_of_a(m, s, i, step));
@@ -118,7 +109,7 @@ static void loop(const micro *m, state *s, unsigned steps) {
     for (unsigned i = 0; i < n_bases(m); i++) s->a[i] = gemm_at(g, s->a[i], forward);
     s->b = gemm_at(g, s->b, gemm_scaled(g, m->bs, steps));
     if (steps == UNROLL) {
-        fetch(g, s->next, false, INTO_L2);
+        gemm_fetch(g, s->next, false, GEMM_INTO_L2);
         s->next = gemm_at(g, s->next, param(m, P_NEXT_STRIDE));
     }
     s->left = LLVMBuildSub(g->b, s->left, gemm_index(g, steps), "");
@@ -157,7 +148,7 @@ void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef mod
     for (unsigned i = 0; i < k->rows; i++) {
         LLVMValueRef row = gemm_at(g, param(&m, P_C), gemm_scaled(g, param(&m, P_LDC), i));
         for (unsigned j = 0; j < k->columns; j++)
-            fetch(g, gemm_at(g, row, gemm_index(g, (int64_t)j * g->lanes)), true, INTO_L1);
+            gemm_fetch(g, gemm_at(g, row, gemm_index(g, (int64_t)j * g->lanes)), true, GEMM_INTO_L1);
     }
     state s = {.b = param(&m, P_B), .next = param(&m, P_NEXT), .left = param(&m, P_K)};
     for (unsigned i = 0; i < k->rows * k->columns; i++) s.sum[i] = m.zero;

@@ -31,6 +31,9 @@ enum {
     DIRECT_BYTES = 1 << 20,      // of A, for reading it in place,
     FEW_PANELS = 6,              // of B: packed rows are read 5 % faster
     PAGE = 4096,
+    ROWS_IN_PIECES = 32,    // the fewest of a product of f32 in pieces:
+    COLUMNS_IN_PIECES = 96, // with less, taking A apart costs more than is gained
+    STEPS_IN_PIECES = 32,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
 };
 static const double min_task_flops = 1 << 20;
@@ -194,6 +197,14 @@ static bool suits_stream(const planner *p) {
            innermost(&g->b_n) == 1 &&
            (p->widened ||
             (g->n * g->element_bytes >= STREAM_BYTES && g->n * g->k * g->element_bytes > SMALL_BYTES));
+}
+
+// Where tiles of bf16 are that much faster than multiply-adds, they do the work of f32, in pieces. i8, which
+// no kernel packs, is for streams.
+static bool suits_pieces(const planner *p) {
+    const tct_gemm_args *g = p->g;
+    return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX && g->bytes_b != 1 &&
+           g->m >= ROWS_IN_PIECES && g->n >= COLUMNS_IN_PIECES && g->k >= STEPS_IN_PIECES;
 }
 
 static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {
@@ -392,6 +403,8 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
         g->feed_a = g->feed_b = TCT_GEMM_DIRECT;
         g->a_by_row = true;
         choose_dot_boxes(&p);
+    } else if (suits_pieces(&p)) {
+        gemm_plan_bf16(problem, target, out);
     } else if (suits_stream(&p)) {
         g->path = TCT_GEMM_STREAM;
         g->feed_b = TCT_GEMM_DIRECT;

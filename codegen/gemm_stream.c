@@ -83,7 +83,8 @@ static void one_vector(const stream *s, unsigned steps, LLVMValueRef from, LLVMV
         LLVMValueRef at = gemm_narrow_at(g, s->k->narrow, row, j);
         x[u] = gemm_load_narrow(g, s->k->narrow, at, edge ? s->mask : NULL);
         if (a && s->k->narrow && !edge)
-            gemm_fetch(g, gemm_narrow_at(g, s->k->narrow, at, gemm_scaled(g, apart, steps)));
+            gemm_fetch(g, gemm_narrow_at(g, s->k->narrow, at, gemm_scaled(g, apart, steps)), false,
+                       GEMM_INTO_L1);
     }
     if (a)
         some_rows(s, steps, 1, x, a, NULL, c, edge);

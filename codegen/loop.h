@@ -96,7 +96,8 @@ typedef struct tct_loop {
     uint64_t scratch; // bytes
     bool tile;        // the epilogue of a product: axes are batch, row, column
     double cost;      // operations a point, loads and stores included
-    // From tct_loop_stream: 1 + the store at whose lines the lanes of the last pass begin; 0: at the first element.
+    // From tct_loop_stream: 1 + the store at whose lines the lanes of the last pass begin; 0: at the first
+    // element.
     uint32_t peel;
 } tct_loop;
 
@@ -140,8 +141,9 @@ void tct_loop_passes(const tct_loop *l, uint32_t *need);
 // What a value costs, in additions (tct_ir_op_cost): a load or an element of a reduction 1, indices nothing.
 double tct_loop_value_cost(const tct_loop_value *v);
 
-// codegen/loop_online.c. Has sums of exp(a - c) computed in the pass that c waits for, of a kernel whose lanes
-// have been chosen, where that saves a pass through memory. True if there are any; passes are to be counted again.
+// codegen/loop_online.c. Has sums of exp(a - c) computed in the pass that c waits for, of a kernel whose
+// lanes have been chosen, where that saves a pass through memory. True if there are any; passes are to be
+// counted again.
 bool tct_loop_run_ahead(tct_loop *l);
 bool tct_loop_runs_ahead(const tct_loop_value *v);
 

@@ -20,8 +20,8 @@ typedef enum tct_gemm_path {
     TCT_GEMM_TILES,  // register tiles: B's columns lie side by side
     TCT_GEMM_DOTS,   // few rows, A and B contiguous in k: dot products, B is read once
     TCT_GEMM_STREAM, // few rows, B contiguous in n: long stretches of B, each read once, parts of k apart
-    TCT_GEMM_BF16,   // A or B is narrow, or to be rounded to bf16: both are packed as words
-                     // (runtime/gemm_bf16.h)
+    TCT_GEMM_BF16,   // a factor is narrow, to be rounded to bf16, or made of pieces in it: both are packed as
+                     // words (runtime/gemm_bf16.h)
 } tct_gemm_path;
 
 // How a micro-kernel gets A or B.
@@ -53,7 +53,8 @@ typedef struct tct_gemm_args {
     // 1 (i8). Of bf16: whether f32 is rounded, and the steps of k that words go in: 1 (words are f32), or 2
     // or 32 (of pairs of bf16).
     int64_t bytes_a, bytes_b, round_a, round_b, k_unit;
-    int64_t kb; // of bf16: steps of k for which a box packs B at once, whole blocks of kc
+    int64_t pieces_a, pieces_b; // of bf16: TCT_GEMM_PIECES, which an f32 is the sum of, or 1
+    int64_t kb;                 // of bf16: steps of k for which a box packs B at once, whole blocks of kc
     int64_t batch, m, n, k;
     int64_t mr, nr; // the register tile; of dot products, nr = nc; of streams, m and what is added at once
     int64_t lanes;  // steps of k that a turning pack kernel does at once
@@ -69,6 +70,7 @@ typedef struct tct_gemm_args {
     tct_gemm_axes batch_a, batch_b, batch_c, a_m, a_k, b_k, b_n, c_m, c_n;
 } tct_gemm_args;
 
+enum { TCT_GEMM_PIECES = 3, TCT_GEMM_SIDE = 16 }; // rows of a tile, and its 32-bit columns
 enum { TCT_GEMM_N_ARGS = sizeof(tct_gemm_args) / sizeof(int64_t) };
 enum { TCT_GEMM_MAX_PARTS = 64 }; // of k, in a stream
 

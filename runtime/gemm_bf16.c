@@ -1,4 +1,5 @@
-// Products with factors in bf16: boxes of C as tasks, A packed once for all threads, B by each box.
+// Products with factors in bf16 or in pieces of it: boxes of C as tasks, A packed once for all threads, B by
+// each box.
 #include "runtime/gemm_bf16.h"
 
 #include "runtime/gemm_pack.h"
@@ -40,27 +41,69 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t rounded(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 static int64_t blocks(int64_t n, int64_t size) { return n ? (n + size - 1) / size : 0; }
 
+// --- Where packed words lie ---
+
+// Of one piece.
 static int64_t words(const tct_gemm_args *g, int64_t k) {
     return g->k_unit == 1 ? k : rounded(k, g->k_unit) / 2;
 }
 
-// Of a packed row of A: an odd number of cache lines, so that rows fall into different sets of the caches.
-static int64_t row_words(const tct_gemm_args *g) {
-    return (blocks(words(g, least(g->kc, g->k)), LINE_WORDS) | 1) * LINE_WORDS;
+// Of a block of A or B. `width` rows (or columns) make a panel, `panel` words from the next. In it, they are
+// w_step words apart, and the words of one `step`; after `unit` of these come those of the next piece,
+// `piece` words after the first, or of the next step of k.
+typedef struct layout {
+    int64_t width, panel, w_step, step, unit, piece, pieces;
+} layout;
+
+static bool has_tiles(const tct_gemm_args *g) { return g->k_unit == 2 * TCT_GEMM_SIDE; }
+
+static layout layout_of_a(const tct_gemm_args *g, int64_t k) {
+    enum { SIDE = TCT_GEMM_SIDE };
+    if (has_tiles(g))
+        return (layout){
+            SIDE, tct_gemm_panel_of_tiles(words(g, k), g->pieces_a), SIDE, 1, SIDE, SIDE * SIDE, g->pieces_a};
+    // An odd number of cache lines, so that rows fall into different sets of the caches.
+    int64_t row = (blocks(words(g, least(g->kc, g->k)), LINE_WORDS) | 1) * LINE_WORDS;
+    return (layout){.width = 1, .panel = row, .step = 1, .unit = 1, .piece = 1, .pieces = 1};
+}
+
+static layout layout_of_b(const tct_gemm_args *g, int64_t k) {
+    enum { SIDE = TCT_GEMM_SIDE };
+    if (has_tiles(g))
+        return (layout){
+            SIDE, tct_gemm_panel_of_tiles(words(g, k), g->pieces_b), 1, SIDE, SIDE, SIDE * SIDE, g->pieces_b};
+    return (layout){g->nr, words(g, k) * g->nr, 1, g->nr, 1, g->nr, 1};
+}
+
+static int64_t row_at(const layout *l, int64_t w) {
+    return w / l->width * l->panel + w % l->width * l->w_step;
+}
+
+static int64_t word_at(const layout *l, int64_t word, int64_t piece) {
+    return (word / l->unit * l->pieces + piece) * l->piece + word % l->unit * l->step;
+}
+
+static int64_t block_words(const layout *l, int64_t w) {
+    return rounded(row_at(l, rounded(w, l->width)), LINE_WORDS);
+}
+
+// Of the longest block of k.
+static int64_t block_words_a(const tct_gemm_args *g, int64_t rows) {
+    layout l = layout_of_a(g, least(g->kc, g->k));
+    return block_words(&l, rounded(rows, g->mr));
+}
+static int64_t block_words_b(const tct_gemm_args *g) {
+    layout l = layout_of_b(g, least(g->kc, g->k));
+    return block_words(&l, rounded(g->nc, g->nr));
 }
 
 // Of one register tile's rows, or none where all threads share them.
 static uint64_t packed_a_bytes(const tct_gemm_args *g) {
     if (g->feed_a == TCT_GEMM_DIRECT || g->shared_a) return 0;
-    return (uint64_t)(g->mr * row_words(g) * WORD);
-}
-static int64_t panel_words(const tct_gemm_args *g, int64_t k) { return words(g, k) * g->nr; }
-// Of one block of k.
-static int64_t block_words(const tct_gemm_args *g) {
-    return rounded(blocks(g->nc, g->nr) * panel_words(g, least(g->kc, g->k)), LINE_WORDS);
+    return (uint64_t)(block_words_a(g, g->mr) * WORD);
 }
 static uint64_t packed_b_bytes(const tct_gemm_args *g) {
-    return (uint64_t)(blocks(least(g->kb, g->k), g->kc) * block_words(g) * WORD);
+    return (uint64_t)(blocks(least(g->kb, g->k), g->kc) * block_words_b(g) * WORD);
 }
 static uint64_t tile_bytes(const tct_gemm_args *g) {
     return (uint64_t)(rounded(g->mr * g->nr, LINE_WORDS) * WORD);
@@ -72,24 +115,22 @@ uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g) {
 
 uint64_t tct_gemm_bf16_shared(const tct_gemm_args *g) {
     if (!g->shared_a) return 0;
-    int64_t k_blocks = blocks(least(g->ks, g->k), g->kc);
-    return (uint64_t)(k_blocks * rounded(least(g->ms, g->m), g->mr) * row_words(g) * WORD);
+    return (uint64_t)(blocks(least(g->ks, g->k), g->kc) * block_words_a(g, least(g->ms, g->m)) * WORD);
 }
 
 // --- Packing ---
 
-// Where an element lies whose row (or column) begins at `out`: words of its steps of k are `step` words
-// apart.
-static char *element_at(const tct_gemm_args *g, char *out, int64_t k, int64_t step) {
-    return g->k_unit == 1 ? out + k * step * WORD : out + k / 2 * step * WORD + k % 2 * WORD / 2;
+// Where a piece of step k lies, of a row (or column) whose words begin at `out`.
+static char *element_at(const tct_gemm_args *g, const layout *l, char *out, int64_t k, int64_t piece) {
+    if (g->k_unit == 1) return out + word_at(l, k, piece) * WORD;
+    return out + word_at(l, k / 2, piece) * WORD + k % 2 * WORD / 2;
 }
 
-// Element by element, steps [k, k_end) of a block that begins at `out`; `row` and `step`: words from one row
-// (or column) to the next, and from one word of it to the next.
-static void gather(const tct_gemm_args *g, const side *s, char *out, int64_t row, int64_t step, int64_t w,
-                   int64_t k, int64_t k_end, const char *in) {
+// Element by element, steps [k, k_end) of w rows (or columns) of a panel, whose words begin at `out`.
+static void gather(const tct_gemm_args *g, const side *s, const layout *l, char *out, int64_t w, int64_t k,
+                   int64_t k_end, const char *in) {
     int64_t w_stride = tct_gemm_stride(s->w) * s->bytes, k_stride = tct_gemm_stride(s->k) * s->bytes;
-    for (int64_t j = 0; j < w; j++, in += w_stride, out += row * WORD)
+    for (int64_t j = 0; j < w; j++, in += w_stride, out += l->w_step * WORD)
         for (int64_t i = k; i < k_end; i++) {
             const char *from = in + (i - k) * k_stride;
             float x;
@@ -105,39 +146,42 @@ static void gather(const tct_gemm_args *g, const side *s, char *out, int64_t row
                 h = tct_f32_to_bf16(x);
                 if (s->round) x = tct_bf16_to_f32(h);
             }
-            if (g->k_unit == 1)
-                memcpy(element_at(g, out, i, step), &x, sizeof x);
-            else
-                memcpy(element_at(g, out, i, step), &h, sizeof h);
+            if (g->k_unit == 1) memcpy(element_at(g, l, out, i, 0), &x, sizeof x);
+            for (int64_t piece = 0; piece < l->pieces && g->k_unit > 1; piece++) {
+                memcpy(element_at(g, l, out, i, piece), &h, sizeof h);
+                x -= tct_bf16_to_f32(h);
+                h = tct_f32_to_bf16(x);
+            }
         }
 }
 
 // Zeros from step k of a block to the end of the unit.
-static void fill_unit(const tct_gemm_args *g, char *out, int64_t row, int64_t step, int64_t w, int64_t k) {
-    for (int64_t j = 0; j < w && g->k_unit > 1; j++, out += row * WORD)
-        for (int64_t i = k; i % g->k_unit; i++) memset(element_at(g, out, i, step), 0, WORD / 2);
+static void fill_unit(const tct_gemm_args *g, const layout *l, char *out, int64_t w, int64_t k) {
+    for (int64_t j = 0; j < w && g->k_unit > 1; j++, out += l->w_step * WORD)
+        for (int64_t i = k; i % g->k_unit; i++)
+            for (int64_t piece = 0; piece < l->pieces; piece++)
+                memset(element_at(g, l, out, i, piece), 0, WORD / 2);
 }
 
-// Packs [w, w_end) × [k, k_end): A's rows `row` words apart from `out` on, B's panels, `panel` words each.
-static void pack_block(const tct_gemm_args *g, const side *s, bool panels, int64_t w0, int64_t w_end,
+// Packs [w, w_end) × [k, k_end) of a block of that many steps.
+static void pack_block(const tct_gemm_args *g, const side *s, const layout *l, int64_t w0, int64_t w_end,
                        int64_t k0, int64_t k_end, char *out) {
-    int64_t row = row_words(g), panel = panel_words(g, k_end - k0), w_run, k_run;
+    int64_t w_run, k_run;
     for (int64_t w = w0; w < w_end; w += w_run) {
-        int64_t at_w = tct_gemm_locate(s->w, w, &w_run), in_panel = (w - w0) % g->nr;
+        int64_t at_w = tct_gemm_locate(s->w, w, &w_run), in_panel = (w - w0) % l->width;
         w_run = least(w_run, w_end - w);
-        if (panels && (in_panel || !s->pack)) w_run = least(w_run, g->nr - in_panel);
+        if (in_panel || !s->pack) w_run = least(w_run, l->width - in_panel);
+        char *begin = out + row_at(l, w - w0) * WORD;
         for (int64_t k = k0; k < k_end; k += k_run) {
-            int64_t at_k = tct_gemm_locate(s->k, k, &k_run), at = words(g, k - k0);
+            int64_t at_k = tct_gemm_locate(s->k, k, &k_run);
             k_run = least(k_run, k_end - k);
-            char *begin = out + WORD * (panels ? (w - w0) / g->nr * panel + in_panel : (w - w0) * row);
             const char *from = s->base + (at_w + at_k) * s->bytes;
-            int64_t w_step = panels ? 1 : row, step = panels ? g->nr : 1;
             if (s->pack)
-                s->pack(begin + at * step * WORD, panels ? panel : row, from,
+                s->pack(begin + word_at(l, words(g, k - k0), 0) * WORD, l->panel, from,
                         tct_gemm_stride(s->feed == TCT_GEMM_COPIED ? s->k : s->w), w_run, k_run);
             else
-                gather(g, s, begin, w_step, step, w_run, k - k0, k - k0 + k_run, from);
-            if (!s->pack && k + k_run == k_end) fill_unit(g, begin, w_step, step, w_run, k_end - k0);
+                gather(g, s, l, begin, w_run, k - k0, k - k0 + k_run, from);
+            if (!s->pack && k + k_run == k_end) fill_unit(g, l, begin, w_run, k_end - k0);
         }
     }
 }
@@ -201,6 +245,11 @@ static void finish_rows(const box *x, int64_t m, int64_t rows) {
     if (j->tile) j->tile(j->bufs, j->tile_args, x->batch, m, m + rows, x->n0, x->n1, x->epilogue_scratch);
 }
 
+// Of A, of the steps from k on.
+static char *shared_block(const job *j, int64_t k) {
+    return j->shared_a + (k - j->k0) / j->g->kc * block_words_a(j->g, j->m1 - j->m0) * WORD;
+}
+
 // A's rows from m on, in block k of kc; packed just now where they aren't shared.
 static const char *a_rows(const box *x, int64_t m, int64_t k, int64_t k_end, int64_t *stride) {
     const job *j = x->job;
@@ -210,9 +259,10 @@ static const char *a_rows(const box *x, int64_t m, int64_t k, int64_t k_end, int
         *stride = row / 2;
         return x->a.base + (m * row + k) * g->bytes_a;
     }
-    int64_t row = *stride = row_words(g), rows = rounded(j->m1 - j->m0, g->mr);
-    if (g->shared_a) return j->shared_a + ((k - j->k0) / g->kc * rows + m - j->m0) * row * WORD;
-    pack_block(g, &x->a, false, m, least(m + g->mr, x->m1), k, k_end, x->packed_a);
+    layout l = layout_of_a(g, k_end - k);
+    *stride = l.panel;
+    if (g->shared_a) return shared_block(j, k) + row_at(&l, m - j->m0) * WORD;
+    pack_block(g, &x->a, &l, m, least(m + g->mr, x->m1), k, k_end, x->packed_a);
     return x->packed_a;
 }
 
@@ -221,12 +271,14 @@ static const char *a_rows(const box *x, int64_t m, int64_t k, int64_t k_end, int
 static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end) {
     const tct_gemm_args *g = x->job->g;
     const char *block = x->packed_b;
-    for (int64_t end; k < k_end; k = end, block += block_words(g) * WORD) {
+    for (int64_t end; k < k_end; k = end, block += block_words_b(g) * WORD) {
         end = least(k + g->kc, k_end);
+        layout l = layout_of_b(g, end - k);
         int64_t stride;
-        const char *a = a_rows(x, m, k, end, &stride), *b = block;
-        for (int64_t n = x->n0; n < x->n1; n += g->nr, b += panel_words(g, end - k) * WORD)
-            multiply_tile(x, m, n, end - k, a, stride, b, k > 0 || g->accumulate);
+        const char *a = a_rows(x, m, k, end, &stride);
+        for (int64_t n = x->n0; n < x->n1; n += g->nr)
+            multiply_tile(x, m, n, end - k, a, stride, block + row_at(&l, n - x->n0) * WORD,
+                          k > 0 || g->accumulate);
     }
 }
 
@@ -236,8 +288,11 @@ static void run_box(const box *x) {
     for (int64_t k = j->k0, k_end; k < j->k1; k = k_end) {
         k_end = least(k + g->kb, j->k1);
         char *block = x->packed_b;
-        for (int64_t at = k; at < k_end; at += g->kc, block += block_words(g) * WORD)
-            pack_block(g, &x->b, true, x->n0, x->n1, at, least(at + g->kc, k_end), block);
+        for (int64_t at = k, end; at < k_end; at = end, block += block_words_b(g) * WORD) {
+            end = least(at + g->kc, k_end);
+            layout l = layout_of_b(g, end - at);
+            pack_block(g, &x->b, &l, x->n0, x->n1, at, end, block);
+        }
         for (int64_t m = x->m0; m < x->m1; m += g->mr) {
             multiply_rows(x, m, k, k_end);
             if (k_end == g->k) finish_rows(x, m, least(g->mr, x->m1 - m));
@@ -301,9 +356,10 @@ static void pack_a(void *ctx, int64_t begin, int64_t end, int thread) {
     for (int64_t t = begin; t < end; t++) {
         int64_t block = t / row_tasks(j), k = j->k0 + block * g->kc,
                 m = j->m0 + t % row_tasks(j) * ROWS_A_TASK;
-        int64_t row = block * rounded(j->m1 - j->m0, g->mr) + m - j->m0;
-        pack_block(g, &a, false, m, least(m + ROWS_A_TASK, j->m1), k, least(k + g->kc, j->k1),
-                   j->shared_a + row * row_words(g) * WORD);
+        int64_t k_end = least(k + g->kc, j->k1);
+        layout l = layout_of_a(g, k_end - k);
+        pack_block(g, &a, &l, m, least(m + ROWS_A_TASK, j->m1), k, k_end,
+                   shared_block(j, k) + row_at(&l, m - j->m0) * WORD);
     }
 }
 

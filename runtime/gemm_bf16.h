@@ -1,10 +1,16 @@
-// Products with a factor that is bf16, or f32 to be rounded to it. Internal to runtime/gemm*.c and
-// plan_verify_gemm.c.
+// Products of factors in bf16, of f32 to be rounded to it, and of f32 in pieces of bf16. Internal to
+// runtime/gemm*.c and plan_verify_gemm.c.
 //
 // Both factors are packed as 32-bit words along k: an f32, or two neighbouring bf16s of which the first is
-// the lower half. A lies in rows of words, each as long as a block of k and a whole number of cache lines; B
-// in panels of nr columns, a step of words after the other. Rows end and panels stop with zeros up to a
-// multiple of k_unit steps, so micro-kernels see whole units.
+// the lower half. For vectors, A lies in rows of words, each as long as a block of k and a whole number of
+// cache lines; B in panels of nr columns, a step of words after the other. For tiles, both lie in panels of
+// 16 rows or columns, tile after tile: of A, 16 rows of 16 words; of B, 16 steps of words of 16 columns. All
+// end with zeros up to a multiple of k_unit steps, so micro-kernels see whole units.
+//
+// An f32 of a finite x with |x| < 2^127·(2 - 2^-8) is the sum of three bf16s: x rounded, what that left
+// rounded, and what this left, which fits. A tile of one piece is followed by that of the
+// next, the largest first. Of the nine products of two such factors the six largest are summed; the others
+// are less than 2^-24 of the product.
 #ifndef TCT_RUNTIME_GEMM_BF16_H
 #define TCT_RUNTIME_GEMM_BF16_H
 
@@ -15,6 +21,12 @@
 typedef void (*tct_gemm_words_fn)(void *out, int64_t out_stride, const void *in, int64_t stride, int64_t w,
                                   int64_t k);
 typedef void (*tct_gemm_mode_fn)(void);
+
+// Words from one panel of tiles to the next, of k words of each piece: a line more than they take, so that
+// panels begin in different sets of the caches.
+static inline int64_t tct_gemm_panel_of_tiles(int64_t k, int64_t pieces) {
+    return (k * pieces + 1) * TCT_GEMM_SIDE;
+}
 
 uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g); // bytes of a thread
 uint64_t tct_gemm_bf16_shared(const tct_gemm_args *g);  // bytes of all threads

@@ -49,8 +49,10 @@ static void run_kernel_tasks(void *ctx, int64_t begin, int64_t end, int thread) 
 static uint64_t aligned(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
 tct_dtype tct_plan_step_dtype(const tct_plan *plan, const tct_step *step) {
-    if (step->kind == TCT_STEP_GEMM && ((const tct_gemm_args *)(plan->args + step->arg))->k_unit > 1)
-        return TCT_BF16;
+    if (step->kind == TCT_STEP_GEMM) {
+        const tct_gemm_args *g = (const tct_gemm_args *)(plan->args + step->arg);
+        if (g->k_unit > 1 && g->pieces_a == 1 && g->pieces_b == 1) return TCT_BF16;
+    }
     bool f64 = step->n_operands && plan->buffers[plan->operands[step->operand]].dtype == TCT_F64;
     return f64 ? TCT_F64 : TCT_F32;
 }

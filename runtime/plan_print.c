@@ -40,7 +40,7 @@ void tct_plan_step_name(const tct_plan *plan, uint32_t i, tct_buf *out) {
 }
 
 static void print_gemm(const tct_plan *plan, const tct_step *s, tct_buf *out) {
-    static const char *const paths[] = {"tiles", "dots", "stream"};
+    static const char *const paths[] = {"tiles", "dots", "stream", "bf16"};
     static const char *const feeds[] = {"direct", "copied", "turned", "gathered"};
     const tct_gemm_args *g = (const tct_gemm_args *)(plan->args + s->arg);
     tct_buf_printf(out, " %s%" PRId64 "x%" PRId64 "x%" PRId64, g->accumulate ? "+= " : "", g->m, g->n, g->k);
@@ -52,6 +52,10 @@ static void print_gemm(const tct_plan *plan, const tct_step *s, tct_buf *out) {
     if (g->path == TCT_GEMM_STREAM)
         tct_buf_printf(out, " a %s box %" PRId64 "x%" PRId64 " kc %" PRId64, feeds[g->feed_a], g->mc, g->nc,
                        g->kc);
+    if (g->path == TCT_GEMM_BF16)
+        tct_buf_printf(out,
+                       " pieces %" PRId64 "x%" PRId64 " a %s b %s box %" PRId64 "x%" PRId64 " kc %" PRId64,
+                       g->pieces_a, g->pieces_b, feeds[g->feed_a], feeds[g->feed_b], g->mc, g->nc, g->kc);
     for (int i = 0; i < TCT_GEMM_N_SLOTS; i++)
         if (g->slot[i] >= 0)
             tct_buf_printf(out, "%s%s", i == TCT_GEMM_TILE ? " then " : " ",

@@ -31,6 +31,11 @@ static bool sides_fit(const tct_gemm_args *g) {
            in_range(g->k, 0, most_side);
 }
 
+// Pieces are of f32, in tiles' units.
+static bool pieces_fit(int64_t pieces, int64_t bytes, int64_t rounded, int64_t k_unit) {
+    return pieces == 1 || (pieces == TCT_GEMM_PIECES && bytes == 4 && !rounded && k_unit > 2);
+}
+
 // What A and B are in memory, and how they are packed.
 static bool factors_fit(const tct_gemm_args *g) {
     bool reads_narrow = g->path == TCT_GEMM_DOTS || g->path == TCT_GEMM_STREAM;
@@ -40,7 +45,10 @@ static bool factors_fit(const tct_gemm_args *g) {
                 (reads_narrow && g->element_bytes == 4 && (g->bytes_b == 2 || g->bytes_b == 1)));
     return g->element_bytes == 4 && (g->bytes_a == 1 || g->bytes_a == 2 || g->bytes_a == 4) &&
            (g->bytes_b == 1 || g->bytes_b == 2 || g->bytes_b == 4) &&
-           (g->k_unit == 1 || g->k_unit == 2 || g->k_unit == 32) && in_range(g->kc, 1, most_block) &&
+           (g->k_unit == 1 || g->k_unit == 2 || g->k_unit == 32) &&
+           (g->k_unit < 2 * TCT_GEMM_SIDE || (g->mr % TCT_GEMM_SIDE == 0 && g->nr % TCT_GEMM_SIDE == 0)) &&
+           pieces_fit(g->pieces_a, g->bytes_a, g->round_a, g->k_unit) &&
+           pieces_fit(g->pieces_b, g->bytes_b, g->round_b, g->k_unit) && in_range(g->kc, 1, most_block) &&
            in_range(g->kb, 1, most_block) && (g->kb >= g->k || g->kb % g->kc == 0) &&
            (g->kc >= g->k || g->kc % g->k_unit == 0);
 }

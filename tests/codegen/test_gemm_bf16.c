@@ -1,12 +1,15 @@
-// Products with factors in bf16 against a naive one in double: every kind of factor, all layouts, odd and
-// empty sizes, several axes a side, every instruction set that this machine runs, and the same bits for any
-// number of threads.
+// Products with factors in bf16, or of f32 in pieces of it, against a naive one in double: every kind of
+// factor, all layouts, odd and empty sizes, several axes a side, every instruction set that this machine
+// runs, and the same bits for any number of threads.
 #include "base/diag.h"
+#include "runtime/plan_verify.h"
 #include "tests/codegen/gemm_problem.h"
 
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,28 +266,162 @@ static void test_avx512(void **state) { check_isa(*state, TCT_ISA_AVX512); }
 static void test_avx512bf16(void **state) { check_isa(*state, TCT_ISA_AVX512BF16); }
 static void test_amx(void **state) { check_isa(*state, TCT_ISA_AMX); }
 
-// NaN and infinity come through rounding and products as IEEE has it.
-static void test_special(void **state) {
-    session *s = *state;
-    const int64_t size[4] = {1, 3, 20, 40};
-    tct_isa isa = tct_isa_host();
+// Integers of an image that were changed don't get past the verifier.
+static void test_damage(void **state) {
+    (void)state;
+    enum { M = 130, N = 530, K = 300 };
+    const int64_t size[4] = {1, M, N, K};
+    const uint64_t bytes[3] = {M * N * 4, M * K * 4, K * N * 4};
     tct_gemm_problem p = matrices(size, 0);
-    choose_factors(&p, 3);
-    tct_target target = tct_target_of(isa);
+    tct_target target = tct_target_of(TCT_ISA_AMX);
     tct_gemm_plan plan;
     tct_gemm_plan_make(&p, &target, &plan);
+    tct_arena arena = {0};
+    assert_null(tct_gemm_verify(&arena, &plan.args, bytes, plan.n_kernels, plan.scratch));
+    static const struct {
+        size_t at;
+        int64_t value;
+    } changes[] = {
+        {offsetof(tct_gemm_args, pieces_a), 2},
+        {offsetof(tct_gemm_args, pieces_a), 0},
+        {offsetof(tct_gemm_args, pieces_b), 4},
+        {offsetof(tct_gemm_args, pieces_b), -1},
+        {offsetof(tct_gemm_args, round_a), 1},
+        {offsetof(tct_gemm_args, bytes_b), 2},
+        {offsetof(tct_gemm_args, bytes_a), 3},
+        {offsetof(tct_gemm_args, k_unit), 2},
+        {offsetof(tct_gemm_args, k_unit), 0},
+        {offsetof(tct_gemm_args, kc), 100},
+        {offsetof(tct_gemm_args, kc), 0},
+        {offsetof(tct_gemm_args, kb), 100},
+        {offsetof(tct_gemm_args, mr), 24},
+        {offsetof(tct_gemm_args, nr), 40},
+        {offsetof(tct_gemm_args, nc), 600},
+        {offsetof(tct_gemm_args, m), 131},
+        {offsetof(tct_gemm_args, element_bytes), 8},
+        {offsetof(tct_gemm_args, feed_b), TCT_GEMM_DIRECT},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        tct_gemm_args g = plan.args;
+        memcpy((char *)&g + changes[i].at, &changes[i].value, sizeof(int64_t));
+        if (!tct_gemm_verify(&arena, &g, bytes, plan.n_kernels, plan.scratch))
+            fail_msg("change %zu is let through", i);
+    }
+    tct_arena_free(&arena);
+}
+
+// Large enough for pieces.
+static void test_pieces(void **state) {
+    session *s = *state;
+    if (tct_isa_host() < TCT_ISA_AMX) {
+        print_message("this machine has no amx: skipped\n");
+        skip();
+    }
+    static const int64_t sizes[][4] = {{1, 32, 96, 32},  {1, 33, 97, 33},   {2, 64, 96, 70},
+                                       {1, 50, 600, 40}, {1, 130, 530, 61}, {1, 97, 128, 300}};
+    tct_target target = tct_target_of(TCT_ISA_AMX);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int form = 0; form < 16; form++) {
+            tct_gemm_problem p = matrices(sizes[i], form);
+            tct_gemm_plan plan;
+            tct_gemm_plan_make(&p, &target, &plan);
+            if (plan.args.n < 96) continue; // turned round: not worth pieces
+            assert_int_equal(plan.args.pieces_a * plan.args.pieces_b, 9);
+            check_problem(s, TCT_ISA_AMX, &p);
+        }
+}
+
+static void fill(float *x, size_t n, uint32_t *seed, int exponent) {
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)ldexp((double)(int32_t)next_random(seed), exponent + (int)(next_random(seed) >> 29));
+}
+
+static void multiply(session *s, tct_isa isa, const tct_gemm_problem *p, void *const *bufs) {
+    tct_target target = tct_target_of(isa);
+    tct_gemm_plan plan;
+    tct_gemm_plan_make(p, &target, &plan);
     assert_false(plan.swapped);
     compile_missing(s, &plan);
     tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
     for (uint32_t i = 0; i < plan.n_kernels; i++)
         kernels[i] = (tct_plan_kernel){plan.symbol[i], find(s, plan.symbol[i])};
+    tct_pool_reserve_scratch(s->pool[1], plan.scratch);
+    tct_gemm_run(s->pool[1], &plan.args, kernels, bufs, NULL);
+}
+
+// The error of sums of products, relative to the sums of their magnitudes.
+static double mean_error(const float *a, const float *b, const float *c, int64_t m, int64_t n, int64_t k) {
+    double squares = 0;
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = 0, magnitude = 0;
+            for (int64_t e = 0; e < k; e++) {
+                double x = (double)a[i * k + e] * (double)b[e * n + j];
+                sum += x;
+                magnitude += fabs(x);
+            }
+            double error = ((double)c[i * n + j] - sum) / magnitude;
+            squares += error * error;
+        }
+    return sqrt(squares / (double)(m * n));
+}
+
+// Pieces lose nothing that a chain of fused multiply-adds would keep, whatever the numbers' size.
+static void test_accuracy(void **state) {
+    session *s = *state;
+    if (tct_isa_host() < TCT_ISA_AMX) {
+        print_message("this machine has no amx: skipped\n");
+        skip();
+    }
+    enum { M = 32, N = 96, K = 768 };
+    const int64_t size[4] = {1, M, N, K};
+    tct_gemm_problem p = matrices(size, 0);
+    float *a = malloc(M * K * sizeof *a), *b = malloc(K * N * sizeof *b), *c = malloc(M * N * sizeof *c);
+    static const int exponents[][2] = {{-31, -31}, {-90, 30}, {50, -120}};
+    uint32_t seed = 5;
+    for (size_t i = 0; i < sizeof exponents / sizeof *exponents; i++) {
+        fill(a, M * K, &seed, exponents[i][0]);
+        fill(b, K * N, &seed, exponents[i][1]);
+        void *bufs[] = {c, a, b};
+        multiply(s, TCT_ISA_AMX, &p, bufs);
+        double pieces = mean_error(a, b, c, M, N, K);
+        multiply(s, TCT_ISA_AVX512, &p, bufs);
+        double fused = mean_error(a, b, c, M, N, K);
+        if (!(pieces <= fused)) fail_msg("an error of %g, %g with fused multiply-adds", pieces, fused);
+    }
+    // What isn't finite stays so.
+    fill(a, M * K, &seed, -31);
+    fill(b, K * N, &seed, -31);
+    a[3] = INFINITY, a[K + 7] = NAN, a[2 * K + 5] = -FLT_MAX;
+    union {
+        uint32_t bits;
+        float x;
+    } quiet = {.bits = 0x7fffffff};
+    a[3 * K + 9] = quiet.x;
+    void *bufs[] = {c, a, b};
+    multiply(s, TCT_ISA_AMX, &p, bufs);
+    for (int i = 0; i < N; i++) {
+        assert_false(isfinite(c[i]));
+        assert_true(isnan(c[N + i]));
+        assert_false(isfinite(c[2 * N + i])); // too large for a piece
+        assert_true(isnan(c[3 * N + i]));
+        assert_true(isfinite(c[4 * N + i]));
+    }
+    free(a), free(b), free(c);
+}
+
+// NaN and infinity come through rounding and products as IEEE has it.
+static void test_special(void **state) {
+    session *s = *state;
+    const int64_t size[4] = {1, 3, 20, 40};
+    tct_gemm_problem p = matrices(size, 0);
+    choose_factors(&p, 3);
     float a[3 * 40], b[40 * 20], c[3 * 20];
     for (int i = 0; i < 3 * 40; i++) a[i] = 1;
     for (int i = 0; i < 40 * 20; i++) b[i] = 1;
     a[39] = INFINITY, a[40 + 7] = NAN;
     void *bufs[] = {c, a, b};
-    tct_pool_reserve_scratch(s->pool[1], plan.scratch);
-    tct_gemm_run(s->pool[1], &plan.args, kernels, bufs, NULL);
+    multiply(s, tct_isa_host(), &p, bufs);
     for (int i = 0; i < 20; i++) {
         assert_true(isinf(c[i]) && c[i] > 0);
         assert_true(isnan(c[20 + i]));
@@ -294,9 +431,10 @@ static void test_special(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_amx),     cmocka_unit_test(test_avx512bf16), cmocka_unit_test(test_avx512),
-        cmocka_unit_test(test_avx2),    cmocka_unit_test(test_base),       cmocka_unit_test(test_streams),
-        cmocka_unit_test(test_special),
+        cmocka_unit_test(test_amx),      cmocka_unit_test(test_avx512bf16), cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_avx2),     cmocka_unit_test(test_base),       cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_special),  cmocka_unit_test(test_damage),     cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_accuracy),
     };
     return cmocka_run_group_tests(tests, open_session, close_session);
 }
