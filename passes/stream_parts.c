@@ -50,12 +50,22 @@ static tct_value copy_step(tct_parts_maker *m, tct_value v, const tct_value *ope
     return tct_ir_append(m->to->to, &n);
 }
 
+// What is made of positions is made anew, of those of the part.
+static tct_value operand_anew(tct_parts_maker *m, tct_value v) {
+    const tct_node *n = node(m, v);
+    tct_value *in = TCT_NEW_ARRAY(m->r->arena, tct_value, n->n_in + 1);
+    for (uint32_t k = 0; k < n->n_in; k++) in[k] = tct_part_operand(m, n->in[k]);
+    return copy_step(m, v, in);
+}
+
 tct_value tct_part_operand(tct_parts_maker *m, tct_value v) {
     if (m->map[v] != TCT_NO_VALUE) return m->map[v];
     const tct_shown *s = m->shown;
     tct_value x = m->to->map[v];
-    if (tct_region_is_cut(m->r, v)) x = slice(m, x, s->rows, m->rows, m->part->from);
-    if (has_columns(m, v)) x = slice(m, x, s->columns, m->columns, m->part->low);
+    bool cut = tct_region_is_cut(m->r, v), columns = has_columns(m, v);
+    if (m->r->anew[v] && node(m, v)->n_in && (cut || columns)) return m->map[v] = operand_anew(m, v);
+    if (cut) x = slice(m, x, s->rows, m->rows, m->part->from);
+    if (columns) x = slice(m, x, s->columns, m->columns, m->part->low);
     return m->map[v] = x;
 }
 
