@@ -98,7 +98,7 @@ static void masks(void **state) {
           0.9);
     check(c,
           SIZES BEGIN SCORES
-          "%f: i32 = const 3\n%s: i32[T] = add %i, %f\n%m: bool[T, S] = le %j, %s\n" BEHIND("-1e30")
+          "%f: i32 = const -3\n%s: i32[T] = add %i, %f\n%m: bool[T, S] = le %j, %s\n" BEHIND("-1e30")
               SOFTMAX RETURN,
           0.95);
     // Nothing is hidden, or nobody knows what, or somebody wants it.
