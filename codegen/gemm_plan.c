@@ -31,7 +31,7 @@ enum {
     DIRECT_BYTES = 1 << 20,      // of A, for reading it in place,
     FEW_PANELS = 6,              // of B: packed rows are read 5 % faster
     PAGE = 4096,
-    ROWS_IN_PIECES = 32,    // the fewest of a product of f32 in pieces:
+    ROWS_IN_PIECES = 64,    // the fewest of a product of f32 in pieces:
     COLUMNS_IN_PIECES = 96, // with less, taking A apart costs more than is gained
     STEPS_IN_PIECES = 32,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
@@ -394,7 +394,7 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
     sort_summed(&p);
     tct_gemm_factor a = out->swapped ? problem->b : problem->a, b = out->swapped ? problem->a : problem->b;
     p.widened = a == TCT_FACTOR_EXACT && (b == TCT_FACTOR_BF16 || b == TCT_FACTOR_I8) && g->m && g->n && g->k;
-    g->path = suits_dots(&p) ? TCT_GEMM_DOTS : TCT_GEMM_TILES;
+    g->path = suits_dots(&p) && !suits_pieces(&p) ? TCT_GEMM_DOTS : TCT_GEMM_TILES;
     p.widened &= g->path == TCT_GEMM_DOTS || suits_stream(&p);
     if (p.widened) g->bytes_b = b == TCT_FACTOR_I8 ? 1 : 2;
     if ((a != TCT_FACTOR_EXACT || b != TCT_FACTOR_EXACT) && !p.widened) {
