@@ -6,6 +6,7 @@ enum {
     LARGE = 16 << 20,        // bytes; a smaller result may still be in a shared cache when it is read next
     LARGE_OPERAND = 1 << 20, // bytes that a core's own cache has lost by the time they are read
     AHEAD = 2048,            // bytes, past which the hardware's own prefetching has set in
+    ROWS_BELOW = 16,         // of a strip
     LONGEST_ROW = 256 << 10, // bytes of an item that lie in a core's own cache together with the next one's
 };
 
@@ -87,17 +88,30 @@ static void peel(tct_loop *l, const bool *in_place) {
     if (l->peel && l->scratch) l->scratch += 64;
 }
 
+// Columns of a large matrix are gone through in strips: what lies ahead in memory is another strip's, so rows
+// below are asked for.
+static void look_below(const tct_loop *l, tct_loop_value *v) {
+    const tct_loop_value *x = &l->values[v->in[0]];
+    for (uint32_t k = 0; x->kind == TCT_LOOP_AFFINE && k < x->n_in; k++) {
+        const tct_loop_value *term = &l->values[x->in[k]];
+        int64_t bytes = x->coef[k] * 4 * ROWS_BELOW;
+        if (term->kind == TCT_LOOP_AXIS && term->i == l->n_axes - 1 && bytes > 0 && bytes <= LONGEST_ROW)
+            v->ahead = (uint32_t)bytes;
+    }
+}
+
 void tct_loop_stream(tct_loop *l, const bool *in_place) {
     if (l->lane_axis < 0 || l->tile || l->ordered) return;
-    // Columns of a large matrix are gone through in strips: what lies ahead in memory is another strip's.
     bool strips = (uint32_t)l->lane_axis < l->n_kept && l->n_axes > l->n_kept;
     uint32_t *need = tct_alloc((l->n_values + 1) * sizeof *need);
     tct_loop_passes(l, need);
     for (uint32_t k = 0; k < l->n_values; k++) {
         tct_loop_value *v = &l->values[k];
-        bool vectors =
-            !strips && v->kind == TCT_LOOP_LOAD && v->n_in == 1 && tct_dtype_size((tct_dtype)v->dtype) == 4;
-        if (vectors && runs_along(l, v->in[0], 1) && bytes(l, v->axes, v->dtype) >= LARGE_OPERAND)
+        bool vectors = v->kind == TCT_LOOP_LOAD && v->n_in == 1 && tct_dtype_size((tct_dtype)v->dtype) == 4;
+        if (!vectors || !runs_along(l, v->in[0], 1) || bytes(l, v->axes, v->dtype) < LARGE_OPERAND) continue;
+        if (strips)
+            look_below(l, v);
+        else
             look_ahead(l, v, need[k]);
     }
     tct_heap_free(need);

@@ -222,6 +222,12 @@ void tct_explain_again(const tct_explained *x, const tct_fusion_edge *edge, tct_
         if (edge->again_small) tct_buf_printf(out, ", %u of them small,", edge->again_small);
         tct_buf_puts(out, " instead of one");
         return;
+    case TCT_AGAIN_RESULT:
+        tct_buf_printf(
+            out,
+            "it is made of what reductions give: computing it again costs %u operations wherever it is read",
+            edge->again_cost);
+        return;
     case TCT_AGAIN_WANTED:
         tct_buf_puts(out, "it is in memory in any case, as a result or for somebody who reads memory");
         return;

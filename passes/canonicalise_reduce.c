@@ -108,6 +108,41 @@ static tct_value sum_of_one(tct_canon *c, attributes attr, const tct_node *choic
     return TCT_NO_VALUE;
 }
 
+static bool varies_along(tct_canon *c, tct_value v, attributes attr) {
+    for (int k = 0; k < attr->n_axes; k++)
+        if (tct_node_has_axis(node(c, v), attr->axes[k])) return true;
+    return false;
+}
+
+// v = rest * factor, or rest / factor, where only the rest varies along the axes. TCT_NO_VALUE: it isn't
+// that.
+static tct_value factor_of(tct_canon *c, tct_value v, attributes attr, tct_value *rest) {
+    const tct_node *x = node(c, v);
+    if (x->op != TCT_IR_MUL && x->op != TCT_IR_DIV) return TCT_NO_VALUE;
+    for (int k = x->op == TCT_IR_DIV; k < 2; k++) {
+        *rest = x->in[1 - k];
+        if (!varies_along(c, x->in[k], attr) && varies_along(c, *rest, attr)) return x->in[k];
+    }
+    return TCT_NO_VALUE;
+}
+
+// sum(x * f) = sum(x) * f, and so with x / f: one multiplication, and no reason to wait for f.
+static tct_value sum_of_multiples(tct_canon *c, attributes attr, tct_value v) {
+    const tct_node *x = node(c, v);
+    if (x->dtype != TCT_F32 && x->dtype != TCT_F64) return TCT_NO_VALUE;
+    tct_ir_op op = (tct_ir_op)x->op;
+    tct_value rest, factor = factor_of(c, v, attr, &rest), in[2] = {TCT_NO_VALUE, TCT_NO_VALUE};
+    if (op == TCT_IR_MUL) memcpy(in, x->in, sizeof in);
+    for (int k = 0; k < 2 && op == TCT_IR_MUL && factor == TCT_NO_VALUE; k++) {
+        factor = factor_of(c, in[k], attr, &rest);
+        if (factor == TCT_NO_VALUE) continue;
+        op = (tct_ir_op)node(c, in[k])->op;
+        rest = tct_canon_bin(c, TCT_IR_MUL, k == 0 ? rest : in[0], k == 0 ? in[1] : rest);
+    }
+    if (factor == TCT_NO_VALUE) return TCT_NO_VALUE;
+    return tct_canon_bin(c, op, make_one(c, TCT_IR_SUM, rest, attr), factor);
+}
+
 static tct_value simplify_reduce(tct_canon *c, tct_ir_op op, tct_value v, attributes attr) {
     const tct_node *x = node(c, v);
     if (op == TCT_IR_ARGMAX) return TCT_NO_VALUE;
@@ -124,7 +159,7 @@ static tct_value simplify_reduce(tct_canon *c, tct_ir_op op, tct_value v, attrib
     if (x->op == TCT_IR_DOT) return sum_of_dot(c, attr, x);
     if (x->op == TCT_IR_MUL && is_contraction(c, x, attr))
         return tct_canon_make(c, TCT_IR_DOT, x->in, 2, attr);
-    return TCT_NO_VALUE;
+    return sum_of_multiples(c, attr, v);
 }
 
 static tct_value simplify_dot(tct_canon *c, const tct_value *in, attributes attr) {

@@ -80,6 +80,7 @@ typedef struct tct_fusion {
 typedef struct tct_fuse_thrift {
     uint32_t large, small; // values that it is made of: as large as itself, and much smaller
     bool costly, reads;    // it takes too much arithmetic; too many of those values
+    bool result; // more than a little arithmetic on what reductions give, much smaller than what they read
 } tct_fuse_thrift;
 // Whether operand k of n is read at another point of the axes than n.
 bool tct_fuse_moves(const tct_node *n, uint32_t k);

@@ -7,9 +7,10 @@
 #include <string.h>
 
 enum {
-    MOST_COST = 15, // of what is computed again by every kernel that wants it: less than an exp
-    MOST_SMALL = 4, // small values that it reads
-    SMALL_BY = 8,   // small: that much smaller than the result
+    MOST_COST = 15,       // of what is computed again by every kernel that wants it: less than an exp
+    MOST_RESULT_COST = 5, // of what reductions' results alone make: less than a division
+    MOST_SMALL = 4,       // small values that it reads
+    SMALL_BY = 8,         // small: that much smaller than the result
     MOST_SOURCES = 24
 };
 
@@ -79,6 +80,18 @@ static bool is_small_beside(const tct_fusion *f, tct_value small, tct_value v) {
            tct_node_elements(f->g, tct_node_of(f->g, v));
 }
 
+// Made of reductions alone, and much smaller than what they reduce: to store it costs next to nothing, while
+// a kernel that goes through what is reduced along other axes would compute it again and again.
+static bool is_result(const tct_fusion *f, tct_value v) {
+    for (uint32_t k = 0; k < f->sources[v].n; k++) {
+        tct_value s = f->sources[v].data[k].v;
+        const tct_node *n = tct_node_of(f->g, s);
+        bool reduces = tct_ir_ops[n->op].cls == TCT_CLASS_REDUCTION && is_small_beside(f, v, n->in[0]);
+        if (!reduces && (tct_fuse_is_stored(n) || !is_result(f, s))) return false;
+    }
+    return f->sources[v].n > 0;
+}
+
 tct_fuse_thrift tct_fuse_thrift_of(const tct_fusion *f, tct_value v) {
     tct_fuse_thrift t = {.costly = f->cost[v] > MOST_COST};
     for (uint32_t k = 0; k < f->sources[v].n; k++) {
@@ -88,6 +101,7 @@ tct_fuse_thrift tct_fuse_thrift_of(const tct_fusion *f, tct_value v) {
             t.large++;
     }
     t.reads = t.large > 1 || t.small > MOST_SMALL;
+    t.result = f->cost[v] > MOST_RESULT_COST && is_result(f, v);
     return t;
 }
 
@@ -95,7 +109,7 @@ tct_fuse_thrift tct_fuse_thrift_of(const tct_fusion *f, tct_value v) {
 static bool is_cheap(const tct_fusion *f, tct_value v) {
     if (tct_ir_ops[tct_node_of(f->g, v)->op].cls != TCT_CLASS_ELEMENTWISE) return false;
     tct_fuse_thrift t = tct_fuse_thrift_of(f, v);
-    return !t.costly && !t.reads;
+    return !t.costly && !t.reads && !t.result;
 }
 
 // Everything that v is a view of goes to memory, and v itself where it is no view.

@@ -13,10 +13,8 @@ const char *const tct_fusion_reason_names[TCT_N_APART] = {
     [TCT_APART_PIECES] = "pieces",
 };
 const char *const tct_fusion_again_names[TCT_N_AGAIN] = {
-    [TCT_AGAIN_WHOLE] = "whole",
-    [TCT_AGAIN_COSTLY] = "costly",
-    [TCT_AGAIN_READS] = "reads",
-    [TCT_AGAIN_WANTED] = "wanted",
+    [TCT_AGAIN_WHOLE] = "whole",   [TCT_AGAIN_COSTLY] = "costly", [TCT_AGAIN_READS] = "reads",
+    [TCT_AGAIN_RESULT] = "result", [TCT_AGAIN_WANTED] = "wanted",
 };
 
 typedef struct reporting {
@@ -70,7 +68,10 @@ static void say_again(const reporting *p, tct_value v, tct_fusion_edge *e) {
     e->again_cost = (uint32_t)p->f.cost[v];
     e->again_large = t.large;
     e->again_small = t.small;
-    e->again = t.costly ? TCT_AGAIN_COSTLY : t.reads ? TCT_AGAIN_READS : TCT_AGAIN_WANTED;
+    e->again = t.costly   ? TCT_AGAIN_COSTLY
+               : t.reads  ? TCT_AGAIN_READS
+               : t.result ? TCT_AGAIN_RESULT
+                          : TCT_AGAIN_WANTED;
 }
 
 // --- Walks ---

@@ -28,11 +28,13 @@ typedef enum tct_fusion_again {
     TCT_AGAIN_WHOLE,  // it is no elementwise operation: a reduction, product, scan, call or scatter
     TCT_AGAIN_COSTLY, // it takes more arithmetic than memory
     TCT_AGAIN_READS,  // it is made of several large values: reading those takes longer than reading it
+    TCT_AGAIN_RESULT, // it is made of what reductions give, much smaller than what they read
     TCT_AGAIN_WANTED, // it is cheap, but it lies in memory in any case: a result, or read by a product or
                       // call
     TCT_N_AGAIN
 } tct_fusion_again;
-extern const char *const tct_fusion_again_names[TCT_N_AGAIN]; // "whole", "costly", "reads", "wanted"
+extern const char
+    *const tct_fusion_again_names[TCT_N_AGAIN]; // "whole", "costly", "reads", "result", "wanted"
 
 // What the loops of a kernel run over; some of the axes are reduced.
 typedef struct tct_fusion_domain {

@@ -52,6 +52,7 @@ static const char *check_edge(const tct_fusion_report *r, const tct_fusion_edge 
     if (has(e, TCT_APART_OPERAND) && tct_node_of(g, e->user)->op != TCT_IR_DOT) return "no product";
     if (e->again == TCT_AGAIN_COSTLY && e->again_cost <= 15) return "nothing costly";
     if (e->again == TCT_AGAIN_READS && e->again_large + e->again_small < 2) return "nothing to read";
+    if (e->again == TCT_AGAIN_RESULT && e->again_cost <= 5) return "nothing but a sum";
     return NULL;
 }
 
