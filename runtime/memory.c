@@ -36,6 +36,25 @@ static uint64_t optimizer_bytes(const tct_program *p, const tct_optimizer_desc *
     return bytes;
 }
 
+// What the first call of a plan passes to it.
+static void find_data(const tct_program *p, uint32_t plan, tct_memory_need *n) {
+    const tct_run *run = NULL;
+    for (uint32_t i = 0; i < p->n_runs && !run; i++)
+        if (p->runs[i].plan == plan) run = &p->runs[i];
+    for (uint32_t i = 0; run && i < p->plans[plan]->n_inputs; i++) {
+        const tct_plan_port *port = &p->plans[plan]->inputs[i];
+        if (run->inputs[i].kind == TCT_BIND_PARAM) n->parameters += port->bytes;
+        if (run->inputs[i].kind != TCT_BIND_REG || port->n_axes == 0 || n->axis) continue;
+        n->axis = port->axis[0];
+        n->size = port->size[0];
+    }
+}
+
+int64_t tct_memory_fitting(const tct_memory_need *n, uint64_t room) {
+    if (room <= n->parameters || n->arena <= n->parameters) return 0;
+    return (int64_t)((double)n->size * (double)(room - n->parameters) / (double)(n->arena - n->parameters));
+}
+
 tct_memory_need tct_memory_needed(const tct_program *p) {
     tct_memory_need n = {0};
     for (uint32_t i = 0; i < p->n_instrs; i++) {
@@ -50,11 +69,14 @@ tct_memory_need tct_memory_needed(const tct_program *p) {
         for (uint32_t k = 0; k < p->generators[i].n_cache; k++)
             n.generation += p->generators[i].cache[k].bytes;
     }
+    uint32_t largest = 0;
     for (uint32_t i = 0; i < p->n_plans; i++) {
         if (p->plans[i]->arena_bytes <= n.arena) continue;
         n.arena = p->plans[i]->arena_bytes;
         n.plan = p->plans[i]->name;
+        largest = i;
     }
+    if (n.plan) find_data(p, largest, &n);
     return n;
 }
 
@@ -123,15 +145,23 @@ bool tct_memory_check(tct_diag *d, const tct_program *p, bool ahead) {
                 text_of(d, n.models), text_of(d, n.optimizers), text_of(d, n.generation),
                 n.plan ? n.plan : "plans", text_of(d, n.arena));
     uint64_t fixed = total - n.arena;
-    if (there > fixed)
-        tct_help(d,
-                 "there are %s for intermediates, %.0f %% of what they take: a batch or length that much "
-                 "smaller fits",
-                 text_of(d, there - fixed), 100 * (double)(there - fixed) / (double)n.arena);
+    if (there <= fixed) {
+        tct_help(d, "models, optimizers and what generation keeps are too large by themselves");
+        return false;
+    }
+    int64_t fits = n.axis ? tct_memory_fitting(&n, there - fixed) : 0;
+    if (fits)
+        tct_note_at(d, TCT_NO_SPAN,
+                    "with axis %s = %" PRId64 " instead of %" PRId64
+                    " it fits, if all grows with it but gradients",
+                    n.axis, fits, n.size);
     else
-        tct_help(d, "models and optimizers alone are too large: no batch is small enough");
-    if (there > fixed)
-        tct_help(d, "%s --memory %" PRIu64 "M computes values again instead of keeping them",
-                 ahead ? "tercet build" : "with", there >> 20);
+        tct_note_at(
+            d, TCT_NO_SPAN,
+            "there are %s for intermediates, %.0f %% of what they take: a batch or length that much smaller "
+            "fits",
+            text_of(d, there - fixed), 100 * (double)(there - fixed) / (double)n.arena);
+    tct_help(d, "%s --memory %" PRIu64 "M computes values again instead of keeping them",
+             ahead ? "tercet build" : "with", there >> 20);
     return false;
 }

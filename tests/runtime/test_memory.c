@@ -66,6 +66,49 @@ static void told(void **state) {
     tct_diag_free(&d);
 }
 
+// What a batch takes is known for one size of it, and what fits follows.
+static void fitting(void **state) {
+    (void)state;
+    static const char *const axis[] = {"B", "T"};
+    static const int64_t size[] = {8, 64};
+    static const tct_plan_port ports[] = {
+        {.name = "w", .n_axes = 1, .axis = axis + 1, .size = size + 1, .bytes = 1000},
+        {.name = "key", .bytes = 8},
+        {.name = "tokens", .n_axes = 2, .axis = axis, .size = size, .bytes = 2048}};
+    static const tct_bind binds[] = {
+        {.kind = TCT_BIND_PARAM}, {.kind = TCT_BIND_REG}, {.kind = TCT_BIND_REG}};
+    static const tct_run runs[] = {{.plan = 1, .inputs = binds}};
+    tct_plan small = {.name = "small", .arena_bytes = 10},
+             plan = {.name = "step", .arena_bytes = 9000, .n_inputs = 3, .inputs = ports};
+    const tct_plan *plans[] = {&small, &plan};
+    tct_program p = program(plans);
+    p.n_plans = 2;
+    p.runs = runs;
+    p.n_runs = 1;
+    tct_memory_need n = tct_memory_needed(&p);
+    assert_string_equal(n.axis, "B");
+    assert_int_equal(n.size, 8);
+    assert_int_equal(n.parameters, 1000);
+    assert_int_equal(tct_memory_fitting(&n, 8999), 7);
+    assert_int_equal(tct_memory_fitting(&n, 4000), 3);
+    assert_int_equal(tct_memory_fitting(&n, 1999), 0);
+    assert_int_equal(tct_memory_fitting(&n, 500), 0);
+    // Far too much for any machine, of which some rows would be little enough.
+    plan.arena_bytes = (uint64_t)1 << 62;
+    static const int64_t many[] = {(int64_t)1 << 61, 2};
+    tct_plan_port large[] = {ports[0], ports[1], ports[2]};
+    large[2].size = many;
+    plan.inputs = large;
+    tct_diag d = {.max_errors = 20};
+    tct_buf text = {0};
+    assert_false(tct_memory_check(&d, &p, false));
+    tct_diag_render(&d, &text, false);
+    if (!strstr(text.data, "with axis B = ") || !strstr(text.data, "instead of 2305843009213693952"))
+        fail_msg("%s", text.data);
+    tct_buf_free(&text);
+    tct_diag_free(&d);
+}
+
 // A limit of the address space, as by `ulimit -v`, is the least of what there is.
 static void limited(void **state) {
     (void)state;
@@ -100,6 +143,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums),
         cmocka_unit_test(told),
+        cmocka_unit_test(fitting),
         cmocka_unit_test(limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
