@@ -124,6 +124,15 @@ static void dot_wants(const tct_graph *g, const tct_node *n, tct_wants *all) {
     }
 }
 
+// Whoever asks for a row's largest goes over the row again (softmax): it should be contiguous.
+static void row_wants(const tct_graph *g, const tct_node *n, tct_wants *all) {
+    tct_want row = {.inner = true,
+                    .n = n->attr.n_axes,
+                    .weight = (double)tct_node_elements(g, tct_node_of(g, n->in[0]))};
+    memcpy(row.axes, n->attr.axes, n->attr.n_axes * sizeof *row.axes);
+    tct_layout_want(g->module, &all[n->in[0]], &row);
+}
+
 static void pin(tct_wants *all, tct_value v) { all[v].pinned = true; }
 
 static void node_wants(const tct_graph *g, tct_value v, tct_wants *all) {
@@ -168,6 +177,7 @@ static void node_wants(const tct_graph *g, tct_value v, tct_wants *all) {
         for (uint32_t k = 0; k < n->n_in; k++) pin(all, n->in[k]);
         return;
     default:
+        if (n->op == TCT_IR_REDUCE_MAX) row_wants(g, n, all);
         for (uint32_t k = 0; k < n->n_in; k++)
             if (n->op != TCT_IR_GATHER && n->op != TCT_IR_GET && (n->op != TCT_IR_AFTER || k == 0))
                 hand_on(g, mine, n, k, &all[n->in[k]], 0, NULL, 0);

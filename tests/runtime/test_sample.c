@@ -1,5 +1,6 @@
 // Sampling: greedy, temperature, top-k, top-p; the random numbers behind it.
 #include "runtime/sample.h"
+#include "runtime/softmax.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -132,8 +133,55 @@ static void selection_agrees_with_sorting(void **state) {
     }
 }
 
+// Against the C library, for every number of logits that a block can have.
+static void weights_are_exponentials(void **state) {
+    (void)state;
+    float x[TCT_SOFTMAX_BLOCK], w[TCT_SOFTMAX_BLOCK];
+    for (int n = 1; n <= TCT_SOFTMAX_BLOCK; n++) {
+        float largest = -INFINITY;
+        for (int i = 0; i < n; i++) {
+            x[i] = (float)(n * 37 % 11) - (float)((i * 7919 + n) % 1013) / 11;
+            if (i % 50 == 49) x[i] = i % 100 == 49 ? NAN : -INFINITY;
+            if (x[i] > largest) largest = x[i];
+        }
+        assert_true(tct_softmax_largest(x, n) == largest);
+        double sum = 0, scale = n % 3 ? 0.7 : 1, got = tct_softmax_block(x, n, largest, (float)scale, w);
+        for (int i = 0; i < n; i++) {
+            double y = ((double)x[i] - (double)largest) * (double)(float)scale,
+                   expected = y > -87 ? exp(y) : 0;
+            assert_true(fabs((double)w[i] - expected) <= 2e-5 * expected + 1e-37);
+            if (y > -1) assert_true(fabs((double)w[i] - expected) <= 3e-7 * expected);
+            sum += expected;
+        }
+        assert_true(fabs(got - sum) <= 1e-6 * sum);
+        assert_true(tct_softmax_block(x, n, largest, (float)scale, NULL) == got);
+    }
+    const float none[2] = {NAN, -INFINITY};
+    assert_true(tct_softmax_largest(none, 2) == -INFINITY);
+}
+
+// Many logits, in several blocks: frequencies are theirs wherever they stand.
+static void draws_come_from_every_block(void **state) {
+    (void)state;
+    enum { MANY = 700 };
+    float wide[MANY];
+    tct_sample_entry room[MANY];
+    int found[MANY] = {0};
+    for (int i = 0; i < MANY; i++) wide[i] = i % 100 == 99 ? 5 : -INFINITY;
+    tct_sampling s = {.temperature = 1, .top_p = 1, .seed = 9};
+    for (uint64_t i = 0; i < 7000; i++) found[tct_sample(&s, wide, MANY, 0, i, room).token]++;
+    for (int i = 0; i < MANY; i++) {
+        if (i % 100 == 99)
+            assert_in_range(found[i], 850, 1150);
+        else
+            assert_int_equal(found[i], 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_are_exponentials),
+        cmocka_unit_test(draws_come_from_every_block),
         cmocka_unit_test(greedy_takes_the_first_maximum),
         cmocka_unit_test(frequencies_follow_the_softmax),
         cmocka_unit_test(top_k_keeps_the_likeliest),
