@@ -16,8 +16,9 @@ enum {
     FEW_BOXES = 8,           // the same, where it costs speed
     MIN_TASKS = 16,          // of streams
     MAX_ROWS = 12,           // of a register tile: with more, LLVM spills
-    MAX_DOT_ROWS = 64,
-    DOT_ROWS = 8, // at once
+    MAX_DOT_ROWS = 63,       // with more, packing B pays
+    MAX_NARROW_ROWS = 64,    // with a narrow B
+    DOT_ROWS = 8,            // at once
     MAX_STREAM_ROWS = 64,
     STREAM_BYTES = 256,          // of a row of B, for streaming it,
     STREAM_ROW_SUMS = 1 << 15,   // of a task's sums for one row,
@@ -186,8 +187,9 @@ static void choose_tile(planner *p) {
 
 static bool suits_dots(const planner *p) {
     const tct_gemm_args *g = p->g;
-    return g->m <= MAX_DOT_ROWS && g->k >= 2 * p->lanes && is_plain(&g->a_k) && is_plain(&g->b_k) &&
-           is_plain(&g->a_m) && is_plain(&g->b_n) && innermost(&g->a_k) == 1 && innermost(&g->b_k) == 1;
+    return g->m <= (p->widened ? MAX_NARROW_ROWS : MAX_DOT_ROWS) && g->k >= 2 * p->lanes &&
+           is_plain(&g->a_k) && is_plain(&g->b_k) && is_plain(&g->a_m) && is_plain(&g->b_n) &&
+           innermost(&g->a_k) == 1 && innermost(&g->b_k) == 1;
 }
 
 // Few rows wait for B's memory, which is fastest along its rows.
