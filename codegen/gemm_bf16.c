@@ -12,10 +12,11 @@ enum {
     COLUMNS = 512,          // of a box of C
     FEWEST_COLUMNS = 128,   // of one
     SHARED_ROWS = 1024,     // of A, packed once for all tasks,
-    SHARED_BYTES = 3 << 20, // and what that may take
+    SHARED_BYTES = 6 << 20, // and what that may take
     PRIVATE_ROWS = 128,     // of A, packed by each task
     PACKED_B = 3 << 18,     // bytes that a box has of B at once: they stay in L2
-    FEW_TASKS = 6,
+    FEW_TASKS = 4,
+    MANY_TASKS = 16,
     MIN_ROWS = 128,
     ALIASED = 2048, // bytes between rows that fall into the same few sets of a cache
 };
@@ -93,18 +94,16 @@ static void choose_boxes(planner *p) {
     }
     int64_t box_rows = g->shared_a || g->feed_a == TCT_GEMM_DIRECT ? SHARED_ROWS : PRIVATE_ROWS;
     int64_t columns = least(rounded(n, g->nr), COLUMNS), rows = least(least(m, g->ms), box_rows);
-    for (;;) {
-        int64_t tasks = g->batch * ceil_div(m, rows) * ceil_div(n, columns);
-        if (tasks >= FEW_TASKS) break;
-        // Narrower boxes read A more often, lower ones pack B more often.
-        if (columns >= 2 * FEWEST_COLUMNS)
-            columns /= 2;
-        else if (rows >= 2 * MIN_ROWS)
-            rows = ceil_div(rows, 2);
-        else
-            break;
+    // Narrower boxes read A more often, lower ones pack B more often.
+    int64_t row_boxes = g->batch * ceil_div(m, rows), column_boxes = ceil_div(n, columns);
+    while (row_boxes * column_boxes < MANY_TASKS && row_boxes * column_boxes % FEW_TASKS != 0 &&
+           ceil_div(n, column_boxes + 1) >= FEWEST_COLUMNS)
+        column_boxes++;
+    while (row_boxes * column_boxes < FEW_TASKS && rows >= 2 * MIN_ROWS) {
+        rows = ceil_div(rows, 2);
+        row_boxes = g->batch * ceil_div(m, rows);
     }
-    g->nc = rounded(ceil_div(n, ceil_div(n, columns)), g->nr);
+    g->nc = rounded(ceil_div(n, column_boxes), g->nr);
     g->mc = rounded(ceil_div(least(m, g->ms), ceil_div(least(m, g->ms), rows)), g->mr);
     g->kb = PACKED_B / bytes_b / g->nc / g->kc * g->kc;
     if (g->kb < g->kc) g->kb = g->kc;

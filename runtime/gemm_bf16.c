@@ -25,6 +25,7 @@ typedef struct job {
     tct_gemm_micro_fn micro;
     tct_tile_fn tile;
     tct_gemm_mode_fn enter, leave; // NULL: there is no mode
+    int64_t mc; // rows of a box: fewer than the plan's where threads would have none; no bit depends on it
     int64_t m0, m1, k0, k1;
     char *shared_a;
 } job;
@@ -315,12 +316,12 @@ static void run_empty_box(const box *x) {
 // Neighbouring tasks share rows of A and take B in the order of memory.
 static box box_of(const job *j, int64_t task, char *scratch) {
     const tct_gemm_args *g = j->g;
-    int64_t rows = blocks(j->m1 - j->m0, g->mc), columns = blocks(g->n, g->nc), run;
+    int64_t rows = blocks(j->m1 - j->m0, j->mc), columns = blocks(g->n, g->nc), run;
     int64_t batch = task / (rows * columns), row = task / columns % rows, column = task % columns;
     return (box){.job = j,
                  .batch = batch,
-                 .m0 = j->m0 + row * g->mc,
-                 .m1 = least(j->m0 + (row + 1) * g->mc, j->m1),
+                 .m0 = j->m0 + row * j->mc,
+                 .m1 = least(j->m0 + (row + 1) * j->mc, j->m1),
                  .n0 = column * g->nc,
                  .n1 = least((column + 1) * g->nc, g->n),
                  .a = side_a(j, batch),
@@ -363,9 +364,19 @@ static void pack_a(void *ctx, int64_t begin, int64_t end, int thread) {
     }
 }
 
+// Lower boxes pack B more often, which is better than threads that wait.
+static int64_t rows_of_boxes(const tct_pool *pool, const tct_gemm_args *g) {
+    enum { FEWEST = 64 };
+    int64_t mc = g->mc, columns = g->batch * blocks(g->n, g->nc), rows = least(g->m, g->ms);
+    while (columns * blocks(rows, mc) < tct_pool_threads(pool) && mc >= 2 * FEWEST)
+        mc = rounded((mc + 1) / 2, g->mr);
+    return mc;
+}
+
 void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels,
                        void *const *bufs, const int64_t *tile_args) {
     job j = {.g = g, .kernels = kernels, .bufs = bufs, .tile_args = tile_args, .pool = pool};
+    j.mc = rows_of_boxes(pool, g);
     j.micro = (tct_gemm_micro_fn)kernel(&j, TCT_GEMM_FULL);
     j.tile = (tct_tile_fn)kernel(&j, TCT_GEMM_TILE);
     j.enter = (tct_gemm_mode_fn)kernel(&j, TCT_GEMM_ENTER);
@@ -378,7 +389,7 @@ void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_ke
             j.k0 = j.k1;
             j.k1 = least(j.k0 + g->ks, g->k);
             if (g->shared_a) tct_pool_run(pool, blocks(j.k1 - j.k0, g->kc) * row_tasks(&j), pack_a, &j);
-            tct_pool_run(pool, g->batch * blocks(j.m1 - j.m0, g->mc) * blocks(g->n, g->nc), run_boxes, &j);
+            tct_pool_run(pool, g->batch * blocks(j.m1 - j.m0, j.mc) * blocks(g->n, g->nc), run_boxes, &j);
         } while (j.k1 < g->k);
     }
 }
