@@ -14,10 +14,7 @@ from sizes import MODELS
 
 
 def main() -> None:
-    parser = turns.arguments(__doc__, batch=1, prompt=64, new=64)
-    parser.add_argument("--model", default="gpt2-124m", choices=MODELS)
-    parser.add_argument("--dtype", default="f32", choices=["f32", "bf16"])
-    o = parser.parse_args()
+    o = turns.generation(__doc__, MODELS)
     torch.set_num_threads(o.threads)
     torch.manual_seed(1)
     s = MODELS[o.model]

@@ -12,7 +12,7 @@ import resource
 import statistics
 import sys
 import time
-from typing import Callable
+from typing import Callable, Iterable
 
 
 def arguments(description: str, **numbers: int) -> argparse.ArgumentParser:
@@ -22,6 +22,14 @@ def arguments(description: str, **numbers: int) -> argparse.ArgumentParser:
     for name, default in numbers.items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
     return parser
+
+
+def generation(description: str, models: Iterable[str]) -> argparse.Namespace:
+    """What programs that generate are told: the model and its dtype, the rows, and their tokens."""
+    parser = arguments(description, batch=1, prompt=64, new=64)
+    parser.add_argument("--model", default="gpt2-124m", choices=models)
+    parser.add_argument("--dtype", default="f32", choices=["f32", "bf16"])
+    return parser.parse_args()
 
 
 def absent(what: str) -> None:
