@@ -46,6 +46,16 @@ static void run_kernel_tasks(void *ctx, int64_t begin, int64_t end, int thread) 
     c->fn(c->bufs, c->args, begin, end, tct_pool_scratch(c->pool, thread));
 }
 
+// What fits into the threads' own caches goes to those that had its neighbours before; what doesn't is taken
+// in turns, so that all read memory in one place.
+static void run_tasks(tct_pool *pool, int64_t n, double bytes, tct_task_fn task, void *ctx) {
+    const double own_cache = 2 << 20;
+    if (bytes <= own_cache * tct_pool_threads(pool))
+        tct_pool_run_near(pool, n, task, ctx);
+    else
+        tct_pool_run(pool, n, task, ctx);
+}
+
 static uint64_t aligned(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
 tct_dtype tct_plan_step_dtype(const tct_plan *plan, const tct_step *step) {
@@ -151,7 +161,7 @@ static bool run_step(const run *r, const tct_step *s, void *const *operands) {
     switch ((tct_step_kind)s->kind) {
     case TCT_STEP_KERNEL: {
         kernel_call call = {(tct_kernel_fn)plan->kernels[s->kernel].fn, operands, args, r->pool};
-        tct_pool_run_near(r->pool, s->n_tasks, run_kernel_tasks, &call);
+        run_tasks(r->pool, s->n_tasks, s->bytes, run_kernel_tasks, &call);
         return true;
     }
     case TCT_STEP_GEMM:
@@ -197,7 +207,7 @@ static void run_beside(const run *r, uint32_t first, uint32_t last) {
     const tct_plan *plan = r->plan;
     dispatch d;
     int64_t tasks = 0;
-    double work = 0;
+    double work = 0, bytes = 0;
     void **operands = d.operands;
     for (uint32_t i = first; i < last; i++) {
         const tct_step *s = &plan->steps[i];
@@ -208,11 +218,12 @@ static void run_beside(const run *r, uint32_t first, uint32_t last) {
         d.end[i - first] = tasks += s->n_tasks;
         operands += s->n_operands;
         work += s->flops + s->bytes;
+        bytes += s->bytes;
     }
     if (work < least_work)
         run_dispatched(&d, 0, tasks, 0);
     else
-        tct_pool_run_near(r->pool, tasks, run_dispatched, &d);
+        run_tasks(r->pool, tasks, bytes, run_dispatched, &d);
 }
 
 static bool run_steps(const run *r, tct_trace_plan *traced) {
