@@ -126,9 +126,8 @@ static void dot_wants(const tct_graph *g, const tct_node *n, tct_wants *all) {
 
 // Whoever asks for a row's largest goes over the row again (softmax): it should be contiguous.
 static void row_wants(const tct_graph *g, const tct_node *n, tct_wants *all) {
-    tct_want row = {.inner = true,
-                    .n = n->attr.n_axes,
-                    .weight = (double)tct_node_elements(g, tct_node_of(g, n->in[0]))};
+    tct_want row = {
+        .inner = true, .n = n->attr.n_axes, .weight = (double)tct_node_elements(g, tct_node_of(g, n->in[0]))};
     memcpy(row.axes, n->attr.axes, n->attr.n_axes * sizeof *row.axes);
     tct_layout_want(g->module, &all[n->in[0]], &row);
 }
