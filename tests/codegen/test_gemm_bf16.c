@@ -96,7 +96,7 @@ static factor factor_of(const tct_gemm_problem *p, char which, tct_gemm_factor k
     for (int64_t i = 0; i < f.n; i++) {
         float x = (float)((double)(int32_t)next_random(seed) * 0x1p-31);
         tct_bf16 h = tct_f32_to_bf16(x);
-        int8_t q = (int8_t)(x * 128);
+        int8_t q = (int8_t)(x * 127);
         f.value[i] = kind == TCT_FACTOR_EXACT ? x : kind == TCT_FACTOR_I8 ? q : tct_bf16_to_f32(h);
         if (kind == TCT_FACTOR_I8)
             memcpy((char *)f.data + i, &q, sizeof q);
