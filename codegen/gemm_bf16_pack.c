@@ -282,8 +282,7 @@ static void store_row(const packer *p, LLVMValueRef x, LLVMValueRef row, LLVMVal
         LLVMValueRef width = index_of(p, p->k->columns), in_panel = LLVMBuildURem(g->b, row, width, "");
         LLVMValueRef panel = LLVMBuildUDiv(g->b, row, width, "");
         LLVMValueRef begin = add(p, times(p, panel, param(p, P_OUT_STRIDE)), times(p, in_panel, width));
-        LLVMValueRef tiles = LLVMBuildMul(g->b, word, index_of(p, p->pieces), "");
-        at = add(p, begin, times(p, add(p, tiles, times(p, index_of(p, piece), width)), width));
+        at = add(p, begin, times(p, place_of(p, word, piece), width));
     }
     tct_llvm_masked_store(g->b, x, out_at(p, at), 4, tct_llvm_prefix_mask(g->b, count, g->lanes));
 }

@@ -33,6 +33,15 @@ static inline int compare_count(const tct_graph *g, tct_ir_op op) {
     return n;
 }
 
+static inline tct_graph *compare_parse(tct_diag *d, tct_ir_module *m, const char *text) {
+    tct_graph *g = tct_ir_parse(d, m, "test.tir", text, strlen(text));
+    tct_buf why = {0};
+    tct_diag_render(d, &why, false);
+    if (!g) fail_msg("%s\n%s", text, why.data);
+    tct_buf_free(&why);
+    return g;
+}
+
 // The graph of a text whose first output is a loss, with the gradients of inputs `first` to first + n - 1,
 // behind `passes`.
 static inline tct_graph *compare_gradient(tct_diag *d, tct_ir_module *m, const char *text, uint32_t first,
@@ -40,8 +49,7 @@ static inline tct_graph *compare_gradient(tct_diag *d, tct_ir_module *m, const c
     uint32_t wrt[32];
     assert_true(n <= 32);
     for (uint32_t k = 0; k < n; k++) wrt[k] = first + k;
-    tct_graph *g = tct_ir_parse(d, m, "test.tir", text, strlen(text));
-    g = g ? tct_passes_run(d, g, "early", NULL) : NULL;
+    tct_graph *g = tct_passes_run(d, compare_parse(d, m, text), "early", NULL);
     g = g ? tct_grad(d, g, 0, wrt, n) : NULL;
     g = g ? tct_passes_run(d, g, passes, NULL) : NULL;
     assert_non_null(g);

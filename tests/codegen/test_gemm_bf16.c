@@ -148,15 +148,30 @@ static void compare(const tct_gemm_problem *p, uint32_t axis, const float *a, co
 
 static bool paths_taken[TCT_GEMM_BF16 + 1];
 
-static void check_problem(session *s, tct_isa isa, const tct_gemm_problem *p) {
-    tct_target target = tct_target_of(isa);
+typedef struct product {
     tct_gemm_plan plan;
-    tct_gemm_plan_make(p, &target, &plan);
-    paths_taken[plan.args.path] = true;
-    compile_missing(s, &plan);
     tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
-    for (uint32_t i = 0; i < plan.n_kernels; i++)
-        kernels[i] = (tct_plan_kernel){plan.symbol[i], find(s, plan.symbol[i])};
+} product;
+
+static product prepare(session *s, tct_isa isa, const tct_gemm_problem *p) {
+    tct_target target = tct_target_of(isa);
+    product x;
+    tct_gemm_plan_make(p, &target, &x.plan);
+    compile_missing(s, &x.plan);
+    for (uint32_t i = 0; i < x.plan.n_kernels; i++)
+        x.kernels[i] = (tct_plan_kernel){x.plan.symbol[i], find(s, x.plan.symbol[i])};
+    return x;
+}
+
+static void run(tct_pool *pool, const product *x, void *const *bufs) {
+    tct_pool_reserve_scratch(pool, x->plan.scratch);
+    memset(tct_pool_scratch(pool, 0), 0xFF, x->plan.scratch); // NaNs, where nothing is packed
+    tct_gemm_run(pool, &x->plan.args, x->kernels, bufs, NULL);
+}
+
+static void check_problem(session *s, tct_isa isa, const tct_gemm_problem *p) {
+    product x = prepare(s, isa, p);
+    paths_taken[x.plan.args.path] = true;
     uint32_t seed = 7;
     factor a = factor_of(p, 'a', p->a, &seed), b = factor_of(p, 'b', p->b, &seed),
            c = factor_of(p, 'c', TCT_FACTOR_EXACT, &seed);
@@ -164,13 +179,11 @@ static void check_problem(session *s, tct_isa isa, const tct_gemm_problem *p) {
     float *first = malloc(bytes), *result = malloc(bytes);
     for (int i = 0; i < POOLS; i++) {
         memcpy(result, c.data, bytes);
-        void *bufs[] = {result, plan.swapped ? b.data : a.data, plan.swapped ? a.data : b.data};
-        tct_pool_reserve_scratch(s->pool[i], plan.scratch);
-        memset(tct_pool_scratch(s->pool[i], 0), 0xFF, plan.scratch); // NaNs, where nothing is packed
-        tct_gemm_run(s->pool[i], &plan.args, kernels, bufs, NULL);
+        void *bufs[] = {result, x.plan.swapped ? b.data : a.data, x.plan.swapped ? a.data : b.data};
+        run(s->pool[i], &x, bufs);
         if (i == 0) {
             memcpy(first, result, bytes);
-            compare(p, 0, a.value, b.value, c.value, result, (double)plan.args.k);
+            compare(p, 0, a.value, b.value, c.value, result, (double)x.plan.args.k);
         } else {
             assert_memory_equal(first, result, bytes);
         }
@@ -337,16 +350,9 @@ static void fill(float *x, size_t n, uint32_t *seed, int exponent) {
 }
 
 static void multiply(session *s, tct_isa isa, const tct_gemm_problem *p, void *const *bufs) {
-    tct_target target = tct_target_of(isa);
-    tct_gemm_plan plan;
-    tct_gemm_plan_make(p, &target, &plan);
-    assert_false(plan.swapped);
-    compile_missing(s, &plan);
-    tct_plan_kernel kernels[TCT_GEMM_MAX_KERNELS];
-    for (uint32_t i = 0; i < plan.n_kernels; i++)
-        kernels[i] = (tct_plan_kernel){plan.symbol[i], find(s, plan.symbol[i])};
-    tct_pool_reserve_scratch(s->pool[1], plan.scratch);
-    tct_gemm_run(s->pool[1], &plan.args, kernels, bufs, NULL);
+    product x = prepare(s, isa, p);
+    assert_false(x.plan.swapped);
+    run(s->pool[1], &x, bufs);
 }
 
 // The error of sums of products, relative to the sums of their magnitudes.

@@ -9,15 +9,6 @@ static const tct_node *find(const tct_graph *g, tct_ir_op op) {
     return NULL;
 }
 
-static tct_graph *parse(tct_diag *d, tct_ir_module *m, const char *text) {
-    tct_graph *g = tct_ir_parse(d, m, "test.tir", text, strlen(text));
-    tct_buf why = {0};
-    tct_diag_render(d, &why, false);
-    if (!g) fail_msg("%s\n%s", text, why.data);
-    tct_buf_free(&why);
-    return g;
-}
-
 // The negative log-likelihood of targets, in which logits are needed by a maximum, a sum and a gather.
 #define LOSS(B, T) SIZED(B, T, 33, 5)
 #define SIZED(B, T, V, C)                                                                                    \
@@ -28,20 +19,11 @@ static tct_graph *parse(tct_diag *d, tct_ir_module *m, const char *text) {
     "%z: f32[B, T] = sum %e {V}\n%g: f32[B, T] = log %z\n%t: f32[B, T] = gather %s, %y {V}\n"                \
     "%p: f32[B, T] = sub %g, %t\n%n: f32 = sum %p {B, T}\n"
 
-static tct_graph *with_gradient(tct_diag *d, tct_graph *g) {
-    static const uint32_t wrt[] = {0, 1};
-    g = tct_passes_run(d, g, "early", NULL);
-    g = g ? tct_grad(d, g, 0, wrt, 2) : NULL;
-    g = g ? tct_passes_run(d, g, "default", NULL) : NULL;
-    assert_non_null(g);
-    return g;
-}
-
 // `parts` parts are expected, of at least `rows` rows each; 0: the graph stays.
 static void check_loss(tct_compiler *c, const char *text, double rows, int64_t parts) {
     tct_diag d = {0};
     tct_ir_module *m = tct_ir_module_new();
-    tct_graph *g = with_gradient(&d, parse(&d, m, text));
+    tct_graph *g = compare_gradient(&d, m, text, 0, 2, "default");
     tct_graph *streamed = tct_stream(g, &(tct_stream_limits){.bytes = 4 * 33, .rows = rows});
     const tct_node *scan = find(streamed, TCT_IR_SCAN);
     if (!parts) {
@@ -87,7 +69,7 @@ static void adds_in_place(void **state) {
     tct_diag d = {0};
     tct_ir_module *m = tct_ir_module_new();
     tct_compiler *c = tct_compiler_new(&d, NULL, 1);
-    tct_graph *g = with_gradient(&d, parse(&d, m, SIZED(4, 40, 300, 64) "return loss = %n\n}"));
+    tct_graph *g = compare_gradient(&d, m, SIZED(4, 40, 300, 64) "return loss = %n\n}", 0, 2, "default");
     g = tct_stream(g, &(tct_stream_limits){.bytes = 4 * 300 * 64, .rows = 1});
     const tct_plan *plan = tct_compile_graph(&d, c, g, NULL);
     assert_int_equal(plan->n_scans, 1);
@@ -141,7 +123,7 @@ static bool has_both(const tct_graph *g, const char *a, const char *b) {
 static void check_attention(tct_compiler *c, const tct_stream_limits *within, double again, int scans) {
     tct_diag d = {0};
     tct_ir_module *m = tct_ir_module_new();
-    tct_graph *g = with_gradient(&d, parse(&d, m, ATTENTION));
+    tct_graph *g = compare_gradient(&d, m, ATTENTION, 0, 2, "default");
     const tct_stream_limits limits = {
         .bytes = 1e9, .rows = 1, .batch = 1000, .again = again, .within = within};
     tct_graph *streamed = tct_stream(g, &limits);

@@ -31,15 +31,6 @@
 #define RETURN "return o = %o\n}"
 #define RETURN_ALL "return o = %o, dv = %dv, dq = %dq, dk = %dk\n}"
 
-static tct_graph *parse(tct_diag *d, tct_ir_module *m, const char *text) {
-    tct_graph *g = tct_ir_parse(d, m, "test.tir", text, strlen(text));
-    tct_buf why = {0};
-    tct_diag_render(d, &why, false);
-    if (!g) fail_msg("%s\n%s", text, why.data);
-    tct_buf_free(&why);
-    return g;
-}
-
 static double multiplications(const tct_graph *g) {
     double sum = 0;
     for (size_t v = 0; v < g->nodes.len; v++) {
@@ -59,7 +50,7 @@ static const tct_stream_limits in_parts = {.bytes = 1e9, .rows = 1, .shown = 4};
 static void check(tct_compiler *c, const char *text, double most) {
     tct_diag d = {0};
     tct_ir_module *m = tct_ir_module_new();
-    tct_graph *g = parse(&d, m, text), *parts = tct_stream(g, &in_parts);
+    tct_graph *g = compare_parse(&d, m, text), *parts = tct_stream(g, &in_parts);
     if (most == 1) {
         assert_ptr_equal(parts, g);
     } else {
@@ -150,7 +141,7 @@ static void special(void **state) {
     tct_diag d = {0};
     tct_arena arena = {0};
     tct_ir_module *m = tct_ir_module_new();
-    tct_graph *g = parse(&d, m, SIZES BEGIN SCORES CAUSAL BEHIND("-1e30") SOFTMAX RETURN);
+    tct_graph *g = compare_parse(&d, m, SIZES BEGIN SCORES CAUSAL BEHIND("-1e30") SOFTMAX RETURN);
     tct_graph *parts = tct_stream(g, &in_parts);
     assert_true(parts != g);
     tct_ir_tensor in[5], whole, cut;
@@ -247,7 +238,7 @@ static void random_chains(void **state) {
             c.n, c.n - (int)pick(&c, 3));
         // In f64, so that what cancels tells mistakes from rounding.
         for (char *at = c.text.data; (at = strstr(at, "f32"));) memcpy(at, "f64", 3);
-        tct_graph *g = parse(&d, m, c.text.data), *after = tct_stream(g, &in_parts);
+        tct_graph *g = compare_parse(&d, m, c.text.data), *after = tct_stream(g, &in_parts);
         if (after != g) {
             parts++;
             compare_interpreted(g, after, "stream", seed, 1e-9);
