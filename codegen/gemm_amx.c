@@ -6,14 +6,20 @@
 #include <assert.h>
 #include <limits.h>
 
-enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE };
+enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE, P_NEXT };
 enum { TILE = TCT_GEMM_SIDE, WORD = 4, FIRST_A = 4, FIRST_B = 6, N_TILES = 8 };
+
+// A block of k of one piece has about that many units of 32 steps, one of three pieces a third. In one block,
+// a call fetches the next call's C and some lines of what follows.
+enum { UNITS = 12, LINES_NEXT = 24 };
 
 typedef struct tiles {
     gemm_code g;
     unsigned rows, columns;      // in tiles
     unsigned pieces_a, pieces_b; // of an element
     bool by_row;                 // A is read in place: rows of words
+    LLVMValueRef c_then, next;   // of a unit: what it fetches of C and of what follows,
+    unsigned fetched;            // how many lines of both it has fetched
 } tiles;
 
 static LLVMValueRef param(const tiles *t, unsigned i) { return LLVMGetParam(t->g.function, i); }
@@ -68,6 +74,31 @@ static LLVMValueRef panel_of(const tiles *t, unsigned pieces) {
     return gemm_scaled(g, lines, TILE);
 }
 
+static unsigned most_pieces(const tiles *t) { return t->pieces_a > t->pieces_b ? t->pieces_a : t->pieces_b; }
+
+// Of one unit.
+static unsigned rows_fetched(const tiles *t) { return (t->rows * TILE * most_pieces(t) + UNITS - 1) / UNITS; }
+static unsigned lines_fetched(const tiles *t) { return LINES_NEXT * most_pieces(t) / UNITS; }
+
+// The unit's lines up to number `to`: fetched little by little, they don't take all places for lines on their
+// way from the tiles that are loaded.
+static void fetch(tiles *t, unsigned to) {
+    const gemm_code *g = &t->g;
+    unsigned of_c = rows_fetched(t) * t->columns;
+    for (; t->fetched < to; t->fetched++) {
+        unsigned i = t->fetched, beyond = i - of_c;
+        if (i < of_c)
+            gemm_fetch(g,
+                       gemm_at(g,
+                               gemm_at(g, t->c_then,
+                                       gemm_scaled(g, param(t, P_LDC), (int64_t)(i / t->columns))),
+                               gemm_index(g, (int64_t)(i % t->columns) * TILE)),
+                       false, GEMM_INTO_L1);
+        else
+            gemm_fetch(g, gemm_at(g, t->next, gemm_index(g, (int64_t)beyond * TILE)), false, GEMM_INTO_L2);
+    }
+}
+
 // A tile of one piece of A times one of B; what the registers hold already isn't loaded.
 static void multiply_piece(const tiles *t, LLVMValueRef a, LLVMValueRef b, bool load_a, bool load_b) {
     const gemm_code *g = &t->g;
@@ -86,15 +117,20 @@ static void multiply_piece(const tiles *t, LLVMValueRef a, LLVMValueRef b, bool 
 }
 
 // The unit's pieces from a and b on, the largest first: pairs of which each shares one with the pair before.
-static void multiply(const tiles *t, LLVMValueRef a, LLVMValueRef b) {
+static void multiply(tiles *t, LLVMValueRef a, LLVMValueRef b) {
     static const struct {
         unsigned a, b;
     } pairs[] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
+    enum { N_PAIRS = sizeof pairs / sizeof *pairs };
     const gemm_code *g = &t->g;
-    unsigned held_a = UINT_MAX, held_b = UINT_MAX;
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    unsigned held_a = UINT_MAX, held_b = UINT_MAX, lines = rows_fetched(t) * t->columns + lines_fetched(t);
+    size_t n = 0, done = 0;
+    for (size_t i = 0; i < N_PAIRS; i++) n += pairs[i].a < t->pieces_a && pairs[i].b < t->pieces_b;
+    t->fetched = 0;
+    for (size_t i = 0; i < N_PAIRS; i++) {
         unsigned pa = pairs[i].a, pb = pairs[i].b;
         if (pa >= t->pieces_a || pb >= t->pieces_b) continue;
+        fetch(t, (unsigned)(lines * ++done / n));
         multiply_piece(t, gemm_at(g, a, gemm_index(g, (int64_t)pa * TILE * TILE)),
                        gemm_at(g, b, gemm_index(g, (int64_t)pb * TILE * TILE)), pa != held_a, pb != held_b);
         held_a = pa;
@@ -103,10 +139,11 @@ static void multiply(const tiles *t, LLVMValueRef a, LLVMValueRef b) {
 }
 
 // k words of each piece of A's and B's panels; k is a multiple of a tile's.
-static void emit_multiply(const tiles *t) {
+static void emit_multiply(tiles *t) {
     const gemm_code *g = &t->g;
     LLVMBasicBlockRef load = gemm_block(g), clear = gemm_block(g), head = gemm_block(g), body = gemm_block(g),
                       after = gemm_block(g);
+    LLVMValueRef c_first = gemm_at(g, param(t, P_C), gemm_index(g, (int64_t)t->columns * TILE));
     LLVMValueRef add = LLVMBuildICmp(g->b, LLVMIntNE, param(t, P_ACCUMULATE), gemm_index(g, 0), "");
     LLVMBuildCondBr(g->b, add, load, clear);
     LLVMPositionBuilderAtEnd(g->b, load);
@@ -118,18 +155,25 @@ static void emit_multiply(const tiles *t) {
     LLVMPositionBuilderAtEnd(g->b, head);
     LLVMTypeRef pointer = LLVMTypeOf(param(t, P_A));
     LLVMValueRef left = LLVMBuildPhi(g->b, g->i64, ""), a = LLVMBuildPhi(g->b, pointer, ""),
-                 b = LLVMBuildPhi(g->b, pointer, "");
+                 b = LLVMBuildPhi(g->b, pointer, ""), c_then = LLVMBuildPhi(g->b, pointer, ""),
+                 next = LLVMBuildPhi(g->b, pointer, "");
+    t->c_then = c_then;
+    t->next = next;
     LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSGT, left, gemm_index(g, 0), ""), body, after);
     LLVMPositionBuilderAtEnd(g->b, body);
     multiply(t, a, b);
     LLVMValueRef left_then = LLVMBuildSub(g->b, left, gemm_index(g, TILE), "");
     LLVMValueRef a_then = gemm_at(g, a, gemm_index(g, t->by_row ? TILE : (int64_t)t->pieces_a * TILE * TILE));
     LLVMValueRef b_then = gemm_at(g, b, gemm_index(g, (int64_t)t->pieces_b * TILE * TILE));
+    LLVMValueRef c_beyond = gemm_at(g, c_then, gemm_scaled(g, param(t, P_LDC), rows_fetched(t)));
+    LLVMValueRef next_then = gemm_at(g, next, gemm_index(g, (int64_t)lines_fetched(t) * TILE));
     LLVMBuildBr(g->b, head);
     LLVMBasicBlockRef from[] = {load, clear, body};
     LLVMAddIncoming(left, (LLVMValueRef[]){param(t, P_K), param(t, P_K), left_then}, from, 3);
     LLVMAddIncoming(a, (LLVMValueRef[]){param(t, P_A), param(t, P_A), a_then}, from, 3);
     LLVMAddIncoming(b, (LLVMValueRef[]){param(t, P_B), param(t, P_B), b_then}, from, 3);
+    LLVMAddIncoming(c_then, (LLVMValueRef[]){c_first, c_first, c_beyond}, from, 3);
+    LLVMAddIncoming(next, (LLVMValueRef[]){param(t, P_NEXT), param(t, P_NEXT), next_then}, from, 3);
     LLVMPositionBuilderAtEnd(g->b, after);
     each_tile_of_c(t, store_sum);
 }

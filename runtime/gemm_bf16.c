@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { LINE_WORDS = 16, WORD = 4, ROWS_A_TASK = 96 };
+enum { LINE_WORDS = 16, WORD = 4, ROWS_A_TASK = 96, LINES_NEXT = 24 };
 
 typedef struct side {
     const char *base; // of the batch element
@@ -226,7 +226,7 @@ static void scatter(const box *x, int64_t m, int64_t rows, int64_t n, int64_t co
 }
 
 static void multiply_tile(const box *x, int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row,
-                          const char *b, bool accumulate) {
+                          const char *b, bool accumulate, const char *next) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
     int64_t rows = least(g->mr, x->m1 - m), columns = least(g->nr, x->n1 - n), m_run, n_run;
@@ -234,10 +234,10 @@ static void multiply_tile(const box *x, int64_t m, int64_t n, int64_t k, const c
     if (g->mr <= m_run && g->nr <= n_run && rows == g->mr && columns == g->nr &&
         (columns == 1 || tct_gemm_stride(&g->c_n) == 1)) {
         j->micro(words(g, k), a, a_row, b, g->nr, x->c + at * WORD, tct_gemm_stride(&g->c_m), columns,
-                 accumulate, a, 0);
+                 accumulate, next, 0);
         return;
     }
-    j->micro(words(g, k), a, a_row, b, g->nr, x->tile, g->nr, g->nr, false, a, 0);
+    j->micro(words(g, k), a, a_row, b, g->nr, x->tile, g->nr, g->nr, false, next, 0);
     scatter(x, m, rows, n, columns, accumulate);
 }
 
@@ -267,19 +267,31 @@ static const char *a_rows(const box *x, int64_t m, int64_t k, int64_t k_end, int
     return x->packed_a;
 }
 
+// A's part that is multiplied after rows m, block k of kc, of steps up to k_end: all threads' is far away.
+static const char *rows_after(const box *x, int64_t m, int64_t k, int64_t k_first, int64_t k_end) {
+    const job *j = x->job;
+    const tct_gemm_args *g = j->g;
+    if (!g->shared_a) return NULL;
+    k += g->kc;
+    if (k >= k_end) k = k_first, m += g->mr;
+    layout l = layout_of_a(g, least(g->kc, k_end - k));
+    return shared_block(j, k) + row_at(&l, m - j->m0) * WORD;
+}
+
 // Rows of the box times what is packed of B, steps [k, k_end): a row's part of C stays in the caches for all
 // of them.
 static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end) {
     const tct_gemm_args *g = x->job->g;
     const char *block = x->packed_b;
-    for (int64_t end; k < k_end; k = end, block += block_words_b(g) * WORD) {
+    for (int64_t end, first = k; k < k_end; k = end, block += block_words_b(g) * WORD) {
         end = least(k + g->kc, k_end);
         layout l = layout_of_b(g, end - k);
         int64_t stride;
-        const char *a = a_rows(x, m, k, end, &stride);
-        for (int64_t n = x->n0; n < x->n1; n += g->nr)
+        const char *a = a_rows(x, m, k, end, &stride), *next = rows_after(x, m, k, first, k_end);
+        int64_t step = has_tiles(g) && next ? LINES_NEXT * LINE_WORDS * WORD : 0;
+        for (int64_t n = x->n0; n < x->n1; n += g->nr, next += step)
             multiply_tile(x, m, n, end - k, a, stride, block + row_at(&l, n - x->n0) * WORD,
-                          k > 0 || g->accumulate);
+                          k > 0 || g->accumulate, next ? next : a);
     }
 }
 
