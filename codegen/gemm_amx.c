@@ -2,16 +2,17 @@
 // they need at a time. Tiles are configured once for many calls: entering takes them, leaving gives them
 // back, between which nothing else uses them.
 #include "codegen/gemm_kernels.h"
+#include "runtime/gemm_bf16.h"
 
 #include <assert.h>
 #include <limits.h>
 
-enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE, P_NEXT };
+enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE, P_NEXT, P_NEXT_STRIDE };
 enum { TILE = TCT_GEMM_SIDE, WORD = 4, FIRST_A = 4, FIRST_B = 6, N_TILES = 8 };
 
 // A block of k of one piece has about that many units of 32 steps, one of three pieces a third. In one block,
-// a call fetches the next call's C and some lines of what follows.
-enum { UNITS = 12, LINES_NEXT = 24 };
+// a call fetches all of the next call's C.
+enum { UNITS = 12 };
 
 typedef struct tiles {
     gemm_code g;
@@ -78,7 +79,7 @@ static unsigned most_pieces(const tiles *t) { return t->pieces_a > t->pieces_b ?
 
 // Of one unit.
 static unsigned rows_fetched(const tiles *t) { return (t->rows * TILE * most_pieces(t) + UNITS - 1) / UNITS; }
-static unsigned lines_fetched(const tiles *t) { return LINES_NEXT * most_pieces(t) / UNITS; }
+static unsigned lines_fetched(const tiles *t) { return (unsigned)tct_gemm_lines_ahead(most_pieces(t)); }
 
 // The unit's lines up to number `to`: fetched little by little, they don't take all places for lines on their
 // way from the tiles that are loaded.
@@ -166,7 +167,7 @@ static void emit_multiply(tiles *t) {
     LLVMValueRef a_then = gemm_at(g, a, gemm_index(g, t->by_row ? TILE : (int64_t)t->pieces_a * TILE * TILE));
     LLVMValueRef b_then = gemm_at(g, b, gemm_index(g, (int64_t)t->pieces_b * TILE * TILE));
     LLVMValueRef c_beyond = gemm_at(g, c_then, gemm_scaled(g, param(t, P_LDC), rows_fetched(t)));
-    LLVMValueRef next_then = gemm_at(g, next, gemm_index(g, (int64_t)lines_fetched(t) * TILE));
+    LLVMValueRef next_then = gemm_at(g, next, param(t, P_NEXT_STRIDE));
     LLVMBuildBr(g->b, head);
     LLVMBasicBlockRef from[] = {load, clear, body};
     LLVMAddIncoming(left, (LLVMValueRef[]){param(t, P_K), param(t, P_K), left_then}, from, 3);

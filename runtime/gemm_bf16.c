@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { LINE_WORDS = 16, WORD = 4, ROWS_A_TASK = 96, LINES_NEXT = 24 };
+enum { LINE_WORDS = 16, WORD = 4, ROWS_A_TASK = 96 };
 
 typedef struct side {
     const char *base; // of the batch element
@@ -37,6 +37,13 @@ typedef struct box {
     side a, b;
     char *c, *packed_a, *packed_b, *tile, *epilogue_scratch;
 } box;
+
+// What is fetched little by little while tiles multiply: rows, each of them in pieces side by side.
+typedef struct ahead {
+    const char *base;
+    int64_t stride, rows, pieces; // stride in bytes
+    int64_t at;                   // calls so far; each takes a piece of as many rows as it has units
+} ahead;
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t rounded(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
@@ -226,7 +233,7 @@ static void scatter(const box *x, int64_t m, int64_t rows, int64_t n, int64_t co
 }
 
 static void multiply_tile(const box *x, int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row,
-                          const char *b, bool accumulate, const char *next) {
+                          const char *b, bool accumulate, const ahead *next) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
     int64_t rows = least(g->mr, x->m1 - m), columns = least(g->nr, x->n1 - n), m_run, n_run;
@@ -234,10 +241,10 @@ static void multiply_tile(const box *x, int64_t m, int64_t n, int64_t k, const c
     if (g->mr <= m_run && g->nr <= n_run && rows == g->mr && columns == g->nr &&
         (columns == 1 || tct_gemm_stride(&g->c_n) == 1)) {
         j->micro(words(g, k), a, a_row, b, g->nr, x->c + at * WORD, tct_gemm_stride(&g->c_m), columns,
-                 accumulate, next, 0);
+                 accumulate, next->base, next->stride / WORD);
         return;
     }
-    j->micro(words(g, k), a, a_row, b, g->nr, x->tile, g->nr, g->nr, false, next, 0);
+    j->micro(words(g, k), a, a_row, b, g->nr, x->tile, g->nr, g->nr, false, next->base, next->stride / WORD);
     scatter(x, m, rows, n, columns, accumulate);
 }
 
@@ -267,35 +274,79 @@ static const char *a_rows(const box *x, int64_t m, int64_t k, int64_t k_end, int
     return x->packed_a;
 }
 
-// A's part that is multiplied after rows m, block k of kc, of steps up to k_end: all threads' is far away.
-static const char *rows_after(const box *x, int64_t m, int64_t k, int64_t k_first, int64_t k_end) {
+// --- What comes next ---
+
+static int64_t piece_bytes(const tct_gemm_args *g) {
+    return tct_gemm_lines_ahead(g->pieces_a > g->pieces_b ? g->pieces_a : g->pieces_b) * LINE_WORDS * WORD;
+}
+
+static bool is_left(const ahead *x, int64_t units) { return x->at / x->pieces * units < x->rows; }
+
+// Calls that fetch all of it.
+static int64_t calls_ahead(const ahead *x, int64_t units) { return blocks(x->rows, units) * x->pieces; }
+
+// What a call fetches: a part of the first of the two that isn't done, or what is near anyway.
+static ahead fetched(ahead *first, ahead *second, int64_t units, int64_t bytes, const char *near) {
+    ahead *x = is_left(first, units) ? first : second;
+    if (!is_left(x, units)) return (ahead){.base = near};
+    const char *base = x->base + x->at / x->pieces * units * x->stride + x->at % x->pieces * bytes;
+    x->at++;
+    return (ahead){.base = base, .stride = x->stride};
+}
+
+// A's part that is multiplied after rows m, block k of kc, of steps [first, k_end): all threads' is far away.
+static ahead a_after(const box *x, int64_t m, int64_t k, int64_t first, int64_t k_end) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
-    if (!g->shared_a) return NULL;
+    ahead none = {.pieces = 1};
+    if (!g->shared_a || !has_tiles(g)) return none;
     k += g->kc;
-    if (k >= k_end) k = k_first, m += g->mr;
+    if (k >= k_end) k = first, m += g->mr;
+    if (m >= x->m1) return none;
     layout l = layout_of_a(g, least(g->kc, k_end - k));
-    return shared_block(j, k) + row_at(&l, m - j->m0) * WORD;
+    int64_t bytes = piece_bytes(g);
+    return (ahead){.base = shared_block(j, k) + row_at(&l, m - j->m0) * WORD,
+                   .stride = bytes,
+                   .rows = blocks(g->mr / l.width * l.panel * WORD, bytes),
+                   .pieces = 1};
+}
+
+// The box's part of B from step k on, as it lies in memory.
+static ahead b_after(const box *x, int64_t k) {
+    const job *j = x->job;
+    const tct_gemm_args *g = j->g;
+    if (!has_tiles(g) || !x->b.pack || g->b_n.n > 1 || g->b_k.n > 1) return (ahead){.pieces = 1};
+    int64_t steps = least(g->kb, j->k1 - k), columns = x->n1 - x->n0, run;
+    int64_t at = tct_gemm_locate(&g->b_n, x->n0, &run) + tct_gemm_locate(&g->b_k, k, &run);
+    bool along_n = g->feed_b == TCT_GEMM_COPIED;
+    return (ahead){.base = x->b.base + at * g->bytes_b,
+                   .stride = tct_gemm_stride(along_n ? &g->b_k : &g->b_n) * g->bytes_b,
+                   .rows = along_n ? steps : columns,
+                   .pieces = blocks((along_n ? columns : steps) * g->bytes_b, piece_bytes(g))};
 }
 
 // Rows of the box times what is packed of B, steps [k, k_end): a row's part of C stays in the caches for all
 // of them.
-static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end) {
+static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end, ahead *later) {
     const tct_gemm_args *g = x->job->g;
     const char *block = x->packed_b;
+    int64_t bytes = piece_bytes(g);
     for (int64_t end, first = k; k < k_end; k = end, block += block_words_b(g) * WORD) {
         end = least(k + g->kc, k_end);
         layout l = layout_of_b(g, end - k);
-        int64_t stride;
-        const char *a = a_rows(x, m, k, end, &stride), *next = rows_after(x, m, k, first, k_end);
-        int64_t step = has_tiles(g) && next ? LINES_NEXT * LINE_WORDS * WORD : 0;
-        for (int64_t n = x->n0; n < x->n1; n += g->nr, next += step)
+        int64_t stride, units = words(g, end - k) / LINE_WORDS;
+        const char *a = a_rows(x, m, k, end, &stride);
+        ahead soon = a_after(x, m, k, first, k_end);
+        for (int64_t n = x->n0; n < x->n1; n += g->nr) {
+            ahead next = fetched(&soon, later, units, bytes, a);
             multiply_tile(x, m, n, end - k, a, stride, block + row_at(&l, n - x->n0) * WORD,
-                          k > 0 || g->accumulate, next ? next : a);
+                          k > 0 || g->accumulate, &next);
+        }
     }
 }
 
-static void run_box(const box *x) {
+// `after`: the thread's next box, or NULL.
+static void run_box(const box *x, const box *after) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
     for (int64_t k = j->k0, k_end; k < j->k1; k = k_end) {
@@ -306,8 +357,13 @@ static void run_box(const box *x) {
             layout l = layout_of_b(g, end - at);
             pack_block(g, &x->b, &l, x->n0, x->n1, at, end, block);
         }
+        ahead none = {.pieces = 1}, later = none;
+        if (k_end < j->k1 || after) later = k_end < j->k1 ? b_after(x, k_end) : b_after(after, j->k0);
+        // Not before it is needed soon: it would be gone again. Half of the calls fetch A.
+        int64_t calls = blocks(k_end - k, g->kc) * blocks(x->n1 - x->n0, g->nr);
+        int64_t rows = blocks(2 * calls_ahead(&later, words(g, g->kc) / LINE_WORDS), calls) * g->mr;
         for (int64_t m = x->m0; m < x->m1; m += g->mr) {
-            multiply_rows(x, m, k, k_end);
+            multiply_rows(x, m, k, k_end, m + rows >= x->m1 ? &later : &none);
             if (k_end == g->k) finish_rows(x, m, least(g->mr, x->m1 - m));
         }
     }
@@ -349,11 +405,13 @@ static void run_boxes(void *ctx, int64_t begin, int64_t end, int thread) {
     const job *j = ctx;
     if (j->enter) j->enter();
     for (int64_t t = begin; t < end; t++) {
-        box x = box_of(j, t, tct_pool_scratch(j->pool, thread));
+        char *scratch = tct_pool_scratch(j->pool, thread);
+        box x = box_of(j, t, scratch), after;
+        if (t + 1 < end) after = box_of(j, t + 1, scratch);
         if (j->g->k == 0)
             run_empty_box(&x);
         else
-            run_box(&x);
+            run_box(&x, t + 1 < end ? &after : NULL);
     }
     if (j->leave) j->leave();
 }

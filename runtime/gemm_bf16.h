@@ -28,6 +28,10 @@ static inline int64_t tct_gemm_panel_of_tiles(int64_t k, int64_t pieces) {
     return (k * pieces + 1) * TCT_GEMM_SIDE;
 }
 
+// Cache lines that a unit of k fetches from `next` on, each unit next_stride words further than the one
+// before. Beside two blocks of k, a unit of all pieces has time for more.
+static inline int64_t tct_gemm_lines_ahead(int64_t pieces) { return 4 + 4 * pieces; }
+
 uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g); // bytes of a thread
 uint64_t tct_gemm_bf16_shared(const tct_gemm_args *g);  // bytes of all threads
 void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels,
