@@ -9,15 +9,9 @@ enum {
     TILE = TCT_GEMM_SIDE,
     TILE_UNIT = 2 * TILE,   // steps of k
     K_BLOCK = 384,          // steps of k: a few rows of A stay in L1
-    COLUMNS = 512,          // of a box of C
-    FEWEST_COLUMNS = 128,   // of one
-    SHARED_ROWS = 1024,     // of A, packed once for all tasks,
-    SHARED_BYTES = 6 << 20, // and what that may take
-    PRIVATE_ROWS = 128,     // of A, packed by each task
+    COLUMNS = 768,          // of a box of C: what is packed of A is used that often,
+    ROWS = 1024,            // and what is packed of B
     PACKED_B = 3 << 18,     // bytes that a box has of B at once: they stay in L2
-    FEW_TASKS = 4,
-    MANY_TASKS = 16,
-    MIN_ROWS = 128,
     ALIASED = 2048, // bytes between rows that fall into the same few sets of a cache
 };
 
@@ -31,7 +25,6 @@ typedef struct planner {
 
 static int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
 static int64_t rounded(int64_t n, int64_t unit) { return ceil_div(n, unit) * unit; }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static bool is_plain(const tct_gemm_axes *list) { return list->n <= 1; }
 static int64_t innermost(const tct_gemm_axes *list) { return list->n ? list->stride[list->n - 1] : 1; }
 
@@ -71,7 +64,6 @@ static void choose_feeds(planner *p) {
         innermost(&g->a_k) == 1 && g->m % g->mr == 0 && g->k % g->k_unit == 0 && row % 2 == 0 &&
         row * 2 % ALIASED != 0)
         g->feed_a = TCT_GEMM_DIRECT;
-    g->shared_a = g->feed_a != TCT_GEMM_DIRECT && g->batch == 1 && g->n > COLUMNS;
 }
 
 // Of a packed element.
@@ -87,24 +79,8 @@ static void choose_boxes(planner *p) {
     g->kc = k > most_k * 4 / 3 ? rounded(ceil_div(k, ceil_div(k, most_k)), TILE_UNIT) : rounded(k, TILE_UNIT);
     g->ms = m;
     g->ks = k;
-    if (g->shared_a) {
-        g->ms = least(rounded(m, g->mr), rounded(SHARED_ROWS, g->mr));
-        g->ks = SHARED_BYTES / bytes_a / g->ms / g->kc * g->kc;
-        if (g->ks < g->kc) g->ks = g->kc;
-    }
-    int64_t box_rows = g->shared_a || g->feed_a == TCT_GEMM_DIRECT ? SHARED_ROWS : PRIVATE_ROWS;
-    int64_t columns = least(rounded(n, g->nr), COLUMNS), rows = least(least(m, g->ms), box_rows);
-    // Narrower boxes read A more often, lower ones pack B more often.
-    int64_t row_boxes = g->batch * ceil_div(m, rows), column_boxes = ceil_div(n, columns);
-    while (row_boxes * column_boxes < MANY_TASKS && row_boxes * column_boxes % FEW_TASKS != 0 &&
-           ceil_div(n, column_boxes + 1) >= FEWEST_COLUMNS)
-        column_boxes++;
-    while (row_boxes * column_boxes < FEW_TASKS && rows >= 2 * MIN_ROWS) {
-        rows = ceil_div(rows, 2);
-        row_boxes = g->batch * ceil_div(m, rows);
-    }
-    g->nc = rounded(ceil_div(n, column_boxes), g->nr);
-    g->mc = rounded(ceil_div(least(m, g->ms), ceil_div(least(m, g->ms), rows)), g->mr);
+    g->nc = rounded(ceil_div(n, ceil_div(n, COLUMNS)), g->nr);
+    g->mc = rounded(ceil_div(m, ceil_div(m, ROWS)), g->mr);
     g->kb = PACKED_B / bytes_b / g->nc / g->kc * g->kc;
     if (g->kb < g->kc) g->kb = g->kc;
 }

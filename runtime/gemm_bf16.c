@@ -1,12 +1,13 @@
-// Products with factors in bf16 or in pieces of it: boxes of C as tasks, A packed once for all threads, B by
-// each box.
+// Products with factors in bf16 or in pieces of it: boxes of C as tasks, each of which packs its B at once and
+// its A row by row of tiles, just before they multiply it. What another thread has packed would come from
+// that one's cache, which takes longer than packing.
 #include "runtime/gemm_bf16.h"
 
 #include "runtime/gemm_pack.h"
 
 #include <string.h>
 
-enum { LINE_WORDS = 16, WORD = 4, ROWS_A_TASK = 96 };
+enum { LINE_WORDS = 16, WORD = 4 };
 
 typedef struct side {
     const char *base; // of the batch element
@@ -15,7 +16,7 @@ typedef struct side {
     tct_gemm_words_fn pack; // NULL when gathered
 } side;
 
-// A run of a product, at the part of A that is packed at the moment.
+// A run of a product.
 typedef struct job {
     const tct_gemm_args *g;
     const tct_plan_kernel *kernels;
@@ -25,9 +26,7 @@ typedef struct job {
     tct_gemm_micro_fn micro;
     tct_tile_fn tile;
     tct_gemm_mode_fn enter, leave; // NULL: there is no mode
-    int64_t mc; // rows of a box: fewer than the plan's where threads would have none; no bit depends on it
-    int64_t m0, m1, k0, k1;
-    char *shared_a;
+    int64_t mc, nc; // of a box: less than the plan's where threads would have none; no bit depends on it
 } job;
 
 // One task's box of C and the scratch of its thread.
@@ -105,9 +104,9 @@ static int64_t block_words_b(const tct_gemm_args *g) {
     return block_words(&l, rounded(g->nc, g->nr));
 }
 
-// Of one register tile's rows, or none where all threads share them.
+// Of one register tile's rows.
 static uint64_t packed_a_bytes(const tct_gemm_args *g) {
-    if (g->feed_a == TCT_GEMM_DIRECT || g->shared_a) return 0;
+    if (g->feed_a == TCT_GEMM_DIRECT) return 0;
     return (uint64_t)(block_words_a(g, g->mr) * WORD);
 }
 static uint64_t packed_b_bytes(const tct_gemm_args *g) {
@@ -119,11 +118,6 @@ static uint64_t tile_bytes(const tct_gemm_args *g) {
 
 uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g) {
     return packed_a_bytes(g) + packed_b_bytes(g) + tile_bytes(g);
-}
-
-uint64_t tct_gemm_bf16_shared(const tct_gemm_args *g) {
-    if (!g->shared_a) return 0;
-    return (uint64_t)(blocks(least(g->ks, g->k), g->kc) * block_words_a(g, least(g->ms, g->m)) * WORD);
 }
 
 // --- Packing ---
@@ -253,15 +247,9 @@ static void finish_rows(const box *x, int64_t m, int64_t rows) {
     if (j->tile) j->tile(j->bufs, j->tile_args, x->batch, m, m + rows, x->n0, x->n1, x->epilogue_scratch);
 }
 
-// Of A, of the steps from k on.
-static char *shared_block(const job *j, int64_t k) {
-    return j->shared_a + (k - j->k0) / j->g->kc * block_words_a(j->g, j->m1 - j->m0) * WORD;
-}
-
-// A's rows from m on, in block k of kc; packed just now where they aren't shared.
+// A's rows from m on, in block k of kc; packed just now unless read in place.
 static const char *a_rows(const box *x, int64_t m, int64_t k, int64_t k_end, int64_t *stride) {
-    const job *j = x->job;
-    const tct_gemm_args *g = j->g;
+    const tct_gemm_args *g = x->job->g;
     if (g->feed_a == TCT_GEMM_DIRECT) { // pairs as they lie
         int64_t row = tct_gemm_stride(&g->a_m);
         *stride = row / 2;
@@ -269,7 +257,6 @@ static const char *a_rows(const box *x, int64_t m, int64_t k, int64_t k_end, int
     }
     layout l = layout_of_a(g, k_end - k);
     *stride = l.panel;
-    if (g->shared_a) return shared_block(j, k) + row_at(&l, m - j->m0) * WORD;
     pack_block(g, &x->a, &l, m, least(m + g->mr, x->m1), k, k_end, x->packed_a);
     return x->packed_a;
 }
@@ -282,9 +269,6 @@ static int64_t piece_bytes(const tct_gemm_args *g) {
 
 static bool is_left(const ahead *x, int64_t units) { return x->at / x->pieces * units < x->rows; }
 
-// Calls that fetch all of it.
-static int64_t calls_ahead(const ahead *x, int64_t units) { return blocks(x->rows, units) * x->pieces; }
-
 // What a call fetches: a part of the first of the two that isn't done, or what is near anyway.
 static ahead fetched(ahead *first, ahead *second, int64_t units, int64_t bytes, const char *near) {
     ahead *x = is_left(first, units) ? first : second;
@@ -294,35 +278,25 @@ static ahead fetched(ahead *first, ahead *second, int64_t units, int64_t bytes, 
     return (ahead){.base = base, .stride = x->stride};
 }
 
-// A's part that is multiplied after rows m, block k of kc, of steps [first, k_end): all threads' is far away.
-static ahead a_after(const box *x, int64_t m, int64_t k, int64_t first, int64_t k_end) {
-    const job *j = x->job;
-    const tct_gemm_args *g = j->g;
-    ahead none = {.pieces = 1};
-    if (!g->shared_a || !has_tiles(g)) return none;
-    k += g->kc;
-    if (k >= k_end) k = first, m += g->mr;
-    if (m >= x->m1) return none;
-    layout l = layout_of_a(g, least(g->kc, k_end - k));
-    int64_t bytes = piece_bytes(g);
-    return (ahead){.base = shared_block(j, k) + row_at(&l, m - j->m0) * WORD,
-                   .stride = bytes,
-                   .rows = blocks(g->mr / l.width * l.panel * WORD, bytes),
-                   .pieces = 1};
+// w rows (or columns) of an operand by that many steps, as they lie in memory.
+static ahead ahead_of(const tct_gemm_args *g, const side *s, int64_t w, int64_t w_end, int64_t k,
+                      int64_t k_end) {
+    if (!has_tiles(g) || !s->pack || s->w->n > 1 || s->k->n > 1) return (ahead){.pieces = 1};
+    bool along_w = s->feed == TCT_GEMM_COPIED;
+    int64_t stride_w = tct_gemm_stride(s->w), stride_k = tct_gemm_stride(s->k), steps = k_end - k;
+    return (ahead){.base = s->base + (w * stride_w + k * stride_k) * s->bytes,
+                   .stride = (along_w ? stride_k : stride_w) * s->bytes,
+                   .rows = along_w ? steps : w_end - w,
+                   .pieces = blocks((along_w ? w_end - w : steps) * s->bytes, piece_bytes(g))};
 }
 
-// The box's part of B from step k on, as it lies in memory.
-static ahead b_after(const box *x, int64_t k) {
-    const job *j = x->job;
-    const tct_gemm_args *g = j->g;
-    if (!has_tiles(g) || !x->b.pack || g->b_n.n > 1 || g->b_k.n > 1) return (ahead){.pieces = 1};
-    int64_t steps = least(g->kb, j->k1 - k), columns = x->n1 - x->n0, run;
-    int64_t at = tct_gemm_locate(&g->b_n, x->n0, &run) + tct_gemm_locate(&g->b_k, k, &run);
-    bool along_n = g->feed_b == TCT_GEMM_COPIED;
-    return (ahead){.base = x->b.base + at * g->bytes_b,
-                   .stride = tct_gemm_stride(along_n ? &g->b_k : &g->b_n) * g->bytes_b,
-                   .rows = along_n ? steps : columns,
-                   .pieces = blocks((along_n ? columns : steps) * g->bytes_b, piece_bytes(g))};
+// What is packed of A after rows m and block k of kc, of steps [first, k_end).
+static ahead a_after(const box *x, int64_t m, int64_t k, int64_t first, int64_t k_end) {
+    const tct_gemm_args *g = x->job->g;
+    k += g->kc;
+    if (k >= k_end) k = first, m += g->mr;
+    if (m >= x->m1) return (ahead){.pieces = 1};
+    return ahead_of(g, &x->a, m, least(m + g->mr, x->m1), k, least(k + g->kc, k_end));
 }
 
 // Rows of the box times what is packed of B, steps [k, k_end): a row's part of C stays in the caches for all
@@ -349,8 +323,8 @@ static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end, ahe
 static void run_box(const box *x, const box *after) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
-    for (int64_t k = j->k0, k_end; k < j->k1; k = k_end) {
-        k_end = least(k + g->kb, j->k1);
+    for (int64_t k = 0, k_end; k < g->k; k = k_end) {
+        k_end = least(k + g->kb, g->k);
         char *block = x->packed_b;
         for (int64_t at = k, end; at < k_end; at = end, block += block_words_b(g) * WORD) {
             end = least(at + g->kc, k_end);
@@ -358,12 +332,16 @@ static void run_box(const box *x, const box *after) {
             pack_block(g, &x->b, &l, x->n0, x->n1, at, end, block);
         }
         ahead none = {.pieces = 1}, later = none;
-        if (k_end < j->k1 || after) later = k_end < j->k1 ? b_after(x, k_end) : b_after(after, j->k0);
-        // Not before it is needed soon: it would be gone again. Half of the calls fetch A.
-        int64_t calls = blocks(k_end - k, g->kc) * blocks(x->n1 - x->n0, g->nr);
-        int64_t rows = blocks(2 * calls_ahead(&later, words(g, g->kc) / LINE_WORDS), calls) * g->mr;
+        if (k_end < g->k)
+            later = ahead_of(g, &x->b, x->n0, x->n1, k_end, least(k_end + g->kb, g->k));
+        else if (after)
+            later = ahead_of(g, &after->b, after->n0, after->n1, 0, least(g->kb, g->k));
+        // Not before it is needed soon: it would be gone again. Up to half of the calls fetch A.
+        int64_t calls = blocks(later.rows, words(g, g->kc) / LINE_WORDS) * later.pieces;
+        int64_t a_row = blocks(k_end - k, g->kc) * blocks(x->n1 - x->n0, g->nr);
         for (int64_t m = x->m0; m < x->m1; m += g->mr) {
-            multiply_rows(x, m, k, k_end, m + rows >= x->m1 ? &later : &none);
+            bool soon = blocks(x->m1 - m, g->mr) * a_row <= 2 * calls + a_row;
+            multiply_rows(x, m, k, k_end, soon ? &later : &none);
             if (k_end == g->k) finish_rows(x, m, least(g->mr, x->m1 - m));
         }
     }
@@ -384,14 +362,14 @@ static void run_empty_box(const box *x) {
 // Neighbouring tasks share rows of A and take B in the order of memory.
 static box box_of(const job *j, int64_t task, char *scratch) {
     const tct_gemm_args *g = j->g;
-    int64_t rows = blocks(j->m1 - j->m0, j->mc), columns = blocks(g->n, g->nc), run;
+    int64_t rows = blocks(g->m, j->mc), columns = blocks(g->n, j->nc), run;
     int64_t batch = task / (rows * columns), row = task / columns % rows, column = task % columns;
     return (box){.job = j,
                  .batch = batch,
-                 .m0 = j->m0 + row * j->mc,
-                 .m1 = least(j->m0 + (row + 1) * j->mc, j->m1),
-                 .n0 = column * g->nc,
-                 .n1 = least((column + 1) * g->nc, g->n),
+                 .m0 = row * j->mc,
+                 .m1 = least((row + 1) * j->mc, g->m),
+                 .n0 = column * j->nc,
+                 .n1 = least((column + 1) * j->nc, g->n),
                  .a = side_a(j, batch),
                  .b = side_b(j, batch),
                  .c = (char *)j->bufs[0] + tct_gemm_locate(&g->batch_c, batch, &run) * WORD,
@@ -416,50 +394,41 @@ static void run_boxes(void *ctx, int64_t begin, int64_t end, int thread) {
     if (j->leave) j->leave();
 }
 
-static int64_t row_tasks(const job *j) { return blocks(j->m1 - j->m0, ROWS_A_TASK); }
-
-// Packs A's rows for all threads: a task is some rows of one block of k.
-static void pack_a(void *ctx, int64_t begin, int64_t end, int thread) {
-    (void)thread;
-    const job *j = ctx;
-    const tct_gemm_args *g = j->g;
-    side a = side_a(j, 0);
-    for (int64_t t = begin; t < end; t++) {
-        int64_t block = t / row_tasks(j), k = j->k0 + block * g->kc,
-                m = j->m0 + t % row_tasks(j) * ROWS_A_TASK;
-        int64_t k_end = least(k + g->kc, j->k1);
-        layout l = layout_of_a(g, k_end - k);
-        pack_block(g, &a, &l, m, least(m + ROWS_A_TASK, j->m1), k, k_end,
-                   shared_block(j, k) + row_at(&l, m - j->m0) * WORD);
+// Boxes of which every thread has as many, if that is worth the packing: a box packs (rows + columns) × k
+// elements for rows × columns × k products of them.
+static void cut_boxes(const tct_pool *pool, const tct_gemm_args *g, int64_t *mc, int64_t *nc) {
+    enum { ENOUGH = 4, FEWEST = 64 }; // boxes of a thread; rows or columns of one
+    int64_t threads = tct_pool_threads(pool), first_row = blocks(g->m, g->mc),
+            first_column = blocks(g->n, g->nc);
+    *mc = g->mc, *nc = g->nc;
+    if (threads == 1 || g->batch * first_row * first_column >= ENOUGH * threads) return;
+    // What packing an element costs, in products: half a cycle of A, rather more of B, which comes from
+    // further away. Tiles take a cycle for 512 products of one piece.
+    double products = g->pieces_a * g->pieces_b > 6 ? 6 : (double)(g->pieces_a * g->pieces_b);
+    double a = has_tiles(g) ? 256 / products : 16, b = 1.6 * a, best = 0;
+    for (int64_t i = first_row; i <= blocks(g->m, FEWEST); i++) {
+        for (int64_t l = first_column; l <= blocks(g->n, FEWEST); l++) {
+            int64_t rows = rounded(blocks(g->m, i), g->mr), columns = rounded(blocks(g->n, l), g->nr);
+            int64_t tasks = g->batch * blocks(g->m, rows) * blocks(g->n, columns);
+            double each = (double)(rows * columns) + a * (double)rows + b * (double)columns;
+            double cost = (double)blocks(tasks, threads) * each;
+            if (best > 0 && cost >= best) continue;
+            best = cost;
+            *mc = rows;
+            *nc = columns;
+            if (tasks >= ENOUGH * threads) break;
+        }
+        if (g->batch * i >= ENOUGH * threads) break;
     }
-}
-
-// Lower boxes pack B more often, which is better than threads that wait.
-static int64_t rows_of_boxes(const tct_pool *pool, const tct_gemm_args *g) {
-    enum { FEWEST = 64 };
-    int64_t mc = g->mc, columns = g->batch * blocks(g->n, g->nc), rows = least(g->m, g->ms);
-    while (columns * blocks(rows, mc) < tct_pool_threads(pool) && mc >= 2 * FEWEST)
-        mc = rounded((mc + 1) / 2, g->mr);
-    return mc;
 }
 
 void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels,
                        void *const *bufs, const int64_t *tile_args) {
     job j = {.g = g, .kernels = kernels, .bufs = bufs, .tile_args = tile_args, .pool = pool};
-    j.mc = rows_of_boxes(pool, g);
+    cut_boxes(pool, g, &j.mc, &j.nc);
     j.micro = (tct_gemm_micro_fn)kernel(&j, TCT_GEMM_FULL);
     j.tile = (tct_tile_fn)kernel(&j, TCT_GEMM_TILE);
     j.enter = (tct_gemm_mode_fn)kernel(&j, TCT_GEMM_ENTER);
     j.leave = (tct_gemm_mode_fn)kernel(&j, TCT_GEMM_LEAVE);
-    if (g->shared_a) j.shared_a = tct_pool_shared(pool, tct_gemm_bf16_shared(g));
-    for (j.m0 = 0; j.m0 < g->m; j.m0 = j.m1) {
-        j.m1 = least(j.m0 + g->ms, g->m);
-        j.k1 = 0;
-        do {
-            j.k0 = j.k1;
-            j.k1 = least(j.k0 + g->ks, g->k);
-            if (g->shared_a) tct_pool_run(pool, blocks(j.k1 - j.k0, g->kc) * row_tasks(&j), pack_a, &j);
-            tct_pool_run(pool, g->batch * blocks(j.m1 - j.m0, j.mc) * blocks(g->n, g->nc), run_boxes, &j);
-        } while (j.k1 < g->k);
-    }
+    tct_pool_run(pool, g->batch * blocks(g->m, j.mc) * blocks(g->n, j.nc), run_boxes, &j);
 }

@@ -33,7 +33,6 @@ static inline int64_t tct_gemm_panel_of_tiles(int64_t k, int64_t pieces) {
 static inline int64_t tct_gemm_lines_ahead(int64_t pieces) { return 4 + 4 * pieces; }
 
 uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g); // bytes of a thread
-uint64_t tct_gemm_bf16_shared(const tct_gemm_args *g);  // bytes of all threads
 void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels,
                        void *const *bufs, const int64_t *tile_args);
 

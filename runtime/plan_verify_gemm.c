@@ -99,7 +99,8 @@ static bool feeds_fit(const tct_gemm_args *g) {
         (!g->a_by_row || g->bytes_a != 2 || g->k_unit == 1 || g->m % g->mr != 0 || g->k % g->k_unit != 0 ||
          (g->a_m.n && g->a_m.stride[g->a_m.n - 1] % 2 != 0)))
         return false;
-    if (g->path == TCT_GEMM_STREAM && (g->feed_b != TCT_GEMM_DIRECT || g->shared_a)) return false;
+    if (g->shared_a && (g->path == TCT_GEMM_STREAM || g->path == TCT_GEMM_BF16)) return false;
+    if (g->path == TCT_GEMM_STREAM && g->feed_b != TCT_GEMM_DIRECT) return false;
     // A row alone may be read in place.
     if (g->path == TCT_GEMM_STREAM && g->feed_a == TCT_GEMM_DIRECT && (!g->a_by_row || g->m > 1))
         return false;
