@@ -89,12 +89,11 @@ static void fetch(tiles *t, unsigned to) {
     for (; t->fetched < to; t->fetched++) {
         unsigned i = t->fetched, beyond = i - of_c;
         if (i < of_c)
-            gemm_fetch(g,
-                       gemm_at(g,
-                               gemm_at(g, t->c_then,
-                                       gemm_scaled(g, param(t, P_LDC), (int64_t)(i / t->columns))),
-                               gemm_index(g, (int64_t)(i % t->columns) * TILE)),
-                       false, GEMM_INTO_L1);
+            gemm_fetch(
+                g,
+                gemm_at(g, gemm_at(g, t->c_then, gemm_scaled(g, param(t, P_LDC), (int64_t)(i / t->columns))),
+                        gemm_index(g, (int64_t)(i % t->columns) * TILE)),
+                false, GEMM_INTO_L1);
         else
             gemm_fetch(g, gemm_at(g, t->next, gemm_index(g, (int64_t)beyond * TILE)), false, GEMM_INTO_L2);
     }

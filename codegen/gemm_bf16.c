@@ -7,12 +7,12 @@
 
 enum {
     TILE = TCT_GEMM_SIDE,
-    TILE_UNIT = 2 * TILE,   // steps of k
-    K_BLOCK = 384,          // steps of k: a few rows of A stay in L1
-    COLUMNS = 768,          // of a box of C: what is packed of A is used that often,
-    ROWS = 1024,            // and what is packed of B
-    PACKED_B = 3 << 18,     // bytes that a box has of B at once: they stay in L2
-    ALIASED = 2048, // bytes between rows that fall into the same few sets of a cache
+    TILE_UNIT = 2 * TILE, // steps of k
+    K_BLOCK = 384,        // steps of k: a few rows of A stay in L1
+    COLUMNS = 768,        // of a box of C: what is packed of A is used that often,
+    ROWS = 1024,          // and what is packed of B
+    PACKED_B = 3 << 18,   // bytes that a box has of B at once: they stay in L2
+    ALIASED = 2048,       // bytes between rows that fall into the same few sets of a cache
 };
 
 typedef struct planner {

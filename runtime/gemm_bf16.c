@@ -1,5 +1,5 @@
-// Products with factors in bf16 or in pieces of it: boxes of C as tasks, each of which packs its B at once and
-// its A row by row of tiles, just before they multiply it. What another thread has packed would come from
+// Products with factors in bf16 or in pieces of it: boxes of C as tasks, each of which packs its B at once
+// and its A row by row of tiles, just before they multiply it. What another thread has packed would come from
 // that one's cache, which takes longer than packing.
 #include "runtime/gemm_bf16.h"
 
@@ -402,10 +402,10 @@ static void cut_boxes(const tct_pool *pool, const tct_gemm_args *g, int64_t *mc,
             first_column = blocks(g->n, g->nc);
     *mc = g->mc, *nc = g->nc;
     if (threads == 1 || g->batch * first_row * first_column >= ENOUGH * threads) return;
-    // What packing an element costs, in products: half a cycle of A, rather more of B, which comes from
-    // further away. Tiles take a cycle for 512 products of one piece.
+    // What packing an element costs, in products: one and a half cycles of A, whose runs are short, half as
+    // much of B. Tiles take a cycle for 512 products of one piece.
     double products = g->pieces_a * g->pieces_b > 6 ? 6 : (double)(g->pieces_a * g->pieces_b);
-    double a = has_tiles(g) ? 256 / products : 16, b = 1.6 * a, best = 0;
+    double a = has_tiles(g) ? 720 / products : 48, b = 0.57 * a, best = 0;
     for (int64_t i = first_row; i <= blocks(g->m, FEWEST); i++) {
         for (int64_t l = first_column; l <= blocks(g->n, FEWEST); l++) {
             int64_t rows = rounded(blocks(g->m, i), g->mr), columns = rounded(blocks(g->n, l), g->nr);
