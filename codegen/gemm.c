@@ -20,6 +20,9 @@ static void emit(const void *data, LLVMModuleRef module, const tct_target *targe
     case GEMM_STREAM:
         gemm_emit_stream(&k, symbol, module, target);
         break;
+    case GEMM_TILE_STREAM:
+        gemm_emit_tile_stream(&k, symbol, module, target);
+        break;
     case GEMM_COPY:
     case GEMM_TURN:
         gemm_emit_pack(&k, symbol, module, target);

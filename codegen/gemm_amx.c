@@ -29,13 +29,30 @@ static LLVMValueRef number(const gemm_code *g, unsigned tile) {
     return LLVMConstInt(LLVMInt8TypeInContext(g->context), tile, 0);
 }
 
-static LLVMValueRef in_bytes(const gemm_code *g, LLVMValueRef words) {
-    return LLVMBuildMul(g->b, words, gemm_index(g, WORD), "");
-}
-
-static void load_tile(const gemm_code *g, unsigned tile, LLVMValueRef at, LLVMValueRef stride_bytes) {
+void gemm_tile_load(const gemm_code *g, unsigned tile, LLVMValueRef at, LLVMValueRef stride_bytes) {
     LLVMValueRef args[] = {number(g, tile), at, stride_bytes};
     tct_llvm_intrinsic(g->b, "llvm.x86.tileloadd64", NULL, 0, args, 3);
+}
+
+void gemm_tile_store(const gemm_code *g, unsigned tile, LLVMValueRef at, LLVMValueRef stride_bytes) {
+    LLVMValueRef args[] = {number(g, tile), at, stride_bytes};
+    tct_llvm_intrinsic(g->b, "llvm.x86.tilestored64", NULL, 0, args, 3);
+}
+
+void gemm_tile_clear(const gemm_code *g, unsigned tile) {
+    LLVMValueRef args[] = {number(g, tile)};
+    tct_llvm_intrinsic(g->b, "llvm.x86.tilezero", NULL, 0, args, 1);
+}
+
+void gemm_tile_multiply(const gemm_code *g, unsigned sum, unsigned a, unsigned b) {
+    LLVMValueRef args[] = {number(g, sum), number(g, a), number(g, b)};
+    tct_llvm_intrinsic(g->b, "llvm.x86.tdpbf16ps", NULL, 0, args, 3);
+}
+
+const gemm_piece_pair gemm_piece_pairs[GEMM_PIECE_PAIRS] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
+
+static LLVMValueRef in_bytes(const gemm_code *g, LLVMValueRef words) {
+    return LLVMBuildMul(g->b, words, gemm_index(g, WORD), "");
 }
 
 static LLVMValueRef tile_of_c(const tiles *t, unsigned i, unsigned j) {
@@ -54,18 +71,16 @@ static void each_tile_of_c(const tiles *t,
 static unsigned sum_of(const tiles *t, unsigned i, unsigned j) { return i * t->columns + j; }
 
 static void load_sum(const tiles *t, unsigned i, unsigned j, LLVMValueRef ldc) {
-    load_tile(&t->g, sum_of(t, i, j), tile_of_c(t, i, j), ldc);
+    gemm_tile_load(&t->g, sum_of(t, i, j), tile_of_c(t, i, j), ldc);
 }
 
 static void clear_sum(const tiles *t, unsigned i, unsigned j, LLVMValueRef ldc) {
     (void)ldc;
-    LLVMValueRef args[] = {number(&t->g, sum_of(t, i, j))};
-    tct_llvm_intrinsic(t->g.b, "llvm.x86.tilezero", NULL, 0, args, 1);
+    gemm_tile_clear(&t->g, sum_of(t, i, j));
 }
 
 static void store_sum(const tiles *t, unsigned i, unsigned j, LLVMValueRef ldc) {
-    LLVMValueRef args[] = {number(&t->g, sum_of(t, i, j)), tile_of_c(t, i, j), ldc};
-    tct_llvm_intrinsic(t->g.b, "llvm.x86.tilestored64", NULL, 0, args, 3);
+    gemm_tile_store(&t->g, sum_of(t, i, j), tile_of_c(t, i, j), ldc);
 }
 
 // From a panel to the next (runtime/gemm_bf16.h).
@@ -105,32 +120,26 @@ static void multiply_piece(const tiles *t, LLVMValueRef a, LLVMValueRef b, bool 
     LLVMValueRef line = gemm_index(g, TILE * WORD), a_stride = t->by_row ? in_bytes(g, param(t, P_AS)) : line;
     LLVMValueRef below = t->by_row ? gemm_scaled(g, param(t, P_AS), TILE) : panel_of(t, t->pieces_a);
     for (unsigned j = 0; j < t->columns && load_b; j++)
-        load_tile(g, FIRST_B + j, gemm_at(g, b, gemm_scaled(g, panel_of(t, t->pieces_b), j)), line);
+        gemm_tile_load(g, FIRST_B + j, gemm_at(g, b, gemm_scaled(g, panel_of(t, t->pieces_b), j)), line);
     for (unsigned i = 0; i < t->rows; i++) {
-        if (load_a) load_tile(g, FIRST_A + i, gemm_at(g, a, gemm_scaled(g, below, i)), a_stride);
-        for (unsigned j = 0; j < t->columns; j++) {
-            LLVMValueRef args[] = {number(g, sum_of(t, i, j)), number(g, FIRST_A + i),
-                                   number(g, FIRST_B + j)};
-            tct_llvm_intrinsic(g->b, "llvm.x86.tdpbf16ps", NULL, 0, args, 3);
-        }
+        if (load_a) gemm_tile_load(g, FIRST_A + i, gemm_at(g, a, gemm_scaled(g, below, i)), a_stride);
+        for (unsigned j = 0; j < t->columns; j++)
+            gemm_tile_multiply(g, sum_of(t, i, j), FIRST_A + i, FIRST_B + j);
     }
 }
 
-// The unit's pieces from a and b on, the largest first: pairs of which each shares one with the pair before.
+// The unit's pieces from a and b on.
 static void multiply(tiles *t, LLVMValueRef a, LLVMValueRef b) {
-    static const struct {
-        unsigned a, b;
-    } pairs[] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
-    enum { N_PAIRS = sizeof pairs / sizeof *pairs };
     const gemm_code *g = &t->g;
     unsigned held_a = UINT_MAX, held_b = UINT_MAX, lines = rows_fetched(t) * t->columns + lines_fetched(t);
-    size_t n = 0, done = 0;
-    for (size_t i = 0; i < N_PAIRS; i++) n += pairs[i].a < t->pieces_a && pairs[i].b < t->pieces_b;
+    unsigned n = 0, done = 0;
+    for (int i = 0; i < GEMM_PIECE_PAIRS; i++)
+        n += gemm_piece_pairs[i].a < t->pieces_a && gemm_piece_pairs[i].b < t->pieces_b;
     t->fetched = 0;
-    for (size_t i = 0; i < N_PAIRS; i++) {
-        unsigned pa = pairs[i].a, pb = pairs[i].b;
+    for (int i = 0; i < GEMM_PIECE_PAIRS; i++) {
+        unsigned pa = gemm_piece_pairs[i].a, pb = gemm_piece_pairs[i].b;
         if (pa >= t->pieces_a || pb >= t->pieces_b) continue;
-        fetch(t, (unsigned)(lines * ++done / n));
+        fetch(t, lines * ++done / n);
         multiply_piece(t, gemm_at(g, a, gemm_index(g, (int64_t)pa * TILE * TILE)),
                        gemm_at(g, b, gemm_index(g, (int64_t)pb * TILE * TILE)), pa != held_a, pb != held_b);
         held_a = pa;

@@ -141,6 +141,33 @@ static void list_kernels(planner *p) {
     if (p->problem->epilogue) g->slot[TCT_GEMM_TILE] = p->out->n_kernels;
 }
 
+void gemm_plan_tile_stream(const tct_target *target, tct_gemm_plan *out) {
+    tct_gemm_args *g = &out->args;
+    planner p = {.target = target, .out = out, .g = g, .tiles = true};
+    g->k_unit = TILE_UNIT;
+    g->pieces_a = TCT_GEMM_PIECES;
+    g->pieces_b = g->bytes_b == g->element_bytes ? TCT_GEMM_PIECES : 1;
+    g->feed_a = feed_of(&p, &g->a_m, &g->a_k, g->bytes_a);
+}
+
+void gemm_list_tile_stream(const tct_target *target, tct_gemm_plan *out) {
+    tct_gemm_args *g = &out->args;
+    planner p = {.target = target, .out = out, .g = g, .tiles = true};
+    gemm_kernel multiply = {.kind = GEMM_TILE_STREAM,
+                            .dtype = TCT_BF16,
+                            .rows = (unsigned)ceil_div(g->m, TILE),
+                            .columns = 2,
+                            .narrow = g->bytes_b == g->element_bytes ? 0 : (unsigned)g->bytes_b,
+                            .pieces_a = (unsigned)g->pieces_a,
+                            .pieces_b = (unsigned)g->pieces_b},
+                enter = {.kind = GEMM_ENTER, .dtype = TCT_BF16},
+                leave = {.kind = GEMM_LEAVE, .dtype = TCT_BF16};
+    add_kernel(&p, TCT_GEMM_FULL, multiply, TCT_ISA_AMX);
+    add_kernel(&p, TCT_GEMM_ENTER, enter, TCT_ISA_AMX);
+    add_kernel(&p, TCT_GEMM_LEAVE, leave, TCT_ISA_AMX);
+    add_pack(&p, TCT_GEMM_PACK_A, g->feed_a, g->bytes_a, false);
+}
+
 static int64_t factor_bytes(tct_gemm_factor f) {
     return f == TCT_FACTOR_I8 ? 1 : f == TCT_FACTOR_BF16 ? 2 : 4;
 }

@@ -89,26 +89,6 @@ static LLVMValueRef narrow(const packer *p, LLVMValueRef low, LLVMValueRef high)
     return LLVMBuildBitCast(p->g.b, x, p->g.vector, "");
 }
 
-static LLVMValueRef bits(const packer *p, LLVMValueRef x) {
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(p->g.context);
-    return LLVMBuildBitCast(p->g.b, x, LLVMVectorType(i32, p->g.lanes), "");
-}
-
-static LLVMValueRef bits_of(const packer *p, uint32_t x) {
-    return tct_llvm_splat(p->g.b, LLVMConstInt(LLVMInt32TypeInContext(p->g.context), x, 0), p->g.lanes);
-}
-
-// Rounds *x to a piece, whose bits are the upper halves of what is returned, and leaves the rest in *x. The
-// last piece is all that is left, as is: a NaN stays one.
-static LLVMValueRef take_piece(const packer *p, LLVMValueRef *x, bool last) {
-    const gemm_code *g = &p->g;
-    if (last) return bits(p, *x);
-    LLVMValueRef up = LLVMBuildAdd(g->b, bits(p, *x), bits_of(p, 0x8000), "");
-    LLVMValueRef piece = LLVMBuildAnd(g->b, up, bits_of(p, 0xffff0000), "");
-    *x = LLVMBuildFSub(g->b, *x, LLVMBuildBitCast(g->b, piece, g->vector, ""), "");
-    return up;
-}
-
 // Words of the upper halves of two vectors: side by side, the low one first.
 static LLVMValueRef upper_halves(const packer *p, LLVMValueRef low, LLVMValueRef high) {
     const gemm_code *g = &p->g;
@@ -120,14 +100,6 @@ static LLVMValueRef upper_halves(const packer *p, LLVMValueRef low, LLVMValueRef
                                             LLVMBuildBitCast(g->b, high, halves, ""),
                                             LLVMConstVector(lane, 2 * g->lanes), "");
     return LLVMBuildBitCast(g->b, x, g->vector, "");
-}
-
-// The same of neighbouring steps of k: x0 y0 x1 y1 …
-static LLVMValueRef paired_halves(const packer *p, LLVMValueRef even, LLVMValueRef odd) {
-    const gemm_code *g = &p->g;
-    LLVMValueRef low = LLVMBuildLShr(g->b, even, bits_of(p, 16), "");
-    LLVMValueRef high = LLVMBuildAnd(g->b, odd, bits_of(p, 0xffff0000), "");
-    return LLVMBuildBitCast(g->b, LLVMBuildOr(g->b, low, high, ""), g->vector, "");
 }
 
 // Elements as bf16 in a vector of words, zero from `count` on.
@@ -165,17 +137,8 @@ static void words_along_k(const packer *p, LLVMValueRef row, LLVMValueRef word, 
     if (p->pieces == 1) *out = narrow(p, low, high);
     for (unsigned i = 0; i < p->pieces && p->pieces > 1; i++) {
         bool last = i + 1 == p->pieces;
-        LLVMValueRef upper = take_piece(p, &low, last);
-        out[i] = upper_halves(p, upper, take_piece(p, &high, last));
-    }
-}
-
-// The words of each piece of two neighbouring steps of k.
-static void split_pair(const packer *p, LLVMValueRef x[2], LLVMValueRef *out) {
-    for (unsigned i = 0; i < p->pieces; i++) {
-        bool last = i + 1 == p->pieces;
-        LLVMValueRef even = take_piece(p, &x[0], last);
-        out[i] = paired_halves(p, even, take_piece(p, &x[1], last));
+        LLVMValueRef upper = gemm_take_piece(g, &low, last);
+        out[i] = upper_halves(p, upper, gemm_take_piece(g, &high, last));
     }
 }
 
@@ -207,7 +170,7 @@ static void words_along_w(const packer *p, LLVMValueRef w, LLVMValueRef word, LL
     else if (p->pieces == 1)
         *out = interleave(p, narrow(p, x[0], x[1]));
     else
-        split_pair(p, x, out);
+        gemm_split_pair(g, x, p->pieces, out);
 }
 
 static LLVMValueRef zip(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, bool upper) {
@@ -364,7 +327,7 @@ static void emit_split_panels_k(const packer *p) {
     turn(p, x);
     LLVMValueRef left = minus(p, param(p, P_W), column.at);
     for (unsigned i = 0; i < g->lanes / 2; i++) {
-        split_pair(p, &x[2 * i], pieces);
+        gemm_split_pair(g, &x[2 * i], p->pieces, pieces);
         store_columns(p, pieces, column.at, add(p, word.at, index_of(p, i)), left);
     }
     end_loop(p, &word);

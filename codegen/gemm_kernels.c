@@ -7,8 +7,8 @@
 #include <string.h>
 
 // tct_gemm_<kind>_<dtype>_<isa>_<rows>x<columns>[e][r][f][n][w<bytes>][a<panel>][b<panel>][p<pieces>][q<pieces>]
-static const char *const kinds[] = {"micro", "dots",    "stream",  "copy",  "turn",  "rowsk",
-                                    "rowsm", "panelsk", "panelsn", "tiles", "enter", "leave"};
+static const char *const kinds[] = {"micro",   "dots",    "stream", "copy",  "turn",  "rowsk",  "rowsm",
+                                    "panelsk", "panelsn", "tiles",  "enter", "leave", "tstream"};
 
 void gemm_kernel_symbol(const gemm_kernel *k, tct_isa isa, char out[TCT_GEMM_SYMBOL]) {
     char panel[2][8] = {"", ""}, narrow[8] = "", pieces[2][8] = {"", ""};

@@ -20,6 +20,7 @@ typedef enum gemm_kernel_kind {
     GEMM_TILES,
     GEMM_ENTER,
     GEMM_LEAVE,
+    GEMM_TILE_STREAM, // tct_gemm_micro_fn: of a stream, up to 32 steps of k in tiles
 } gemm_kernel_kind;
 
 typedef struct gemm_kernel {
@@ -52,8 +53,13 @@ void gemm_emit_stream(const gemm_kernel *k, const char *symbol, LLVMModuleRef mo
                       const tct_target *target);
 void gemm_emit_words(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                      const tct_target *target);
+void gemm_emit_tile_stream(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
+                           const tct_target *target);
 void gemm_emit_tiles(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
                      const tct_target *target);
+// Of a stream in tiles: what A is packed as; then its kernels (codegen/gemm_bf16.c).
+void gemm_plan_tile_stream(const tct_target *target, tct_gemm_plan *out);
+void gemm_list_tile_stream(const tct_target *target, tct_gemm_plan *out);
 // Of a product with a factor in bf16: all of the plan but what follows from its axes (codegen/gemm_bf16.c).
 void gemm_plan_bf16(const tct_gemm_problem *problem, const tct_target *target, tct_gemm_plan *out);
 void gemm_emit_pack(const gemm_kernel *k, const char *symbol, LLVMModuleRef module, const tct_target *target);
@@ -90,5 +96,25 @@ LLVMValueRef gemm_load_splat(const gemm_code *g, LLVMValueRef at);
 // them, widened; `mask` NULL: all lanes, else the others are 0.
 LLVMValueRef gemm_narrow_at(const gemm_code *g, unsigned narrow, LLVMValueRef p, LLVMValueRef offset);
 LLVMValueRef gemm_load_narrow(const gemm_code *g, unsigned narrow, LLVMValueRef at, LLVMValueRef mask);
+
+// --- In pieces of bf16 (runtime/gemm_bf16.h) ---
+
+// Rounds *x to a piece, whose bits are the upper halves of what is returned, and leaves the rest in *x. The
+// last piece is all that is left, as is: a NaN stays one.
+LLVMValueRef gemm_take_piece(const gemm_code *g, LLVMValueRef *x, bool last);
+// The words of each piece of two neighbouring steps of k.
+void gemm_split_pair(const gemm_code *g, LLVMValueRef x[2], unsigned pieces, LLVMValueRef *out);
+// Which products of pieces are summed, the largest last: pairs of which each shares one with the pair before.
+typedef struct gemm_piece_pair {
+    unsigned a, b;
+} gemm_piece_pair;
+enum { GEMM_PIECE_PAIRS = 6 };
+extern const gemm_piece_pair gemm_piece_pairs[GEMM_PIECE_PAIRS];
+
+// Tile registers, by number; rows of memory are stride_bytes apart.
+void gemm_tile_load(const gemm_code *g, unsigned tile, LLVMValueRef at, LLVMValueRef stride_bytes);
+void gemm_tile_store(const gemm_code *g, unsigned tile, LLVMValueRef at, LLVMValueRef stride_bytes);
+void gemm_tile_clear(const gemm_code *g, unsigned tile);
+void gemm_tile_multiply(const gemm_code *g, unsigned sum, unsigned a, unsigned b); // sum += a · b
 
 #endif

@@ -20,6 +20,7 @@ enum {
     MAX_NARROW_ROWS = 64,    // with a narrow B
     DOT_ROWS = 8,            // at once
     MAX_STREAM_ROWS = 64,
+    ROWS_IN_TILES = 9,           // the fewest of a stream in tiles
     STREAM_BYTES = 256,          // of a row of B, for streaming it,
     STREAM_ROW_SUMS = 1 << 15,   // of a task's sums for one row,
     STREAM_SUMS = 1 << 18,       // and for several,
@@ -201,6 +202,13 @@ static bool suits_stream(const planner *p) {
             (g->n * g->element_bytes >= STREAM_BYTES && g->n * g->k * g->element_bytes > SMALL_BYTES));
 }
 
+// Tiles take 16 rows in the time of one.
+static bool suits_tile_stream(const planner *p) {
+    const tct_gemm_args *g = p->g;
+    return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX && g->m >= ROWS_IN_TILES &&
+           g->k >= STEPS_IN_PIECES;
+}
+
 // Where tiles of bf16 are that much faster than multiply-adds, they do the work of f32, in pieces. i8, which
 // no kernel packs, is for streams.
 static bool suits_pieces(const planner *p) {
@@ -295,8 +303,9 @@ static void choose_dot_boxes(planner *p) {
 // With one row, sums share L1 with B, and adding those of many parts costs nothing.
 static void choose_stream_boxes(planner *p) {
     tct_gemm_args *g = p->g;
-    int64_t bytes = g->element_bytes, box = least(STREAM_BOX_BYTES / bytes, rounded(g->n, p->lanes));
-    bool row = g->m == 1;
+    bool row = g->m == 1, tiles = g->k_unit > 1;
+    int64_t bytes = g->element_bytes, unit = tiles ? g->k_unit : p->lanes,
+            box = least(STREAM_BOX_BYTES / bytes, rounded(g->n, unit));
     int64_t columns = (row ? STREAM_ROW_SUMS : STREAM_SUMS) / (g->m * bytes) / box * box;
     if (columns < box) columns = box;
     g->mr = g->mc = g->ms = g->m;
@@ -309,7 +318,7 @@ static void choose_stream_boxes(planner *p) {
     int64_t few = least(ceil_div(STREAM_TASKS, some), g->k / (PART_GROUPS * g->apart));
     if (parts < few) parts = few;
     parts = least(parts, g->k * least(g->nc, g->n) * bytes / STREAM_TASK_BYTES);
-    g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), row ? STREAM_STEPS : g->apart);
+    g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), tiles ? g->k_unit : row ? STREAM_STEPS : g->apart);
 }
 
 static void add_kernel(planner *p, tct_gemm_slot slot, gemm_kernel kernel) {
@@ -357,7 +366,10 @@ static void list_kernels(planner *p) {
                          .rows = (unsigned)g->m,
                          .columns = (unsigned)(g->m > 1 ? g->apart : STREAM_STEPS),
                          .narrow = p->widened ? (unsigned)g->bytes_b : 0};
-        add_kernel(p, TCT_GEMM_FULL, k);
+        if (g->k_unit > 1)
+            gemm_list_tile_stream(p->target, p->out);
+        else
+            add_kernel(p, TCT_GEMM_FULL, k);
         k.narrow = 0;
         k.rows = 1;
         k.columns = STREAM_STEPS;
@@ -368,7 +380,7 @@ static void list_kernels(planner *p) {
         add_micro(p, TCT_GEMM_REST, rest, full_n * g->nr);
         add_micro(p, TCT_GEMM_REST_EDGE, rest, edge);
     }
-    for (int i = 0; i < 2 && g->k > 0; i++) {
+    for (int i = 0; i < 2 && g->k > 0 && g->k_unit <= 1; i++) {
         int64_t feed = i ? g->feed_b : g->feed_a, width = i ? g->nr : g->mr;
         if (feed != TCT_GEMM_COPIED && feed != TCT_GEMM_TURNED) continue;
         gemm_kernel k = {.kind = feed == TCT_GEMM_TURNED ? GEMM_TURN : GEMM_COPY, .columns = (unsigned)width};
@@ -414,6 +426,7 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
         g->feed_a =
             packed_feed(&p, &g->a_m, &g->a_k) == TCT_GEMM_TURNED ? TCT_GEMM_TURNED : TCT_GEMM_GATHERED;
         if (g->a_by_row) g->feed_a = TCT_GEMM_DIRECT;
+        if (suits_tile_stream(&p)) gemm_plan_tile_stream(target, out);
         choose_stream_boxes(&p);
     } else {
         g->path = TCT_GEMM_TILES;

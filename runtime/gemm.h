@@ -41,7 +41,7 @@ typedef enum tct_gemm_slot {
     TCT_GEMM_PACK_A,
     TCT_GEMM_PACK_B,
     TCT_GEMM_TILE,  // the epilogue, a tct_tile_fn
-    TCT_GEMM_ENTER, // tct_gemm_mode_fns, called before and after a thread's micro-kernels: of bf16 in tiles
+    TCT_GEMM_ENTER, // tct_gemm_mode_fns, called before and after a thread's micro-kernels: of tiles
     TCT_GEMM_LEAVE,
     TCT_GEMM_N_SLOTS
 } tct_gemm_slot;
@@ -51,9 +51,9 @@ typedef struct tct_gemm_args {
     int64_t element_bytes, path, accumulate;
     // What A and B are in memory: element_bytes, or, of bf16, and B of dot products and streams, 2 (bf16) or
     // 1 (i8). Of bf16: whether f32 is rounded, and the steps of k that words go in: 1 (words are f32), or 2
-    // or 32 (of pairs of bf16).
+    // or 32 (of pairs of bf16). Of streams, k_unit is 32 for those in tiles, whose A is packed as of bf16.
     int64_t bytes_a, bytes_b, round_a, round_b, k_unit;
-    int64_t pieces_a, pieces_b; // of bf16: TCT_GEMM_PIECES, which an f32 is the sum of, or 1
+    int64_t pieces_a, pieces_b; // where k_unit is 32: TCT_GEMM_PIECES, which an f32 is the sum of, or 1
     int64_t kb;                 // of bf16: steps of k for which a box packs B at once, whole blocks of kc
     int64_t batch, m, n, k;
     int64_t mr, nr; // the register tile; of dot products, nr = nc; of streams, m and what is added at once

@@ -188,6 +188,21 @@ static void pack_block(const tct_gemm_args *g, const side *s, const layout *l, i
     }
 }
 
+uint64_t tct_gemm_tile_rows_bytes(const tct_gemm_args *g) {
+    return (uint64_t)(block_words_a(g, g->m) * WORD);
+}
+
+int64_t tct_gemm_tile_rows_panel(const tct_gemm_args *g, int64_t steps) {
+    return layout_of_a(g, steps).panel;
+}
+
+void tct_gemm_tile_rows_pack(const tct_gemm_args *g, tct_gemm_words_fn pack, const char *a, int64_t k,
+                             int64_t k_end, char *out) {
+    side s = {a, &g->a_m, &g->a_k, g->feed_a, g->bytes_a, 0, pack};
+    layout l = layout_of_a(g, k_end - k);
+    pack_block(g, &s, &l, 0, g->m, k, k_end, out);
+}
+
 // --- Boxes ---
 
 static void *kernel(const job *j, tct_gemm_slot slot) {

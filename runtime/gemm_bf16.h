@@ -32,6 +32,13 @@ static inline int64_t tct_gemm_panel_of_tiles(int64_t k, int64_t pieces) {
 // before. Beside two blocks of k, a unit of all pieces has time for more.
 static inline int64_t tct_gemm_lines_ahead(int64_t pieces) { return 4 + 4 * pieces; }
 
+// All rows of A in tiles, of a stream's part of up to kc steps: bytes; what lies between two panels, in
+// words; and packing steps [k, k_end) of a batch element. `pack`: NULL when gathered.
+uint64_t tct_gemm_tile_rows_bytes(const tct_gemm_args *g);
+int64_t tct_gemm_tile_rows_panel(const tct_gemm_args *g, int64_t steps);
+void tct_gemm_tile_rows_pack(const tct_gemm_args *g, tct_gemm_words_fn pack, const char *a, int64_t k,
+                             int64_t k_end, char *out);
+
 uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g); // bytes of a thread
 void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels,
                        void *const *bufs, const int64_t *tile_args);

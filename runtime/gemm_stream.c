@@ -2,6 +2,7 @@
 // are added, in the order of k, where the result belongs.
 #include "runtime/gemm_stream.h"
 
+#include "runtime/gemm_bf16.h"
 #include "runtime/gemm_pack.h"
 
 #include <string.h>
@@ -14,7 +15,8 @@ typedef struct stream {
     const int64_t *tile_args;
     tct_pool *pool;
     tct_gemm_micro_fn multiply, add;
-    tct_gemm_pack_fn pack;
+    void *pack;                    // tct_gemm_pack_fn, of tiles tct_gemm_words_fn
+    tct_gemm_mode_fn enter, leave; // NULL: there is no mode
     tct_tile_fn tile;
     int64_t parts, pieces, boxes; // of k; of n; of n, when parts are added
     int64_t row;                  // elements from one row of sums to the next
@@ -33,7 +35,15 @@ static int64_t row_bytes(const tct_gemm_args *g) {
     return bytes <= APART ? APART : rounded(bytes - APART, PAGE) + APART;
 }
 
+static bool has_tiles(const tct_gemm_args *g) { return g->k_unit > 1; }
+
+// Of sums: of whole tiles.
+static int64_t rows_of_sums(const tct_gemm_args *g) {
+    return has_tiles(g) ? rounded(g->m, TCT_GEMM_SIDE) : g->m;
+}
+
 static uint64_t packed_bytes(const tct_gemm_args *g) {
+    if (has_tiles(g)) return (uint64_t)rounded((int64_t)tct_gemm_tile_rows_bytes(g), LINE);
     if (g->feed_a == TCT_GEMM_DIRECT) return 0;
     return (uint64_t)rounded(g->kc * g->mr * g->element_bytes, LINE);
 }
@@ -43,7 +53,7 @@ uint64_t tct_gemm_stream_scratch(const tct_gemm_args *g) {
 }
 
 uint64_t tct_gemm_stream_shared(const tct_gemm_args *g) {
-    return (uint64_t)(tct_gemm_stream_tasks(g) * g->m * row_bytes(g));
+    return (uint64_t)(tct_gemm_stream_tasks(g) * rows_of_sums(g) * row_bytes(g));
 }
 
 int64_t tct_gemm_stream_tasks(const tct_gemm_args *g) {
@@ -52,7 +62,7 @@ int64_t tct_gemm_stream_tasks(const tct_gemm_args *g) {
 
 static char *sums_of(const stream *s, int64_t batch, int64_t n, int64_t part, int64_t m) {
     const tct_gemm_args *g = s->g;
-    int64_t row = ((batch * s->pieces + n / g->nc) * s->parts + part) * g->m + m;
+    int64_t row = ((batch * s->pieces + n / g->nc) * s->parts + part) * rows_of_sums(g) + m;
     return s->sums + (row * s->row + n % g->nc) * g->element_bytes;
 }
 
@@ -62,9 +72,15 @@ static const char *rows_of_a(const stream *s, int64_t batch, int64_t k, int64_t 
     const tct_gemm_args *g = s->g;
     int64_t run, at = tct_gemm_locate(&g->batch_a, batch, &run);
     const char *base = (const char *)s->bufs[1] + at * g->element_bytes;
+    if (has_tiles(g)) {
+        *stride = tct_gemm_tile_rows_panel(g, k_end - k);
+        tct_gemm_tile_rows_pack(g, (tct_gemm_words_fn)s->pack, base, k, k_end, scratch);
+        return scratch;
+    }
     *stride = tct_gemm_stride(&g->a_m);
     if (g->feed_a == TCT_GEMM_DIRECT) return base + k * tct_gemm_stride(&g->a_k) * g->element_bytes;
-    tct_gemm_side a = {base, &g->a_m, &g->a_k, g->feed_a, g->mr, g->element_bytes, g->lanes, s->pack};
+    tct_gemm_side a = {base,  &g->a_m,          &g->a_k,  g->feed_a,
+                       g->mr, g->element_bytes, g->lanes, (tct_gemm_pack_fn)s->pack};
     // Element i of step u * steps + r is at (r * apart + u) * m + i, and what is left after that in order.
     int64_t steps = (k_end - k) / g->apart, rest = k + steps * g->apart;
     a.width = g->apart * g->m;
@@ -80,22 +96,60 @@ static const char *rows_of_a(const stream *s, int64_t batch, int64_t k, int64_t 
     return scratch;
 }
 
+// One task's part of k and stretch of columns.
+typedef struct part {
+    int64_t batch, index, k, k_end, n, columns;
+    const char *b;
+} part;
+
 // Neighbouring tasks take B in the order of memory.
+static part part_of(const stream *s, int64_t task) {
+    const tct_gemm_args *g = s->g;
+    part p = {.batch = task / (s->pieces * s->parts),
+              .index = task / s->pieces % s->parts,
+              .n = task % s->pieces * g->nc};
+    p.k = p.index * g->kc;
+    p.k_end = least(p.k + g->kc, g->k);
+    p.columns = least(g->nc, g->n - p.n);
+    int64_t run, at = tct_gemm_locate(&g->batch_b, p.batch, &run) + p.k * tct_gemm_stride(&g->b_k) + p.n;
+    p.b = (const char *)s->bufs[2] + at * g->bytes_b;
+    return p;
+}
+
+// All of the part at once, into sums that begin with zeros.
+static void multiply_part(const stream *s, const part *p, const char *a, int64_t stride) {
+    const tct_gemm_args *g = s->g;
+    for (int64_t i = 0; i < g->m; i++)
+        memset(sums_of(s, p->batch, p->n, p->index, i), 0, (size_t)(p->columns * g->element_bytes));
+    s->multiply(p->k_end - p->k, a, stride, p->b, tct_gemm_stride(&g->b_k),
+                sums_of(s, p->batch, p->n, p->index, 0), s->row, p->columns, true, a, 0);
+}
+
+// A unit of k at a time; what comes after the part's last is fetched of `then`.
+static void multiply_tiles(const stream *s, const part *p, const char *a, int64_t stride, const char *then) {
+    const tct_gemm_args *g = s->g;
+    int64_t unit_a = g->k_unit / 2 * TCT_GEMM_SIDE * g->pieces_a * g->element_bytes,
+            unit_b = g->k_unit * tct_gemm_stride(&g->b_k) * g->bytes_b;
+    const char *b = p->b;
+    for (int64_t k = p->k; k < p->k_end; k += g->k_unit, a += unit_a, b += unit_b)
+        s->multiply(least(g->k_unit, p->k_end - k), a, stride, b, tct_gemm_stride(&g->b_k),
+                    sums_of(s, p->batch, p->n, p->index, 0), s->row, p->columns, k > p->k,
+                    k + g->k_unit < p->k_end ? b + unit_b : then, 0);
+}
+
 static void multiply(void *ctx, int64_t begin, int64_t end, int thread) {
     const stream *s = ctx;
-    const tct_gemm_args *g = s->g;
+    if (s->enter) s->enter();
     for (int64_t t = begin; t < end; t++) {
-        int64_t batch = t / (s->pieces * s->parts), part = t / s->pieces % s->parts, run;
-        int64_t k = part * g->kc, k_end = least(k + g->kc, g->k), n = t % s->pieces * g->nc,
-                columns = least(g->nc, g->n - n), stride;
-        const char *a = rows_of_a(s, batch, k, k_end, tct_pool_scratch(s->pool, thread), &stride);
-        int64_t at = tct_gemm_locate(&g->batch_b, batch, &run) + k * tct_gemm_stride(&g->b_k) + n;
-        const char *b = (const char *)s->bufs[2] + at * g->bytes_b;
-        for (int64_t i = 0; i < g->m; i++)
-            memset(sums_of(s, batch, n, part, i), 0, (size_t)(columns * g->element_bytes));
-        s->multiply(k_end - k, a, stride, b, tct_gemm_stride(&g->b_k), sums_of(s, batch, n, part, 0), s->row,
-                    columns, true, a, 0);
+        part p = part_of(s, t);
+        int64_t stride;
+        const char *a = rows_of_a(s, p.batch, p.k, p.k_end, tct_pool_scratch(s->pool, thread), &stride);
+        if (has_tiles(s->g))
+            multiply_tiles(s, &p, a, stride, t + 1 < end ? part_of(s, t + 1).b : p.b);
+        else
+            multiply_part(s, &p, a, stride);
     }
+    if (s->leave) s->leave();
 }
 
 // Copies columns of C to or from a row of neighbours.
@@ -126,8 +180,8 @@ static void add(void *ctx, int64_t begin, int64_t end, int thread) {
                 memset(to, 0, (size_t)(columns * g->element_bytes));
             else if (!direct)
                 move_columns(s, row, n, columns, own, false);
-            s->add(s->parts, s->ones, 0, sums_of(s, batch, n, 0, i), g->m * s->row, to, 0, columns, true,
-                   s->ones, 0);
+            s->add(s->parts, s->ones, 0, sums_of(s, batch, n, 0, i), rows_of_sums(g) * s->row, to, 0, columns,
+                   true, s->ones, 0);
             if (!direct) move_columns(s, row, n, columns, own, true);
         }
         if (s->tile)
@@ -151,7 +205,9 @@ void tct_gemm_stream_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_
                 .pool = pool,
                 .multiply = (tct_gemm_micro_fn)kernel(g, kernels, TCT_GEMM_FULL),
                 .add = (tct_gemm_micro_fn)kernel(g, kernels, TCT_GEMM_REST),
-                .pack = (tct_gemm_pack_fn)kernel(g, kernels, TCT_GEMM_PACK_A),
+                .pack = kernel(g, kernels, TCT_GEMM_PACK_A),
+                .enter = (tct_gemm_mode_fn)kernel(g, kernels, TCT_GEMM_ENTER),
+                .leave = (tct_gemm_mode_fn)kernel(g, kernels, TCT_GEMM_LEAVE),
                 .tile = (tct_tile_fn)kernel(g, kernels, TCT_GEMM_TILE),
                 .parts = blocks(g->k, g->kc),
                 .pieces = blocks(g->n, g->nc),

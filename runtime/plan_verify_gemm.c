@@ -36,9 +36,17 @@ static bool pieces_fit(int64_t pieces, int64_t bytes, int64_t rounded, int64_t k
     return pieces == 1 || (pieces == TCT_GEMM_PIECES && bytes == 4 && !rounded && k_unit > 2);
 }
 
+static bool stream_in_tiles_fits(const tct_gemm_args *g) {
+    return g->k_unit == 2 * TCT_GEMM_SIDE && g->element_bytes == 4 && g->pieces_a == TCT_GEMM_PIECES &&
+           in_range(g->kc, 1, most_block) && g->nr % g->k_unit == 0 &&
+           (g->kc >= g->k || g->kc % g->k_unit == 0) && g->slot[TCT_GEMM_ENTER] >= 0 &&
+           g->slot[TCT_GEMM_LEAVE] >= 0;
+}
+
 // What A and B are in memory, and how they are packed.
 static bool factors_fit(const tct_gemm_args *g) {
     bool reads_narrow = g->path == TCT_GEMM_DOTS || g->path == TCT_GEMM_STREAM;
+    if (g->path == TCT_GEMM_STREAM && g->k_unit > 1 && !stream_in_tiles_fits(g)) return false;
     if (g->path != TCT_GEMM_BF16)
         return g->bytes_a == g->element_bytes &&
                (g->bytes_b == g->element_bytes ||
@@ -102,7 +110,8 @@ static bool feeds_fit(const tct_gemm_args *g) {
     if (g->shared_a && (g->path == TCT_GEMM_STREAM || g->path == TCT_GEMM_BF16)) return false;
     if (g->path == TCT_GEMM_STREAM && g->feed_b != TCT_GEMM_DIRECT) return false;
     // A row alone may be read in place.
-    if (g->path == TCT_GEMM_STREAM && g->feed_a == TCT_GEMM_DIRECT && (!g->a_by_row || g->m > 1))
+    if (g->path == TCT_GEMM_STREAM && g->feed_a == TCT_GEMM_DIRECT &&
+        (!g->a_by_row || g->m > 1 || g->k_unit > 1))
         return false;
     if (dots && (g->feed_a != TCT_GEMM_DIRECT || g->feed_b != TCT_GEMM_DIRECT || !g->a_by_row)) return false;
     return feed_fits(g->feed_a, &g->a_m, &g->a_k, g->a_by_row) &&

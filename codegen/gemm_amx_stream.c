@@ -1,0 +1,225 @@
+// Streams in tile registers (runtime/gemm_stream.h): up to 32 steps of k of a few rows of A, packed as pieces
+// of bf16, times that many rows of B from memory. 32 columns of B at a time are taken apart into pieces, just
+// as tiles want them, in one of two small blocks, while tiles multiply what is in the other. Vectors and
+// tiles don't wait for each other, and what was taken apart is read back from the nearest cache.
+#include "codegen/gemm_kernels.h"
+
+#include <assert.h>
+#include <limits.h>
+
+enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE, P_NEXT };
+enum { TILE = TCT_GEMM_SIDE, WORD = 4, FIRST_A = 4, FIRST_B = 6, LINE = 64 };
+enum { SIDE = 2, STEPS = 2 * TILE, COLUMNS = SIDE * TILE, ROW_PAIRS = STEPS / 2 };
+enum { FETCH = 256 }; // bytes of a row asked for at once: with less, caches don't notice that it goes on
+
+typedef struct stream {
+    gemm_code g;
+    const gemm_kernel *k;
+    unsigned bytes;         // of an element of B
+    LLVMValueRef rows;      // where rows of B begin, in elements from the first; the last one again past k
+    LLVMValueRef row_bytes; // of B
+} stream;
+
+// Columns on their way into a block.
+typedef struct unit {
+    LLVMValueRef column, mask[SIDE], block;
+    LLVMValueRef fetched, first_row; // what is asked for meanwhile: of the rows from this one on
+} unit;
+
+static LLVMValueRef param(const stream *s, unsigned i) { return LLVMGetParam(s->g.function, i); }
+static LLVMValueRef add(const gemm_code *g, LLVMValueRef x, LLVMValueRef y) {
+    return LLVMBuildAdd(g->b, x, y, "");
+}
+
+static unsigned units_a_fetch(const stream *s) { return FETCH / (COLUMNS * s->bytes); }
+
+static LLVMValueRef row_of_b(const stream *s, LLVMValueRef base, LLVMValueRef row) {
+    const gemm_code *g = &s->g;
+    LLVMValueRef place = LLVMBuildInBoundsGEP2(g->b, g->i64, s->rows, &row, 1, "");
+    return gemm_narrow_at(g, s->k->narrow, base, tct_llvm_load(g->b, g->i64, place, sizeof(int64_t)));
+}
+
+static LLVMValueRef on_stack(const gemm_code *g, LLVMTypeRef type, unsigned n) {
+    LLVMValueRef x = LLVMBuildArrayAlloca(g->b, type, gemm_index(g, n), "");
+    LLVMSetAlignment(x, LINE);
+    return x;
+}
+
+static LLVMValueRef smaller(const gemm_code *g, LLVMValueRef x, LLVMValueRef y) {
+    LLVMTypeRef i64 = g->i64;
+    LLVMValueRef args[] = {x, y};
+    return tct_llvm_intrinsic(g->b, "llvm.smin", &i64, 1, args, 2);
+}
+
+static void find_rows(stream *s) {
+    const gemm_code *g = &s->g;
+    LLVMValueRef last = LLVMBuildSub(g->b, param(s, P_K), gemm_index(g, 1), "");
+    s->rows = on_stack(g, g->i64, STEPS);
+    for (unsigned i = 0; i < STEPS; i++) {
+        LLVMValueRef at = gemm_index(g, i), row = smaller(g, at, last);
+        LLVMValueRef place = LLVMBuildInBoundsGEP2(g->b, g->i64, s->rows, &at, 1, "");
+        tct_llvm_store(g->b, LLVMBuildMul(g->b, row, param(s, P_BS), ""), place, sizeof(int64_t));
+    }
+    s->row_bytes = gemm_scaled(g, param(s, P_N), s->bytes);
+}
+
+// The columns from `column` on; behind the last ones that are fetched come the first of the rows at P_NEXT.
+static unit begin_unit(const stream *s, LLVMValueRef column, LLVMValueRef block) {
+    const gemm_code *g = &s->g;
+    unit u = {.column = column, .block = block};
+    LLVMValueRef left = LLVMBuildSub(g->b, param(s, P_N), column, "");
+    for (unsigned j = 0; j < SIDE; j++) {
+        LLVMValueRef count = LLVMBuildSub(g->b, left, gemm_index(g, (int64_t)j * TILE), "");
+        u.mask[j] = tct_llvm_prefix_mask(g->b, count, g->lanes);
+    }
+    LLVMValueRef fetch = gemm_index(g, FETCH), at = gemm_scaled(g, column, s->bytes);
+    LLVMValueRef within = LLVMBuildURem(g->b, at, fetch, "");
+    LLVMValueRef ahead = add(g, LLVMBuildSub(g->b, at, within, ""), fetch);
+    LLVMValueRef whole = LLVMBuildMul(
+        g->b, LLVMBuildUDiv(g->b, add(g, s->row_bytes, gemm_index(g, FETCH - 1)), fetch, ""), fetch, "");
+    LLVMValueRef here = LLVMBuildICmp(g->b, LLVMIntULT, ahead, whole, "");
+    LLVMValueRef bytes = LLVMBuildSelect(g->b, here, ahead, LLVMBuildSub(g->b, ahead, whole, ""), "");
+    LLVMValueRef base = LLVMBuildSelect(g->b, here, param(s, P_B), param(s, P_NEXT), "");
+    u.fetched = LLVMBuildGEP2(g->b, LLVMInt8TypeInContext(g->context), base, &bytes, 1, "");
+    u.first_row = LLVMBuildUDiv(g->b, gemm_scaled(g, within, STEPS), fetch, "");
+    return u;
+}
+
+// Row pair i of the unit, as words of each piece.
+static void take_apart(const stream *s, const unit *u, unsigned i) {
+    const gemm_code *g = &s->g;
+    unsigned pieces = s->k->pieces_b;
+    LLVMValueRef row[2] = {row_of_b(s, param(s, P_B), gemm_index(g, 2 * i)),
+                           row_of_b(s, param(s, P_B), gemm_index(g, 2 * i + 1))};
+    for (unsigned j = 0; j < SIDE; j++) {
+        LLVMValueRef x[2], words[TCT_GEMM_PIECES];
+        LLVMValueRef column = add(g, u->column, gemm_index(g, (int64_t)j * TILE));
+        for (unsigned odd = 0; odd < 2; odd++)
+            x[odd] = gemm_load_narrow(g, s->k->narrow, gemm_narrow_at(g, s->k->narrow, row[odd], column),
+                                      u->mask[j]);
+        gemm_split_pair(g, x, pieces, words);
+        for (unsigned piece = 0; piece < pieces; piece++) {
+            unsigned line = (j * pieces + piece) * TILE + i;
+            tct_llvm_store(g->b, words[piece], gemm_at(g, u->block, gemm_index(g, (int64_t)line * TILE)),
+                           LINE);
+        }
+    }
+}
+
+// Some of the lines that are asked for while the unit is taken apart.
+static void fetch_ahead(const stream *s, const unit *u, unsigned i) {
+    const gemm_code *g = &s->g;
+    LLVMValueRef row = row_of_b(s, u->fetched, add(g, u->first_row, gemm_index(g, i)));
+    for (unsigned line = 0; line < FETCH / LINE; line++) {
+        LLVMValueRef at = gemm_index(g, (int64_t)line * LINE);
+        gemm_fetch(g, LLVMBuildGEP2(g->b, LLVMInt8TypeInContext(g->context), row, &at, 1, ""), false,
+                   GEMM_INTO_L2);
+    }
+}
+
+// Part `part` of `parts` of what a unit takes; NULL: none is to come.
+static void some_of_unit(const stream *s, const unit *u, unsigned part, unsigned parts) {
+    if (!u) return;
+    unsigned fetched = STEPS / units_a_fetch(s);
+    for (unsigned i = part * ROW_PAIRS / parts; i < (part + 1) * ROW_PAIRS / parts; i++) take_apart(s, u, i);
+    for (unsigned i = part * fetched / parts; i < (part + 1) * fetched / parts; i++) fetch_ahead(s, u, i);
+}
+
+static unsigned groups_of(const stream *s) { return (s->k->rows + SIDE - 1) / SIDE; }
+static unsigned rows_of(const stream *s, unsigned group) {
+    return group * SIDE + SIDE <= s->k->rows ? SIDE : 1;
+}
+
+static LLVMValueRef tile_of_c(const stream *s, LLVMValueRef column, unsigned i, unsigned j) {
+    const gemm_code *g = &s->g;
+    LLVMValueRef row = gemm_at(g, param(s, P_C), gemm_scaled(g, param(s, P_LDC), i * TILE));
+    return gemm_at(g, row, add(g, column, gemm_index(g, (int64_t)j * TILE)));
+}
+
+// Sums begin with C or with nothing.
+static void begin_sums(const stream *s, LLVMValueRef column, unsigned group, LLVMValueRef ldc) {
+    const gemm_code *g = &s->g;
+    LLVMBasicBlockRef load = gemm_block(g), clear = gemm_block(g), after = gemm_block(g);
+    LLVMValueRef adds = LLVMBuildICmp(g->b, LLVMIntNE, param(s, P_ACCUMULATE), gemm_index(g, 0), "");
+    LLVMBuildCondBr(g->b, adds, load, clear);
+    for (int clears = 0; clears < 2; clears++) {
+        LLVMPositionBuilderAtEnd(g->b, clears ? clear : load);
+        for (unsigned i = 0; i < rows_of(s, group); i++)
+            for (unsigned j = 0; j < SIDE; j++)
+                if (clears)
+                    gemm_tile_clear(g, i * SIDE + j);
+                else
+                    gemm_tile_load(g, i * SIDE + j, tile_of_c(s, column, group * SIDE + i, j), ldc);
+        LLVMBuildBr(g->b, after);
+    }
+    LLVMPositionBuilderAtEnd(g->b, after);
+}
+
+// Some rows of A times the block, for C's columns from `column` on; `next` is taken apart on the way.
+static void multiply_group(const stream *s, LLVMValueRef column, LLVMValueRef block, unsigned group,
+                           const unit *next) {
+    const gemm_code *g = &s->g;
+    LLVMValueRef line = gemm_index(g, TILE * WORD), ldc = gemm_scaled(g, param(s, P_LDC), WORD);
+    unsigned held_a = UINT_MAX, held_b = UINT_MAX, parts = groups_of(s) * GEMM_PIECE_PAIRS,
+             part = group * GEMM_PIECE_PAIRS;
+    begin_sums(s, column, group, ldc);
+    for (unsigned n = 0; n < GEMM_PIECE_PAIRS; n++, part++) {
+        unsigned a = gemm_piece_pairs[n].a, b = gemm_piece_pairs[n].b;
+        if (a < s->k->pieces_a && b < s->k->pieces_b) {
+            for (unsigned j = 0; j < SIDE && b != held_b; j++) {
+                LLVMValueRef at = gemm_index(g, (int64_t)(j * s->k->pieces_b + b) * TILE * TILE);
+                gemm_tile_load(g, FIRST_B + j, gemm_at(g, block, at), line);
+            }
+            for (unsigned i = 0; i < rows_of(s, group); i++) {
+                LLVMValueRef panel = gemm_scaled(g, param(s, P_AS), group * SIDE + i);
+                LLVMValueRef at = add(g, panel, gemm_index(g, (int64_t)a * TILE * TILE));
+                if (a != held_a) gemm_tile_load(g, FIRST_A + i, gemm_at(g, param(s, P_A), at), line);
+                for (unsigned j = 0; j < SIDE; j++)
+                    gemm_tile_multiply(g, i * SIDE + j, FIRST_A + i, FIRST_B + j);
+            }
+            held_a = a;
+            held_b = b;
+        }
+        some_of_unit(s, next, part, parts);
+    }
+    for (unsigned i = 0; i < rows_of(s, group); i++)
+        for (unsigned j = 0; j < SIDE; j++)
+            gemm_tile_store(g, i * SIDE + j, tile_of_c(s, column, group * SIDE + i, j), ldc);
+}
+
+static void multiply_unit(const stream *s, LLVMValueRef column, LLVMValueRef block, const unit *next) {
+    for (unsigned group = 0; group < groups_of(s); group++) multiply_group(s, column, block, group, next);
+}
+
+void gemm_emit_tile_stream(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
+                           const tct_target *target) {
+    enum { BLOCK = SIDE * TCT_GEMM_PIECES * TILE * TILE };
+    stream s = {.g = gemm_begin(module, target, TCT_F32, symbol, "ipipipiiipi"), .k = k};
+    gemm_code *g = &s.g;
+    s.bytes = k->narrow ? k->narrow : g->bytes;
+    assert(g->lanes == TILE && k->rows >= 1 && STEPS % units_a_fetch(&s) == 0);
+    LLVMValueRef one = on_stack(g, g->element, BLOCK), other = on_stack(g, g->element, BLOCK);
+    find_rows(&s);
+    unit first = begin_unit(&s, gemm_index(g, 0), one);
+    some_of_unit(&s, &first, 0, 1);
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
+                      after = gemm_block(g);
+    LLVMBuildBr(g->b, head);
+    LLVMPositionBuilderAtEnd(g->b, head);
+    LLVMTypeRef pointer = LLVMTypeOf(one);
+    LLVMValueRef column = LLVMBuildPhi(g->b, g->i64, ""), block = LLVMBuildPhi(g->b, pointer, ""),
+                 filled = LLVMBuildPhi(g->b, pointer, "");
+    LLVMValueRef then = add(g, column, gemm_index(g, COLUMNS));
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, then, param(&s, P_N), ""), body, after);
+    LLVMPositionBuilderAtEnd(g->b, body);
+    unit next = begin_unit(&s, then, filled);
+    multiply_unit(&s, column, block, &next);
+    LLVMBasicBlockRef from[] = {before, LLVMGetInsertBlock(g->b)};
+    LLVMBuildBr(g->b, head);
+    LLVMAddIncoming(column, (LLVMValueRef[]){gemm_index(g, 0), then}, from, 2);
+    LLVMAddIncoming(block, (LLVMValueRef[]){one, filled}, from, 2);
+    LLVMAddIncoming(filled, (LLVMValueRef[]){other, block}, from, 2);
+    LLVMPositionBuilderAtEnd(g->b, after);
+    multiply_unit(&s, column, block, NULL);
+    gemm_end(g);
+}
