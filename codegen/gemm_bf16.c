@@ -12,7 +12,9 @@ enum {
     COLUMNS = 768,        // of a box of C: what is packed of A is used that often,
     ROWS = 1024,          // and what is packed of B
     PACKED_B = 3 << 18,   // bytes that a box has of B at once: they stay in L2
-    ALIASED = 2048,       // bytes between rows that fall into the same few sets of a cache
+    MANY_BOXES = 4,    // with fewer, k is cut into parts: threads that share rows or columns pack them twice
+    PART_STEPS = 1024, // each; of that many steps in pieces, adding sums costs little
+    ALIASED = 2048,    // bytes between rows that fall into the same few sets of a cache
 };
 
 typedef struct planner {
@@ -78,9 +80,12 @@ static void choose_boxes(planner *p) {
     int64_t most_k = K_BLOCK * 2 / (bytes_a > bytes_b ? bytes_a : bytes_b);
     g->kc = k > most_k * 4 / 3 ? rounded(ceil_div(k, ceil_div(k, most_k)), TILE_UNIT) : rounded(k, TILE_UNIT);
     g->ms = m;
-    g->ks = k;
     g->nc = rounded(ceil_div(n, ceil_div(n, COLUMNS)), g->nr);
     g->mc = rounded(ceil_div(m, ceil_div(m, ROWS)), g->mr);
+    int64_t boxes = g->batch * ceil_div(m, g->mc) * ceil_div(n, g->nc), parts = 1;
+    int64_t steps = g->pieces_a * g->pieces_b > 1 ? PART_STEPS : 6 * PART_STEPS;
+    while (p->tiles && g->batch == 1 && 2 * parts * boxes <= MANY_BOXES && k >= 2 * parts * steps) parts *= 2;
+    g->ks = rounded(ceil_div(k, parts), g->kc);
     g->kb = PACKED_B / bytes_b / g->nc / g->kc * g->kc;
     if (g->kb < g->kc) g->kb = g->kc;
 }

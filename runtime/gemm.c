@@ -86,6 +86,7 @@ uint64_t tct_gemm_scratch(const tct_gemm_args *g) {
 
 uint64_t tct_gemm_shared(const tct_gemm_args *g) {
     if (g->path == TCT_GEMM_STREAM) return tct_gemm_stream_shared(g);
+    if (g->path == TCT_GEMM_BF16) return tct_gemm_bf16_shared(g);
     if (!g->shared_a) return 0;
     return (uint64_t)(rounded(least(g->ms, g->m), g->mr) * least(g->ks, g->k) * g->element_bytes);
 }

@@ -62,7 +62,8 @@ typedef struct tct_gemm_args {
     int64_t apart;  // of streams: this many rows of B are read at once, a part's steps / apart from each
                     // other; 1: neighbours are
     int64_t mc, nc; // a task's box of C
-    int64_t ms, ks; // what of A is packed at once, for all threads, when shared_a; else m and k
+    int64_t ms, ks; // what of A is packed at once, for all threads, when shared_a; else m and k, of bf16 the
+                    // steps of a part of k, which has sums of its own
     int64_t shared_a;
     int64_t feed_a, feed_b; // tct_gemm_feed
     int64_t a_by_row;       // direct A: k is contiguous (else m is)

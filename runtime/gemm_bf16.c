@@ -27,12 +27,13 @@ typedef struct job {
     tct_tile_fn tile;
     tct_gemm_mode_fn enter, leave; // NULL: there is no mode
     int64_t mc, nc; // of a box: less than the plan's where threads would have none; no bit depends on it
+    float *sums;    // of all parts of k but the first, one after the other: whole tiles, row by row
 } job;
 
 // One task's box of C and the scratch of its thread.
 typedef struct box {
     const job *job;
-    int64_t batch, m0, m1, n0, n1;
+    int64_t batch, part, m0, m1, n0, n1, k0, k1;
     side a, b;
     char *c, *packed_a, *packed_b, *tile, *epilogue_scratch;
 } box;
@@ -118,6 +119,16 @@ static uint64_t tile_bytes(const tct_gemm_args *g) {
 
 uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g) {
     return packed_a_bytes(g) + packed_b_bytes(g) + tile_bytes(g);
+}
+
+// --- Parts of k ---
+
+static int64_t parts(const tct_gemm_args *g) { return g->k ? blocks(g->k, g->ks) : 1; }
+static int64_t sums_row(const tct_gemm_args *g) { return rounded(g->n, g->nr); }
+static int64_t sums_part(const tct_gemm_args *g) { return rounded(g->m, g->mr) * sums_row(g); }
+
+uint64_t tct_gemm_bf16_shared(const tct_gemm_args *g) {
+    return (uint64_t)((parts(g) - 1) * sums_part(g)) * sizeof(float);
 }
 
 // --- Packing ---
@@ -245,6 +256,12 @@ static void multiply_tile(const box *x, int64_t m, int64_t n, int64_t k, const c
                           const char *b, bool accumulate, const ahead *next) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
+    if (x->part) {
+        float *c = j->sums + (x->part - 1) * sums_part(g) + m * sums_row(g) + n;
+        j->micro(words(g, k), a, a_row, b, g->nr, c, sums_row(g), g->nr, accumulate, next->base,
+                 next->stride / WORD);
+        return;
+    }
     int64_t rows = least(g->mr, x->m1 - m), columns = least(g->nr, x->n1 - n), m_run, n_run;
     int64_t at = tct_gemm_locate(&g->c_m, m, &m_run) + tct_gemm_locate(&g->c_n, n, &n_run);
     if (g->mr <= m_run && g->nr <= n_run && rows == g->mr && columns == g->nr &&
@@ -329,7 +346,7 @@ static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end, ahe
         for (int64_t n = x->n0; n < x->n1; n += g->nr) {
             ahead next = fetched(&soon, later, units, bytes, a);
             multiply_tile(x, m, n, end - k, a, stride, block + row_at(&l, n - x->n0) * WORD,
-                          k > 0 || g->accumulate, &next);
+                          k > x->k0 || (g->accumulate && !x->part), &next);
         }
     }
 }
@@ -338,8 +355,8 @@ static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end, ahe
 static void run_box(const box *x, const box *after) {
     const job *j = x->job;
     const tct_gemm_args *g = j->g;
-    for (int64_t k = 0, k_end; k < g->k; k = k_end) {
-        k_end = least(k + g->kb, g->k);
+    for (int64_t k = x->k0, k_end; k < x->k1; k = k_end) {
+        k_end = least(k + g->kb, x->k1);
         char *block = x->packed_b;
         for (int64_t at = k, end; at < k_end; at = end, block += block_words_b(g) * WORD) {
             end = least(at + g->kc, k_end);
@@ -347,17 +364,18 @@ static void run_box(const box *x, const box *after) {
             pack_block(g, &x->b, &l, x->n0, x->n1, at, end, block);
         }
         ahead none = {.pieces = 1}, later = none;
-        if (k_end < g->k)
-            later = ahead_of(g, &x->b, x->n0, x->n1, k_end, least(k_end + g->kb, g->k));
+        if (k_end < x->k1)
+            later = ahead_of(g, &x->b, x->n0, x->n1, k_end, least(k_end + g->kb, x->k1));
         else if (after)
-            later = ahead_of(g, &after->b, after->n0, after->n1, 0, least(g->kb, g->k));
+            later =
+                ahead_of(g, &after->b, after->n0, after->n1, after->k0, least(after->k0 + g->kb, after->k1));
         // Not before it is needed soon: it would be gone again. Up to half of the calls fetch A.
         int64_t calls = blocks(later.rows, words(g, g->kc) / LINE_WORDS) * later.pieces;
         int64_t a_row = blocks(k_end - k, g->kc) * blocks(x->n1 - x->n0, g->nr);
         for (int64_t m = x->m0; m < x->m1; m += g->mr) {
             bool soon = blocks(x->m1 - m, g->mr) * a_row <= 2 * calls + a_row;
             multiply_rows(x, m, k, k_end, soon ? &later : &none);
-            if (k_end == g->k) finish_rows(x, m, least(g->mr, x->m1 - m));
+            if (k_end == g->k && !j->sums) finish_rows(x, m, least(g->mr, x->m1 - m));
         }
     }
 }
@@ -378,9 +396,14 @@ static void run_empty_box(const box *x) {
 static box box_of(const job *j, int64_t task, char *scratch) {
     const tct_gemm_args *g = j->g;
     int64_t rows = blocks(g->m, j->mc), columns = blocks(g->n, j->nc), run;
-    int64_t batch = task / (rows * columns), row = task / columns % rows, column = task % columns;
+    int64_t row = task / columns % rows, column = task % columns;
+    int64_t batch = task / (rows * columns), part = batch / g->batch; // one of the two is always 0
+    batch %= g->batch;
     return (box){.job = j,
                  .batch = batch,
+                 .part = part,
+                 .k0 = part * g->ks,
+                 .k1 = least((part + 1) * g->ks, g->k),
                  .m0 = row * j->mc,
                  .m1 = least((row + 1) * j->mc, g->m),
                  .n0 = column * j->nc,
@@ -409,6 +432,32 @@ static void run_boxes(void *ctx, int64_t begin, int64_t end, int thread) {
     if (j->leave) j->leave();
 }
 
+// Adds the other parts' sums to C's rows of a task, in the order of k.
+static void add_parts(void *ctx, int64_t begin, int64_t end, int thread) {
+    const job *j = ctx;
+    const tct_gemm_args *g = j->g;
+    int64_t stride = tct_gemm_stride(&g->c_n), run;
+    for (int64_t t = begin; t < end; t++) {
+        box x = box_of(j, 0, tct_pool_scratch(j->pool, thread));
+        int64_t m = t * g->mr, rows = least(g->mr, g->m - m);
+        for (int64_t i = m; i < m + rows; i++) {
+            float *row = (float *)x.c + tct_gemm_locate(&g->c_m, i, &run);
+            for (int64_t n = 0; n < g->n; n += run) {
+                float *to = row + tct_gemm_locate(&g->c_n, n, &run);
+                run = least(run, g->n - n);
+                for (int64_t part = 1; part < parts(g); part++) {
+                    const float *from = j->sums + (part - 1) * sums_part(g) + i * sums_row(g) + n;
+                    for (int64_t e = 0; e < run; e++) to[e * stride] += from[e];
+                }
+            }
+        }
+        for (x.n0 = 0; x.n0 < g->n; x.n0 = x.n1) {
+            x.n1 = least(x.n0 + j->nc, g->n);
+            finish_rows(&x, m, rows);
+        }
+    }
+}
+
 // Boxes of which every thread has as many, if that is worth the packing: a box packs (rows + columns) × k
 // elements for rows × columns × k products of them.
 static void cut_boxes(const tct_pool *pool, const tct_gemm_args *g, int64_t *mc, int64_t *nc) {
@@ -416,7 +465,8 @@ static void cut_boxes(const tct_pool *pool, const tct_gemm_args *g, int64_t *mc,
     int64_t threads = tct_pool_threads(pool), first_row = blocks(g->m, g->mc),
             first_column = blocks(g->n, g->nc);
     *mc = g->mc, *nc = g->nc;
-    if (threads == 1 || g->batch * first_row * first_column >= ENOUGH * threads) return;
+    int64_t times = g->batch * parts(g);
+    if (threads == 1 || times * first_row * first_column >= ENOUGH * threads) return;
     // What packing an element costs, in products: one and a half cycles of A, whose runs are short, half as
     // much of B. Tiles take a cycle for 512 products of one piece.
     double products = g->pieces_a * g->pieces_b > 6 ? 6 : (double)(g->pieces_a * g->pieces_b);
@@ -424,7 +474,7 @@ static void cut_boxes(const tct_pool *pool, const tct_gemm_args *g, int64_t *mc,
     for (int64_t i = first_row; i <= blocks(g->m, FEWEST); i++) {
         for (int64_t l = first_column; l <= blocks(g->n, FEWEST); l++) {
             int64_t rows = rounded(blocks(g->m, i), g->mr), columns = rounded(blocks(g->n, l), g->nr);
-            int64_t tasks = g->batch * blocks(g->m, rows) * blocks(g->n, columns);
+            int64_t tasks = times * blocks(g->m, rows) * blocks(g->n, columns);
             double each = (double)(rows * columns) + a * (double)rows + b * (double)columns;
             double cost = (double)blocks(tasks, threads) * each;
             if (best > 0 && cost >= best) continue;
@@ -433,7 +483,7 @@ static void cut_boxes(const tct_pool *pool, const tct_gemm_args *g, int64_t *mc,
             *nc = columns;
             if (tasks >= ENOUGH * threads) break;
         }
-        if (g->batch * i >= ENOUGH * threads) break;
+        if (times * i >= ENOUGH * threads) break;
     }
 }
 
@@ -445,5 +495,7 @@ void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_ke
     j.tile = (tct_tile_fn)kernel(&j, TCT_GEMM_TILE);
     j.enter = (tct_gemm_mode_fn)kernel(&j, TCT_GEMM_ENTER);
     j.leave = (tct_gemm_mode_fn)kernel(&j, TCT_GEMM_LEAVE);
-    tct_pool_run(pool, g->batch * blocks(g->m, j.mc) * blocks(g->n, j.nc), run_boxes, &j);
+    if (parts(g) > 1) j.sums = tct_pool_shared(pool, tct_gemm_bf16_shared(g));
+    tct_pool_run(pool, g->batch * parts(g) * blocks(g->m, j.mc) * blocks(g->n, j.nc), run_boxes, &j);
+    if (j.sums) tct_pool_run(pool, blocks(g->m, g->mr), add_parts, &j);
 }

@@ -40,6 +40,7 @@ void tct_gemm_tile_rows_pack(const tct_gemm_args *g, tct_gemm_words_fn pack, con
                              int64_t k_end, char *out);
 
 uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g); // bytes of a thread
+uint64_t tct_gemm_bf16_shared(const tct_gemm_args *g);  // bytes of all threads
 void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_kernel *kernels,
                        void *const *bufs, const int64_t *tile_args);
 

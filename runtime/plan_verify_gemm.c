@@ -73,6 +73,13 @@ static bool blocks_fit(const tct_gemm_args *g) {
         (g->mr != g->m || g->mc != g->m || g->k == 0 || (g->k - 1) / g->kc >= TCT_GEMM_MAX_PARTS ||
          !in_range(g->apart, 1, most_block)))
         return false;
+    // So have the parts of a product in bf16, each of which has a C of whole tiles.
+    int64_t sums;
+    if (g->path == TCT_GEMM_BF16 && g->ks < g->k &&
+        (g->batch != 1 || (g->k - 1) / g->ks >= TCT_GEMM_MAX_PARTS ||
+         __builtin_mul_overflow(g->m + g->mr, (g->n + g->nr) * TCT_GEMM_MAX_PARTS, &sums) ||
+         sums > most_side))
+        return false;
     bool whole = g->mc % g->mr == 0 && g->nc % g->nr == 0 && (g->ms >= g->m || g->ms % g->mr == 0) &&
                  (g->ks >= g->k || g->ks % g->kc == 0);
     return whole && (!g->shared_a || g->batch == 1);
