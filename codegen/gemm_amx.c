@@ -94,7 +94,6 @@ static unsigned most_pieces(const tiles *t) { return t->pieces_a > t->pieces_b ?
 
 // Of one unit.
 static unsigned rows_fetched(const tiles *t) { return (t->rows * TILE * most_pieces(t) + UNITS - 1) / UNITS; }
-static unsigned lines_fetched(const tiles *t) { return (unsigned)tct_gemm_lines_ahead(most_pieces(t)); }
 
 // The unit's lines up to number `to`: fetched little by little, they don't take all places for lines on their
 // way from the tiles that are loaded.
@@ -131,7 +130,8 @@ static void multiply_piece(const tiles *t, LLVMValueRef a, LLVMValueRef b, bool 
 // The unit's pieces from a and b on.
 static void multiply(tiles *t, LLVMValueRef a, LLVMValueRef b) {
     const gemm_code *g = &t->g;
-    unsigned held_a = UINT_MAX, held_b = UINT_MAX, lines = rows_fetched(t) * t->columns + lines_fetched(t);
+    unsigned held_a = UINT_MAX, held_b = UINT_MAX,
+             lines = rows_fetched(t) * t->columns + TCT_GEMM_LINES_AHEAD;
     unsigned n = 0, done = 0;
     for (int i = 0; i < GEMM_PIECE_PAIRS; i++)
         n += gemm_piece_pairs[i].a < t->pieces_a && gemm_piece_pairs[i].b < t->pieces_b;

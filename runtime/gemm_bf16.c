@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { LINE_WORDS = 16, WORD = 4 };
+enum { LINE_WORDS = 16, WORD = 4, PIECE_BYTES = TCT_GEMM_LINES_AHEAD * LINE_WORDS * WORD };
 
 typedef struct side {
     const char *base; // of the batch element
@@ -295,17 +295,13 @@ static const char *a_rows(const box *x, int64_t m, int64_t k, int64_t k_end, int
 
 // --- What comes next ---
 
-static int64_t piece_bytes(const tct_gemm_args *g) {
-    return tct_gemm_lines_ahead(g->pieces_a > g->pieces_b ? g->pieces_a : g->pieces_b) * LINE_WORDS * WORD;
-}
-
 static bool is_left(const ahead *x, int64_t units) { return x->at / x->pieces * units < x->rows; }
 
 // What a call fetches: a part of the first of the two that isn't done, or what is near anyway.
-static ahead fetched(ahead *first, ahead *second, int64_t units, int64_t bytes, const char *near) {
+static ahead fetched(ahead *first, ahead *second, int64_t units, const char *near) {
     ahead *x = is_left(first, units) ? first : second;
     if (!is_left(x, units)) return (ahead){.base = near};
-    const char *base = x->base + x->at / x->pieces * units * x->stride + x->at % x->pieces * bytes;
+    const char *base = x->base + x->at / x->pieces * units * x->stride + x->at % x->pieces * PIECE_BYTES;
     x->at++;
     return (ahead){.base = base, .stride = x->stride};
 }
@@ -319,7 +315,7 @@ static ahead ahead_of(const tct_gemm_args *g, const side *s, int64_t w, int64_t 
     return (ahead){.base = s->base + (w * stride_w + k * stride_k) * s->bytes,
                    .stride = (along_w ? stride_k : stride_w) * s->bytes,
                    .rows = along_w ? steps : w_end - w,
-                   .pieces = blocks((along_w ? w_end - w : steps) * s->bytes, piece_bytes(g))};
+                   .pieces = blocks((along_w ? w_end - w : steps) * s->bytes, PIECE_BYTES)};
 }
 
 // What is packed of A after rows m and block k of kc, of steps [first, k_end).
@@ -336,7 +332,6 @@ static ahead a_after(const box *x, int64_t m, int64_t k, int64_t first, int64_t 
 static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end, ahead *later) {
     const tct_gemm_args *g = x->job->g;
     const char *block = x->packed_b;
-    int64_t bytes = piece_bytes(g);
     for (int64_t end, first = k; k < k_end; k = end, block += block_words_b(g) * WORD) {
         end = least(k + g->kc, k_end);
         layout l = layout_of_b(g, end - k);
@@ -344,7 +339,7 @@ static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end, ahe
         const char *a = a_rows(x, m, k, end, &stride);
         ahead soon = a_after(x, m, k, first, k_end);
         for (int64_t n = x->n0; n < x->n1; n += g->nr) {
-            ahead next = fetched(&soon, later, units, bytes, a);
+            ahead next = fetched(&soon, later, units, a);
             multiply_tile(x, m, n, end - k, a, stride, block + row_at(&l, n - x->n0) * WORD,
                           k > x->k0 || (g->accumulate && !x->part), &next);
         }

@@ -28,9 +28,8 @@ static inline int64_t tct_gemm_panel_of_tiles(int64_t k, int64_t pieces) {
     return (k * pieces + 1) * TCT_GEMM_SIDE;
 }
 
-// Cache lines that a unit of k fetches from `next` on, each unit next_stride words further than the one
-// before. Beside two blocks of k, a unit of all pieces has time for more.
-static inline int64_t tct_gemm_lines_ahead(int64_t pieces) { return 4 + 4 * pieces; }
+// Cache lines that each unit of k fetches from `next` on, next_stride words further than the one before.
+enum { TCT_GEMM_LINES_AHEAD = 8 };
 
 // All rows of A in tiles, of a stream's part of up to kc steps: bytes; what lies between two panels, in
 // words; and packing steps [k, k_end) of a batch element. `pack`: NULL when gathered.

@@ -310,23 +310,11 @@ static void check_damage(const int64_t size[4], const change *changes, size_t n)
 static void test_damage(void **state) {
     (void)state;
     static const change pieces[] = {
-        CHANGE(pieces_a, 2),
-        CHANGE(pieces_a, 0),
-        CHANGE(pieces_b, 4),
-        CHANGE(pieces_b, -1),
-        CHANGE(round_a, 1),
-        CHANGE(bytes_b, 2),
-        CHANGE(bytes_a, 3),
-        CHANGE(k_unit, 2),
-        CHANGE(k_unit, 0),
-        CHANGE(kc, 100),
-        CHANGE(kc, 0),
-        CHANGE(kb, 100),
-        CHANGE(mr, 24),
-        CHANGE(nr, 40),
-        CHANGE(nc, 600),
-        CHANGE(m, 131),
-        CHANGE(feed_b, TCT_GEMM_DIRECT),
+        CHANGE(pieces_a, 2),      CHANGE(pieces_a, 0), CHANGE(pieces_b, 4), CHANGE(pieces_b, -1),
+        CHANGE(round_a, 1),       CHANGE(bytes_b, 2),  CHANGE(bytes_a, 3),  CHANGE(k_unit, 2),
+        CHANGE(k_unit, 0),        CHANGE(kc, 100),     CHANGE(kc, 0),       CHANGE(kb, 100),
+        CHANGE(mr, 24),           CHANGE(nr, 40),      CHANGE(nc, 600),     CHANGE(m, 131),
+        CHANGE(ks, 100),          CHANGE(ks, 0),       CHANGE(shared_a, 1), CHANGE(feed_b, TCT_GEMM_DIRECT),
         CHANGE(element_bytes, 8),
     };
     check_damage((const int64_t[]){1, 130, 530, 300}, pieces, sizeof pieces / sizeof *pieces);
@@ -362,7 +350,8 @@ static void test_pieces(void **state) {
         skip();
     }
     static const int64_t sizes[][4] = {{1, 64, 96, 32},  {1, 65, 97, 33},   {2, 64, 96, 70},
-                                       {1, 80, 600, 40}, {1, 130, 530, 61}, {1, 97, 128, 300}};
+                                       {1, 80, 600, 40}, {1, 130, 530, 61}, {1, 97, 128, 300},
+                                       {1, 64, 97, 2100}};
     tct_target target = tct_target_of(TCT_ISA_AMX);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int form = 0; form < 16; form++) {
@@ -371,6 +360,7 @@ static void test_pieces(void **state) {
             tct_gemm_plan_make(&p, &target, &plan);
             if (plan.args.m < 64 || plan.args.n < 96) continue; // turned round: not worth pieces
             assert_int_equal(plan.args.pieces_a * plan.args.pieces_b, 9);
+            assert_int_equal(plan.args.ks < plan.args.k, sizes[i][3] > 2048); // in parts
             check_problem(s, TCT_ISA_AMX, &p);
         }
 }
