@@ -9,6 +9,7 @@ enum {
     ROWS_A_BASE = 3, // rows that share a pointer: 0, 1 and 2 strides are what an address can add
     MAX_BASES = MAX_TILE / ROWS_A_BASE + 1,
     FETCH_AHEAD = 24, // steps of k, for B from memory
+    SPARE = 4,        // registers
     CODE_LINE = 64,   // what is decoded together: loops that begin there run 3 % faster
 };
 
@@ -18,6 +19,7 @@ typedef struct micro {
     gemm_code g;
     const gemm_kernel *k;
     LLVMValueRef as, bs, mask, zero;
+    bool fetches_a; // which lies in place, each step of k in another line
 } micro;
 
 // What a turn of the loop carries.
@@ -61,6 +63,10 @@ static void one_step(const micro *m, state *s, unsigned step) {
     const gemm_code *g = &m->g;
     tct_llvm_barrier(g->b); // Vectors that are loaded before their step take registers away from the sums.
     unsigned rows = m->k->rows, columns = m->k->columns;
+    if (m->fetches_a) {
+        LLVMValueRef last = address_of_a(m, s, rows - 1, step);
+        gemm_fetch(g, gemm_at(g, last, gemm_scaled(g, m->as, FETCH_AHEAD)), false, GEMM_INTO_L1);
+    }
     LLVMValueRef row = step ? gemm_at(g, s->b, gemm_scaled(g, m->bs, step)) : s->b, b[MAX_TILE];
     for (unsigned j = 0; j < columns; j++) b[j] = load_vector(m, row, j);
     if (m->k->far) {
@@ -141,6 +147,8 @@ void gemm_emit_micro(const gemm_kernel *k, const char *symbol, LLVMModuleRef mod
     m.as = k->panel_a ? gemm_index(g, k->panel_a) : param(&m, P_AS);
     m.bs = k->panel_b ? gemm_index(g, (int64_t)k->panel_b * g->lanes) : param(&m, P_BS);
     m.zero = LLVMConstNull(g->vector);
+    // With more registers in use, LLVM spills.
+    m.fetches_a = !k->by_row && !k->panel_a && (k->rows + 1) * k->columns + SPARE <= target->n_registers;
     if (k->edge) {
         LLVMValueRef whole = gemm_index(g, (int64_t)(k->columns - 1) * g->lanes);
         m.mask = tct_llvm_prefix_mask(g->b, LLVMBuildSub(g->b, param(&m, P_N), whole, ""), g->lanes);

@@ -37,6 +37,10 @@ enum {
     COLUMNS_IN_PIECES = 96, // with less, taking A apart costs more than is gained
     STEPS_IN_PIECES = 32,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
+    NEAR_BYTES = 5 << 18,  // both operands, and
+    NEAR_SIDE = 3 << 18,   // one of them, for tiles to read them where they lie;
+    NEAR_ROWS = 192,       // then with fewer rows taking B apart costs more than is gained,
+    NEAR_STREAM_ROWS = 8,  // and with more, streaming without tiles of bf16
 };
 static const double min_task_flops = 1 << 20;
 
@@ -47,6 +51,7 @@ typedef struct planner {
     tct_gemm_args *g;
     int64_t lanes;
     bool widened; // B is narrow, and A isn't
+    bool near;    // tiles read A and B where they lie, out of L2
 } planner;
 
 // A's and B's strides of an axis, seen through a swap.
@@ -153,15 +158,27 @@ static void sort_summed(planner *p) {
     }
 }
 
-// Cycles of a tile's step of k: multiply-adds, or the latency of a chain of sums; loads get in their way a
-// little.
-static double step_cycles(int64_t rows, int64_t vectors) {
-    double multiplies = (double)(rows * vectors) / 2;
-    return (multiplies > 4 ? multiplies : 4) + 0.07 * (double)rows + 0.25 * (double)vectors;
+// Packing costs more than it gains where L2 holds both operands and vectors find B's columns side by side.
+static bool is_near(const planner *p) {
+    const tct_gemm_args *g = p->g;
+    int64_t a = g->m * g->k * g->element_bytes, b = g->n * g->k * g->element_bytes;
+    return is_plain(&g->a_m) && is_plain(&g->a_k) && is_plain(&g->b_n) && is_plain(&g->b_k) &&
+           (innermost(&g->a_k) == 1 || innermost(&g->a_m) == 1) && innermost(&g->b_n) == 1 &&
+           a <= NEAR_SIDE && b <= NEAR_SIDE && a + b <= NEAR_BYTES;
 }
 
-static double tile_cycles(int64_t rows, int64_t vectors, int64_t k) {
-    return rows && vectors ? step_cycles(rows, vectors) * (double)k + 3 * (double)(rows * vectors) + 20 : 0;
+// Cycles of a tile's step of k: multiply-adds, or the latency of a chain of sums; loads get in their way a
+// little, of B less where its rows are long stretches of memory.
+static double step_cycles(const planner *p, int64_t rows, int64_t vectors) {
+    double multiplies = (double)(rows * vectors) / 2;
+    return (multiplies > 4 ? multiplies : 4) + (p->near ? 0.12 * (double)rows + 0.15 * (double)vectors
+                                                        : 0.07 * (double)rows + 0.25 * (double)vectors);
+}
+
+static double tile_cycles(const planner *p, int64_t rows, int64_t vectors) {
+    return rows && vectors
+               ? step_cycles(p, rows, vectors) * (double)p->g->k + 3 * (double)(rows * vectors) + 20
+               : 0;
 }
 
 // The register tile that wastes least on this shape.
@@ -175,10 +192,9 @@ static void choose_tile(planner *p) {
              rows <= least(MAX_ROWS, g->m ? g->m : 1) && rows * vectors + vectors + spare <= registers;
              rows++) {
             int64_t nr = vectors * p->lanes, rest = g->m % rows, edge = ceil_div(g->n % nr, p->lanes);
-            double cycles = (double)(g->n / nr) * ((double)(g->m / rows) * tile_cycles(rows, vectors, g->k) +
-                                                   tile_cycles(rest, vectors, g->k)) +
-                            (double)(g->m / rows) * tile_cycles(rows, edge, g->k) +
-                            tile_cycles(rest, edge, g->k);
+            double cycles = (double)(g->n / nr) * ((double)(g->m / rows) * tile_cycles(p, rows, vectors) +
+                                                   tile_cycles(p, rest, vectors)) +
+                            (double)(g->m / rows) * tile_cycles(p, rows, edge) + tile_cycles(p, rest, edge);
             if (best > 0 && cycles >= best * 0.999) continue;
             best = cycles;
             g->mr = rows;
@@ -214,7 +230,8 @@ static bool suits_tile_stream(const planner *p) {
 static bool suits_pieces(const planner *p) {
     const tct_gemm_args *g = p->g;
     return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX && g->bytes_b != 1 &&
-           g->m >= ROWS_IN_PIECES && g->n >= COLUMNS_IN_PIECES && g->k >= STEPS_IN_PIECES;
+           g->m >= (p->near ? NEAR_ROWS : ROWS_IN_PIECES) && g->n >= COLUMNS_IN_PIECES &&
+           g->k >= STEPS_IN_PIECES;
 }
 
 static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {
@@ -238,11 +255,12 @@ static void choose_feeds(planner *p) {
         (small_a || (g->a_by_row &&
                      ((in_l2 && !paged && g->n <= FEW_PANELS * g->nr) || g->n <= 2 * g->nr || g->batch > 1))))
         g->feed_a = TCT_GEMM_DIRECT;
+    if (p->near) g->feed_a = TCT_GEMM_DIRECT;
     g->shared_a = g->feed_a != TCT_GEMM_DIRECT && g->batch == 1;
     g->feed_b = packed_feed(p, &g->b_n, &g->b_k);
     if (plain_b && innermost(&g->b_n) == 1) {
         bool small_b = g->k * g->n * bytes <= SMALL_BYTES;
-        if (g->m <= 2 * g->mr || (small_b && g->m <= 16 * g->mr)) g->feed_b = TCT_GEMM_DIRECT;
+        if (p->near || g->m <= 2 * g->mr || (small_b && g->m <= 16 * g->mr)) g->feed_b = TCT_GEMM_DIRECT;
     }
 }
 
@@ -279,7 +297,7 @@ static void choose_boxes(planner *p) {
         if (tasks >= MIN_BOXES || flops < 2 * min_task_flops) break;
         if (columns > g->nr)
             columns -= g->nr;
-        else if (rows > BOX_ROWS / 2 && tasks < FEW_BOXES)
+        else if (rows > (p->near ? g->mr : BOX_ROWS / 2) && tasks < FEW_BOXES)
             rows = halved(rows, g->mr);
         else
             break;
@@ -407,6 +425,7 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
     sort_outputs(&p);
     sort_summed(&p);
     tct_gemm_factor a = out->swapped ? problem->b : problem->a, b = out->swapped ? problem->a : problem->b;
+    p.near = a == TCT_FACTOR_EXACT && b == TCT_FACTOR_EXACT && is_near(&p);
     p.widened = a == TCT_FACTOR_EXACT && (b == TCT_FACTOR_BF16 || b == TCT_FACTOR_I8) && g->m && g->n && g->k;
     g->path = suits_dots(&p) && !suits_pieces(&p) ? TCT_GEMM_DOTS : TCT_GEMM_TILES;
     p.widened &= g->path == TCT_GEMM_DOTS || suits_stream(&p);
@@ -419,7 +438,7 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
         choose_dot_boxes(&p);
     } else if (suits_pieces(&p)) {
         gemm_plan_bf16(problem, target, out);
-    } else if (suits_stream(&p)) {
+    } else if (suits_stream(&p) && (suits_tile_stream(&p) || !p.near || g->m <= NEAR_STREAM_ROWS)) {
         g->path = TCT_GEMM_STREAM;
         g->feed_b = TCT_GEMM_DIRECT;
         g->a_by_row = g->m == 1 && is_plain(&g->a_k) && innermost(&g->a_k) == 1;

@@ -317,7 +317,7 @@ static void test_damage(void **state) {
         CHANGE(ks, 100),          CHANGE(ks, 0),       CHANGE(shared_a, 1), CHANGE(feed_b, TCT_GEMM_DIRECT),
         CHANGE(element_bytes, 8),
     };
-    check_damage((const int64_t[]){1, 130, 530, 300}, pieces, sizeof pieces / sizeof *pieces);
+    check_damage((const int64_t[]){1, 200, 530, 300}, pieces, sizeof pieces / sizeof *pieces);
     static const change stream[] = {
         CHANGE(pieces_a, 2),
         CHANGE(pieces_a, 4),
@@ -349,20 +349,23 @@ static void test_pieces(void **state) {
         print_message("this machine has no amx: skipped\n");
         skip();
     }
-    static const int64_t sizes[][4] = {{1, 64, 96, 32},  {1, 65, 97, 33},   {2, 64, 96, 70},
-                                       {1, 80, 600, 40}, {1, 130, 530, 61}, {1, 97, 128, 300},
+    static const int64_t sizes[][4] = {{1, 192, 96, 32},  {1, 193, 97, 33},  {2, 192, 96, 70},
+                                       {1, 200, 600, 40}, {1, 210, 530, 61}, {1, 97, 128, 300},
                                        {1, 64, 97, 2100}};
     tct_target target = tct_target_of(TCT_ISA_AMX);
+    int in_pieces = 0;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int form = 0; form < 16; form++) {
             tct_gemm_problem p = matrices(sizes[i], form);
             tct_gemm_plan plan;
             tct_gemm_plan_make(&p, &target, &plan);
-            if (plan.args.m < 64 || plan.args.n < 96) continue; // turned round: not worth pieces
+            if (plan.args.path != TCT_GEMM_BF16) continue; // read where they lie
             assert_int_equal(plan.args.pieces_a * plan.args.pieces_b, 9);
             assert_int_equal(plan.args.ks < plan.args.k, sizes[i][3] > 2048); // in parts
             check_problem(s, TCT_ISA_AMX, &p);
+            in_pieces++;
         }
+    assert_in_range(in_pieces, 70, 96);
 }
 
 // Few rows, which tiles multiply with a B that is read as it lies.
@@ -419,7 +422,7 @@ static double mean_error(const float *a, const float *b, const float *c, int64_t
 
 // Pieces lose nothing that a chain of fused multiply-adds would keep, whatever the numbers' size.
 static void check_accuracy(session *s, int64_t m) {
-    enum { M = 64, N = 96, K = 768 };
+    enum { M = 192, N = 96, K = 768 };
     const int64_t size[4] = {1, m, N, K};
     tct_gemm_problem p = matrices(size, 0);
     float *a = malloc(M * K * sizeof *a), *b = malloc(K * N * sizeof *b), *c = malloc(M * N * sizeof *c);
@@ -461,7 +464,7 @@ static void test_accuracy(void **state) {
         print_message("this machine has no amx: skipped\n");
         skip();
     }
-    check_accuracy(*state, 64);
+    check_accuracy(*state, 192);
     check_accuracy(*state, 20);
 }
 

@@ -302,9 +302,9 @@ static void test_opt(void **state) {
     gives(p, "opt m.tir --stage plan --isa avx2", 0, "plan margin_loss|loop_");
 #define LAYER                                                                                                \
     "dump '" TERCET_SOURCE_DIR                                                                               \
-    "/examples/passes/passes.tct' --graph layer --axis B=64 --axis C=96 --axis F=128 --stage plan"
-    gives(p, LAYER " --isa amx", 0, "64x128x96 bf16 pieces 3x3 a turned b copied");
-    gives(p, LAYER " --isa avx512bf16", 0, "64x128x96 tiles a ");
+    "/examples/passes/passes.tct' --graph layer --axis B=256 --axis C=96 --axis F=128 --stage plan"
+    gives(p, LAYER " --isa amx", 0, "256x128x96 bf16 pieces 3x3 a turned b copied");
+    gives(p, LAYER " --isa avx512bf16", 0, "256x128x96 tiles a ");
     gives(p, "opt m.tir --passes grad,cse --from grad --after cse", 0, "graph margin_loss {");
     gives(p, "opt m.tir --from cse --after fold", 1,
           "E0602|phase 'fold' is over where the graph stands, at 'cse'");
