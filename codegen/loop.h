@@ -91,11 +91,14 @@ typedef struct tct_loop {
     int lane_axis;   // -1: none
     uint32_t unroll; // vectors of lanes side by side
     int64_t block;   // column kernels: elements of the lane axis in one item
-    bool once;       // row kernels: the vectors side by side hold a row, which stays in registers
+    int64_t rows; // row kernels: how many of the innermost kept axis are one item, so that what all of them
+                  // share is loaded once; 0: one
+    bool once;    // row kernels: the vectors side by side hold a row, which stays in registers
     uint32_t n_passes;
     uint64_t scratch; // bytes
     bool tile;        // the epilogue of a product: axes are batch, row, column
     double cost;      // operations a point, loads and stores included
+    tct_lv only; // the pass goes past what isn't so: all it does is to add zeros there; TCT_NO_LV: nothing
     // From tct_loop_stream: 1 + the store at whose lines the lanes of the last pass begin; 0: at the first
     // element.
     uint32_t peel;
@@ -123,9 +126,10 @@ void tct_loop_schedule(tct_loop *l);
 // Decides which large operands are asked for ahead and which large results stored past the caches, of a
 // scheduled kernel whose buffers have their places. `in_place`: by buffer, whether another one lies there.
 void tct_loop_stream(tct_loop *l, const bool *in_place);
-// Items of work: every item is one point of the kept axes (row kernels) or one block of lanes (column
-// kernels).
+// Items of work: every item is one point of the kept axes, or `rows` (row kernels), or one block of lanes
+// (column kernels).
 int64_t tct_loop_items(const tct_loop *l);
+int64_t tct_loop_items_along(const tct_loop *l, uint32_t axis); // a kept one
 int64_t tct_loop_items_a_task(const tct_loop *l);
 // Buffer `out`, which is stored to, may be the same memory as buffer `in`, which is loaded from.
 bool tct_loop_may_share(const tct_loop *l, uint32_t out, uint32_t in);

@@ -23,6 +23,7 @@ static LLVMValueRef new_variable(tct_loop_emitter *e, LLVMTypeRef t) {
 typedef struct loop {
     int parent, level;
     LLVMBasicBlockRef head, after;
+    LLVMBasicBlockRef next; // the end of the body, where a part of it may be gone past; NULL: nothing is
     LLVMValueRef variable, counter;
     int64_t step;
 } loop;
@@ -31,7 +32,7 @@ typedef struct loop {
 // end).
 static loop begin_loop(tct_loop_emitter *e, int parent, int level, LLVMValueRef variable, LLVMValueRef end,
                        int64_t step) {
-    loop p = {parent, level, new_block(e, "head"), new_block(e, "after"), variable, NULL, step};
+    loop p = {parent, level, new_block(e, "head"), new_block(e, "after"), NULL, variable, NULL, step};
     LLVMBasicBlockRef body = new_block(e, "body");
     tct_loop_at(e, parent);
     LLVMBuildBr(e->b, p.head);
@@ -43,8 +44,21 @@ static loop begin_loop(tct_loop_emitter *e, int parent, int level, LLVMValueRef 
     return p;
 }
 
+// The rest of a loop's body happens only where `holds`.
+static void go_past(tct_loop_emitter *e, loop *p, LLVMValueRef holds) {
+    LLVMBasicBlockRef rest = new_block(e, "rest");
+    p->next = new_block(e, "next");
+    tct_loop_at(e, p->level);
+    LLVMBuildCondBr(e->b, holds, rest, p->next);
+    e->block[p->level] = rest;
+}
+
 static void end_loop(tct_loop_emitter *e, const loop *p) {
     tct_loop_at(e, p->level);
+    if (p->next) {
+        LLVMBuildBr(e->b, p->next);
+        LLVMPositionBuilderAtEnd(e->b, p->next);
+    }
     LLVMBuildStore(e->b, LLVMBuildAdd(e->b, p->counter, tct_loop_number(e, p->step), ""), p->variable);
     LLVMBuildBr(e->b, p->head);
     e->block[p->parent] = p->after;
@@ -135,13 +149,17 @@ static void emit_point(tct_loop_emitter *e, int level) {
     emit_stores(e, level, true);
 }
 
-// The pass of a row that is in registers: what an earlier one has computed is there.
-static void emit_once(tct_loop_emitter *e, int parent) {
+// The pass of a row that is in registers: what an earlier one has computed is there. `holds`: where it
+// happens, NULL: everywhere.
+static void emit_once(tct_loop_emitter *e, int parent, LLVMValueRef holds) {
     const tct_loop *l = e->l;
     int64_t rest = l->axes[l->lane_axis].size % TCT_LOOP_LANES;
     LLVMBasicBlockRef body = new_block(e, "body"), after = new_block(e, "after");
     tct_loop_at(e, parent);
-    LLVMBuildBr(e->b, body);
+    if (holds)
+        LLVMBuildCondBr(e->b, holds, body, after);
+    else
+        LLVMBuildBr(e->b, body);
     if (e->pass == 0)
         open_level(e, LEVEL_REDUCED, body);
     else
@@ -149,12 +167,29 @@ static void emit_once(tct_loop_emitter *e, int parent) {
     LLVMPositionBuilderAtEnd(e->b, body);
     e->width = l->unroll;
     e->counter[l->lane_axis] = tct_loop_number(e, 0);
-    if (rest) e->mask = tct_llvm_prefix_mask(e->b, tct_loop_number(e, rest), TCT_LOOP_LANES);
+    if (rest) {
+        tct_loop_at(e, LEVEL_FUNCTION);
+        e->mask = tct_llvm_prefix_mask(e->b, tct_loop_number(e, rest), TCT_LOOP_LANES);
+    }
     emit_point(e, LEVEL_REDUCED);
     e->mask = NULL;
     tct_loop_at(e, LEVEL_REDUCED);
     LLVMBuildBr(e->b, after);
     e->block[parent] = after;
+}
+
+// The condition of the pass where it is the same for all of it; NULL: it is not, or there is none.
+static LLVMValueRef holds_for_all(tct_loop_emitter *e) {
+    const tct_loop *l = e->l;
+    bool outside = l->only != TCT_NO_LV && tct_loop_level_of(e, &l->values[l->only]) < LEVEL_REDUCED;
+    return outside ? tct_loop_get(e, l->only)[0] : NULL;
+}
+
+// How many turns a loop of the pass takes, with `level` open around it.
+static LLVMValueRef turns(tct_loop_emitter *e, int level, int64_t size, LLVMValueRef holds) {
+    LLVMValueRef n = tct_loop_number(e, size);
+    tct_loop_at(e, level);
+    return holds ? LLVMBuildSelect(e->b, holds, n, tct_loop_number(e, 0), "") : n;
 }
 
 static void emit_pass(tct_loop_emitter *e, int parent) {
@@ -165,22 +200,27 @@ static void emit_pass(tct_loop_emitter *e, int parent) {
     loop open[TCT_LOOP_MAX_AXES];
     uint32_t n = 0, last = rows ? l->n_axes - 1 : l->n_axes;
     int outer = parent;
+    LLVMValueRef holds = holds_for_all(e);
     for (uint32_t a = l->n_kept; a < last; a++) {
         int level = LEVEL_REDUCED + (int)(a - l->n_kept);
         LLVMValueRef variable = tct_loop_variable(e, outer, e->i64, tct_loop_number(e, 0));
-        open[n] = begin_loop(e, outer, level, variable, tct_loop_number(e, l->axes[a].size), 1);
-        e->counter[a] = open[n++].counter;
+        open[n] = begin_loop(e, outer, level, variable, turns(e, outer, l->axes[a].size, holds), 1);
+        e->counter[a] = open[n].counter;
+        if (l->only != TCT_NO_LV && tct_loop_level_of(e, &l->values[l->only]) == level)
+            go_past(e, &open[n], tct_loop_get(e, l->only)[0]);
         outer = level;
+        n++;
     }
     if (l->once) {
-        emit_once(e, outer);
+        emit_once(e, outer, holds);
     } else if (rows) {
         LLVMValueRef variable = tct_loop_variable(e, outer, e->i64, tct_loop_number(e, 0));
         int64_t size = l->axes[last].size;
         int level = LEVEL_REDUCED + (int)(last - l->n_kept);
         bool peel = l->peel && e->pass + 1 == l->n_passes;
-        if (peel) over_head(e, outer, level, variable, tct_loop_number(e, size), emit_point);
-        over_lanes(e, outer, level, variable, tct_loop_number(e, size), peel ? 0 : size, emit_point);
+        LLVMValueRef end = turns(e, outer, size, holds);
+        if (peel) over_head(e, outer, level, variable, end, emit_point);
+        over_lanes(e, outer, level, variable, end, peel ? 0 : size, emit_point);
     } else {
         emit_point(e, outer);
     }
@@ -197,44 +237,58 @@ static void emit_passes(tct_loop_emitter *e, int level) {
 
 // --- Items ---
 
-// Counters of the kept axes from the number of an item. Returns the block of lanes in a column kernel.
-static LLVMValueRef emit_item_counters(tct_loop_emitter *e, LLVMValueRef item, int64_t blocks,
-                                       LLVMValueRef n_blocks) {
+// The kept axis of which an item has more than one; -1: none.
+static int item_axis(const tct_loop *l) {
+    return tct_loop_is_column(l) ? l->lane_axis : l->rows ? (int)l->n_kept - 1 : -1;
+}
+
+// Counters of the kept axes from the number of an item. Returns the part of the item's axis.
+static LLVMValueRef emit_item_counters(tct_loop_emitter *e, LLVMValueRef item) {
     const tct_loop *l = e->l;
-    LLVMValueRef rest = item, block = NULL;
+    LLVMValueRef rest = item, part = NULL;
     tct_loop_at(e, LEVEL_ITEM);
     for (uint32_t a = l->n_kept; a-- > 0;) {
-        bool lane = (int)a == l->lane_axis, outermost = a == 0;
-        LLVMValueRef size = lane ? n_blocks : tct_loop_number(e, l->axes[a].size), digit = rest;
-        if (!outermost) {
-            bool one = lane && blocks == 1;
+        int64_t items = tct_loop_items_along(l, a);
+        LLVMValueRef size = tct_loop_number(e, items), digit = rest;
+        if (a > 0) {
+            bool one = (int)a == item_axis(l) && items == 1;
             digit = one ? tct_loop_number(e, 0) : LLVMBuildURem(e->b, rest, size, "");
             if (!one) rest = LLVMBuildUDiv(e->b, rest, size, "");
         }
-        if (lane)
-            block = digit;
+        if ((int)a == item_axis(l))
+            part = digit;
         else
             e->counter[a] = digit;
     }
-    return block;
+    return part;
+}
+
+static void emit_rows(tct_loop_emitter *e, LLVMValueRef variable, LLVMValueRef end) {
+    loop p = begin_loop(e, LEVEL_ITEM, LEVEL_ROW, variable, end, 1);
+    e->counter[e->l->n_kept - 1] = p.counter;
+    emit_passes(e, LEVEL_ROW);
+    end_loop(e, &p);
 }
 
 static void emit_item(tct_loop_emitter *e, LLVMValueRef item, LLVMValueRef outer_size) {
     const tct_loop *l = e->l;
-    if (!tct_loop_is_column(l)) {
-        emit_item_counters(e, item, 1, NULL);
+    LLVMValueRef part = emit_item_counters(e, item);
+    if (item_axis(l) < 0) {
         emit_passes(e, LEVEL_ITEM);
         return;
     }
-    int64_t size = l->axes[l->lane_axis].size, blocks = (size + l->block - 1) / l->block;
-    bool runtime = l->lane_axis == 0;
-    LLVMValueRef block = emit_item_counters(e, item, blocks, tct_loop_number(e, blocks));
-    LLVMValueRef first = LLVMBuildMul(e->b, block, tct_loop_number(e, l->block), "");
-    LLVMValueRef end = LLVMBuildAdd(e->b, first, tct_loop_number(e, l->block), "");
+    int64_t size = l->axes[item_axis(l)].size, length = l->rows ? l->rows : l->block;
+    bool runtime = item_axis(l) == 0;
+    LLVMValueRef first = LLVMBuildMul(e->b, part, tct_loop_number(e, length), "");
+    LLVMValueRef end = LLVMBuildAdd(e->b, first, tct_loop_number(e, length), "");
     LLVMValueRef limit = runtime ? outer_size : tct_loop_number(e, size);
     LLVMValueRef ends[2] = {end, limit};
     end = tct_llvm_intrinsic(e->b, "llvm.smin", &e->i64, 1, ends, 2);
     LLVMValueRef variable = tct_loop_variable(e, LEVEL_ITEM, e->i64, first);
+    if (l->rows) {
+        emit_rows(e, variable, end);
+        return;
+    }
     if (l->peel) over_head(e, LEVEL_ITEM, LEVEL_LANES, variable, end, emit_passes);
     bool whole = !runtime && size % l->block == 0 && !l->peel;
     over_lanes(e, LEVEL_ITEM, LEVEL_LANES, variable, end, whole ? l->block : 0, emit_passes);

@@ -5,12 +5,14 @@
 #include "codegen/debug.h"
 #include "codegen/loop.h"
 
-// Nesting: the function, the items, the lanes of a column kernel, and from LEVEL_REDUCED on the reduced axes.
-// Every value is emitted once at the outermost level where all it depends on is known.
+// Nesting: the function, the items, the lanes of a column kernel or the rows of an item, and from
+// LEVEL_REDUCED on the reduced axes. Every value is emitted once at the outermost level where all it depends
+// on is known.
 enum {
     LEVEL_FUNCTION,
     LEVEL_ITEM,
     LEVEL_LANES,
+    LEVEL_ROW = LEVEL_LANES,
     LEVEL_REDUCED,
     MAX_LEVELS = LEVEL_REDUCED + TCT_LOOP_MAX_AXES
 };

@@ -13,6 +13,7 @@ static void print_axes(const tct_loop *l, tct_buf *out) {
             tct_buf_printf(out, " by %u x %d lanes", l->unroll, TCT_LOOP_LANES);
             if (l->block && !l->tile) tct_buf_printf(out, " of %lld", (long long)l->block);
         }
+        if (l->rows && a + 1 == l->n_kept) tct_buf_printf(out, " by %lld", (long long)l->rows);
     }
 }
 
@@ -110,5 +111,6 @@ void tct_loop_print(const tct_loop *l, const tct_diag *sources, tct_buf *out) {
         if (l->peel == s + 1) tct_buf_puts(out, ", line by line");
         print_end(sources, store->span, out);
     }
+    if (l->only != TCT_NO_LV) tct_buf_printf(out, "    only where %%%u\n", l->only);
     tct_buf_puts(out, "}\n");
 }

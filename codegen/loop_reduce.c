@@ -176,11 +176,16 @@ static LLVMValueRef put_right(tct_loop_emitter *e, const accumulator *a, LLVMVal
 static void accumulate(tct_loop_emitter *e, const accumulator *a, int level) {
     const tct_loop *l = e->l;
     const tct_loop_value *r = &l->values[a->value], *of = &l->values[r->in[0]];
+    tct_lv element = r->in[0];
+    if (l->only != TCT_NO_LV) { // which holds here
+        element = of->in[1];
+        of = &l->values[element];
+    }
     tct_dtype dtype = (tct_dtype)of->dtype;
     unsigned lanes = e->reductions->lanes;
     // In a row kernel lanes that don't exist must not count; in a column kernel they are nobody's result.
     bool masked = !tct_loop_is_column(l);
-    LLVMValueRef *x = tct_loop_get(e, r->in[0]),
+    LLVMValueRef *x = tct_loop_get(e, element),
                  *at = r->op == TCT_IR_ARGMAX ? tct_loop_get(e, r->in[1]) : NULL;
     bool x_lanes = tct_loop_has_lanes(e, of->axes);
     bool at_lanes = at && tct_loop_has_lanes(e, l->values[r->in[1]].axes);

@@ -9,6 +9,7 @@ enum {
     ELEMENTS_A_TASK = 32768,
     LONGEST_BLOCK = 8192, // elements of the lane axis in an item, when nothing is reduced
     SPLIT_BLOCK = 4096,
+    ROWS = 32,          // of an item that shares what it loads
     DEAREST_ONCE = 100, // operations at a point of a row that is computed without a loop
 };
 static const uint64_t LARGEST_SCRATCH = 1 << 20;
@@ -309,6 +310,18 @@ static bool fits_registers(const tct_loop *l) {
            l->axes[l->lane_axis].size <= TCT_LOOP_LANES * TCT_LOOP_MAX_UNROLL && l->cost <= DEAREST_ONCE;
 }
 
+// Whether rows in registers that follow each other along the innermost kept axis load something that is the
+// same for all of them.
+static bool rows_share(const tct_loop *l) {
+    if (!l->once || l->n_kept < 2) return false;
+    for (uint32_t v = 0; v < l->n_values; v++) {
+        const tct_loop_value *x = &l->values[v];
+        if (x->kind == TCT_LOOP_LOAD && x->axes >> l->n_kept && !(x->axes & set_of(l->n_kept - 1)))
+            return true;
+    }
+    return false;
+}
+
 static void choose_unroll(tct_loop *l) {
     bool scattered = false;
     uint32_t reductions = 0;
@@ -335,6 +348,7 @@ static void choose_unroll(tct_loop *l) {
     }
     while (!l->once && l->unroll > 1 && l->unroll * TCT_LOOP_LANES > l->axes[l->lane_axis].size)
         l->unroll /= 2;
+    if (rows_share(l)) l->rows = l->axes[l->n_kept - 1].size < ROWS ? l->axes[l->n_kept - 1].size : ROWS;
     if (!tct_loop_is_column(l)) return;
     int64_t size = l->axes[l->lane_axis].size;
     if (l->n_axes > l->n_kept)
@@ -343,6 +357,29 @@ static void choose_unroll(tct_loop *l) {
         l->block = SPLIT_BLOCK; // the size of an outermost axis is no part of the code
     else
         l->block = size <= LONGEST_BLOCK ? size : SPLIT_BLOCK;
+}
+
+static bool is_zero(const tct_loop_value *v) { return v->kind == TCT_LOOP_CONST && v->f == 0 && v->i == 0; }
+
+// The condition, the same for all lanes, without which every sum of the only pass takes zeros.
+static tct_lv only_where(const tct_loop *l) {
+    tct_lv only = TCT_NO_LV;
+    if (l->tile || l->ordered || l->n_passes != 1) return TCT_NO_LV;
+    for (uint32_t s = 0; s < l->n_stores; s++)
+        if (l->stores[s].axes & reduced_axes(l)) return TCT_NO_LV;
+    for (uint32_t v = 0; v < l->n_values; v++) {
+        const tct_loop_value *x = &l->values[v];
+        if (x->kind != TCT_LOOP_REDUCE) continue;
+        const tct_loop_value *of = &l->values[x->in[0]];
+        if (x->op != TCT_IR_SUM || tct_loop_runs_ahead(x) || of->kind != TCT_LOOP_OP ||
+            of->op != TCT_IR_WHERE || !is_zero(&l->values[of->in[2]]) ||
+            (only != TCT_NO_LV && only != of->in[0]))
+            return TCT_NO_LV;
+        only = of->in[0];
+    }
+    bool lanes =
+        l->lane_axis >= 0 && only != TCT_NO_LV && l->values[only].axes & set_of((uint32_t)l->lane_axis);
+    return lanes ? TCT_NO_LV : only;
 }
 
 void tct_loop_schedule(tct_loop *l) {
@@ -363,12 +400,19 @@ void tct_loop_schedule(tct_loop *l) {
     }
     choose_unroll(l);
     keep_rows(l);
+    l->only = only_where(l);
+}
+
+int64_t tct_loop_items_along(const tct_loop *l, uint32_t axis) {
+    int64_t size = l->axes[axis].size, part = (int)axis == l->lane_axis          ? l->block
+                                              : axis + 1 == l->n_kept && l->rows ? l->rows
+                                                                                 : 1;
+    return (size + part - 1) / part;
 }
 
 int64_t tct_loop_items(const tct_loop *l) {
     int64_t n = 1;
-    for (uint32_t a = 0; a < l->n_kept; a++)
-        n *= (int)a == l->lane_axis ? (l->axes[a].size + l->block - 1) / l->block : l->axes[a].size;
+    for (uint32_t a = 0; a < l->n_kept; a++) n *= tct_loop_items_along(l, a);
     return n;
 }
 
@@ -376,6 +420,7 @@ int64_t tct_loop_items_a_task(const tct_loop *l) {
     double work = (double)reduced_points(l) * (1 + l->cost / 16);
     if (tct_loop_is_column(l))
         work *= (double)(l->block < l->axes[l->lane_axis].size ? l->block : l->axes[l->lane_axis].size);
+    if (l->rows) work *= (double)l->rows;
     int64_t n = (int64_t)(ELEMENTS_A_TASK / work);
     return n < 1 ? 1 : n;
 }

@@ -89,12 +89,14 @@ static void peel(tct_loop *l, const bool *in_place) {
 }
 
 // Columns of a large matrix are gone through in strips: what lies ahead in memory is another strip's, so rows
-// below are asked for.
+// below are asked for. Where a strip is as wide as the matrix, rows follow each other, and caches fetch ahead
+// by themselves.
 static void look_below(const tct_loop *l, tct_loop_value *v) {
     const tct_loop_value *x = &l->values[v->in[0]];
     for (uint32_t k = 0; x->kind == TCT_LOOP_AFFINE && k < x->n_in; k++) {
         const tct_loop_value *term = &l->values[x->in[k]];
         int64_t bytes = x->coef[k] * 4 * ROWS_BELOW;
+        if (x->coef[k] <= l->block) continue;
         if (term->kind == TCT_LOOP_AXIS && term->i == l->n_axes - 1 && bytes > 0 && bytes <= LONGEST_ROW)
             v->ahead = (uint32_t)bytes;
     }

@@ -38,6 +38,10 @@ bool tct_loop_has_lanes(const tct_loop_emitter *e, uint32_t axes) {
 static int level_of_axes(const tct_loop_emitter *e, uint32_t axes, uint32_t stage) {
     const tct_loop *l = e->l;
     uint32_t reduced = axes >> l->n_kept;
+    if (l->rows) { // which are loaded once where they share something
+        if (stage || axes >> (l->n_kept - 1) & 1) return reduced ? LEVEL_REDUCED : LEVEL_ROW;
+        return axes ? LEVEL_ITEM : LEVEL_FUNCTION;
+    }
     if (reduced) return LEVEL_REDUCED + 31 - __builtin_clz(reduced);
     if (tct_loop_is_column(l) && (stage || tct_loop_has_lanes(e, axes))) return LEVEL_LANES;
     if (stage) return LEVEL_ITEM;

@@ -105,6 +105,15 @@ uint32_t tct_fuse_why_no_epilogue(tct_fusion *f, tct_value dot, uint32_t g, tct_
 // Rewrites that make graphs easier to fuse; see passes/fuse_prepare.c.
 tct_graph *tct_fuse_prepare(tct_graph *g);
 tct_graph *tct_fuse_products(tct_graph *g); // passes/fuse_products.c
+// passes/fuse_masked.c. Masks of a graph: made of positions alone, and cheap.
+typedef struct tct_fuse_masks {
+    const tct_graph *g;
+    int *cost;        // by node: of a mask, 0: it is none
+    tct_value *where; // by node: the mask under which all that is wanted of it is; TCT_NO_VALUE: everywhere
+} tct_fuse_masks;
+tct_fuse_masks tct_fuse_find_masks(tct_arena *arena, const tct_graph *g); // in the arena
+// The operand of a product that is likely to be 0 where a mask hides it, as a softmax is; -1: neither.
+int tct_fuse_vanishing(const tct_fuse_masks *m, const tct_node *dot);
 // v with its axes as `like` has them, by giving the node that order where it is one of a rewrite's own.
 tct_value tct_fuse_in_order(tct_graph *g, tct_value v, const tct_node *like);
 tct_graph *tct_fuse_inline(tct_graph *g); // passes/fuse_inline.c

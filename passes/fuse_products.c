@@ -1,14 +1,17 @@
 // Before fusion: products that no generated kernel does.
 //   - of other types than f32 and f64, tiny ones and those of single numbers become sums of elementwise
 //   products, which
-//     fuse with what is around them; bf16 products are computed in f32,
+//     fuse with what is around them, and leave out what a mask hides; bf16 products are computed in f32,
 //   - of more axes than a kernel takes, axes that play the same part are merged.
 #include "passes/fuse.h"
 #include "passes/rewrite.h"
 
 #include <stdint.h>
 
-enum { TINY_PRODUCT = 1024 }; // multiplications
+enum {
+    TINY_PRODUCT = 1024, // multiplications
+    WORTH_SKIPPING = 8,  // multiplications for an element of a mask
+};
 
 tct_value tct_fuse_in_order(tct_graph *g, tct_value v, const tct_node *like) {
     const tct_node *n = tct_node_of(g, v);
@@ -89,14 +92,42 @@ static tct_value multiply(tct_graph *g, tct_value a, tct_value b, const tct_axis
     return sum ? tct_sum(g, tct_bin(g, TCT_IR_MUL, a, b), axes, n) : tct_ir_dot(g, NULL, a, b, axes, n);
 }
 
-static tct_value rewrite_dot(tct_rewrite *r, const tct_node *n) {
+// Has node v, and what it is made of, copied before its turn.
+static tct_value copy_now(tct_rewrite *r, tct_value v) {
+    if (r->map[v] != TCT_NO_VALUE) return r->map[v];
+    const tct_node *n = tct_node_of(r->from, v);
+    for (uint32_t k = 0; k < n->n_in; k++) copy_now(r, n->in[k]);
+    return tct_rewrite_copy(r, v);
+}
+
+// A sum of products only where it is wanted, and of a factor that vanishes where it hasn't: the kernel then
+// skips the rest (tct_loop_only_where). Nothing where a mask has nearly as many elements as the products.
+static tct_value sum_where(tct_rewrite *r, const tct_fuse_masks *m, tct_value v, const tct_value x[2]) {
     tct_graph *g = r->to;
+    const tct_node *n = tct_node_of(r->from, v);
+    tct_value y = tct_bin(g, TCT_IR_MUL, x[0], x[1]), where = m->where[v];
+    int factor = where == TCT_NO_VALUE ? tct_fuse_vanishing(m, n) : -1;
+    const tct_node *mask = where != TCT_NO_VALUE ? tct_node_of(r->from, where)
+                           : factor >= 0         ? tct_node_of(r->from, n->in[factor])
+                                                 : NULL;
+    if (mask && tct_node_elements(r->from, mask) * WORTH_SKIPPING <= multiplications(r->from, n)) {
+        tct_value in[3] = {TCT_NO_VALUE, y, tct_const_like(g, y, 0)};
+        in[0] = factor < 0 ? copy_now(r, where)
+                           : tct_bin(g, TCT_IR_NE, x[factor], tct_const_like(g, x[factor], 0));
+        y = tct_ir_emit(g, NULL, TCT_IR_WHERE, in, 3, NULL);
+    }
+    return tct_sum(g, y, n->attr.axes, n->attr.n_axes);
+}
+
+static tct_value rewrite_dot(tct_rewrite *r, const tct_fuse_masks *m, tct_value v) {
+    tct_graph *g = r->to;
+    const tct_node *n = tct_node_of(r->from, v);
     tct_value x[2] = {r->map[n->in[0]], r->map[n->in[1]]}, y;
     bool bf16 = n->dtype == TCT_BF16, sum = is_sum(r->from, n);
     for (int k = 0; k < 2 && bf16; k++) x[k] = tct_ir_cast(g, x[k], TCT_F32);
     part parts[N_PARTS] = {0};
     if (find_parts(r->from, n, parts) <= TCT_IR_MAX_AXES) {
-        y = multiply(g, x[0], x[1], n->attr.axes, n->attr.n_axes, sum);
+        y = sum ? sum_where(r, m, v, x) : tct_ir_dot(g, NULL, x[0], x[1], n->attr.axes, n->attr.n_axes);
     } else {
         tct_axis summed[N_PARTS];
         uint32_t n_summed = 0;
@@ -124,15 +155,16 @@ static bool is_fine(const tct_graph *g, const tct_node *n) {
 tct_graph *tct_fuse_products(tct_graph *g) {
     tct_rewrite r;
     tct_rewrite_begin(&r, g, "fuse");
+    tct_fuse_masks masks = tct_fuse_find_masks(&r.arena, g);
     for (tct_value v = 0; v < g->nodes.len; v++) {
         const tct_node *n = tct_node_of(g, v);
-        if (n->op == TCT_IR_INPUT) continue;
+        if (r.map[v] != TCT_NO_VALUE) continue;
         tct_rewrite_at(&r, v);
         if (n->op != TCT_IR_DOT || is_fine(g, n)) {
             tct_rewrite_copy(&r, v);
             continue;
         }
-        r.map[v] = rewrite_dot(&r, n);
+        r.map[v] = rewrite_dot(&r, &masks, v);
         r.changed = true;
     }
     return tct_rewrite_finish(&r);
