@@ -309,7 +309,8 @@ static ahead fetched(ahead *first, ahead *second, int64_t units, const char *nea
 // w rows (or columns) of an operand by that many steps, as they lie in memory.
 static ahead ahead_of(const tct_gemm_args *g, const side *s, int64_t w, int64_t w_end, int64_t k,
                       int64_t k_end) {
-    if (!has_tiles(g) || !s->pack || s->w->n > 1 || s->k->n > 1) return (ahead){.pieces = 1};
+    bool regular = (s->pack || s->feed == TCT_GEMM_DIRECT) && s->w->n <= 1 && s->k->n <= 1;
+    if (!has_tiles(g) || !regular) return (ahead){.pieces = 1};
     bool along_w = s->feed == TCT_GEMM_COPIED;
     int64_t stride_w = tct_gemm_stride(s->w), stride_k = tct_gemm_stride(s->k), steps = k_end - k;
     return (ahead){.base = s->base + (w * stride_w + k * stride_k) * s->bytes,
