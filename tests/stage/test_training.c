@@ -11,6 +11,11 @@ static void mixed(void **state) {
     pipeline_holds("mixed.tct");
 }
 
+static void sparse(void **state) {
+    (void)state;
+    pipeline_holds("sparse.tct");
+}
+
 #define TRAIN(body)                                                                                          \
     "use std.optim.sgd\nmodel M(n: int = 2) {\n axis A = n\n param w: f32[A] = 1.0\n}\n"                     \
     "model E() {\n part none: N()\n}\nmodel N() {\n}\n"                                                      \
@@ -47,6 +52,6 @@ static void refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(training), cmocka_unit_test(mixed),
-                                       cmocka_unit_test(refused)};
+                                       cmocka_unit_test(sparse), cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
