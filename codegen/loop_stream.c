@@ -102,6 +102,32 @@ static void look_below(const tct_loop *l, tct_loop_value *v) {
     }
 }
 
+// Where a mask leaves out the end of a block of memory, what lies ahead of it is left out, too, and the next
+// block begins suddenly: so the same place of the next block is asked for. A block are the inner axes up to
+// the first that the mask varies along.
+static bool look_beyond(const tct_loop *l, tct_loop_value *v) {
+    const tct_loop_value *x = &l->values[v->in[0]];
+    bool masked = false;
+    int64_t stride = 0;
+    if (l->only == TCT_NO_LV || x->kind != TCT_LOOP_AFFINE) return false;
+    do {
+        int64_t next = INT64_MAX;
+        uint32_t axes = 0;
+        for (uint32_t k = 0; k < x->n_in; k++) {
+            if (x->coef[k] <= stride || x->coef[k] >= next) continue;
+            next = x->coef[k];
+            axes = l->values[x->in[k]].axes;
+        }
+        if (next > LONGEST_ROW / 4) return false;
+        stride = next;
+        if (masked) break;
+        masked = (l->values[l->only].axes & axes) != 0;
+    } while (true);
+    v->ahead = (uint32_t)(stride * 4);
+    v->ahead_pass = 0;
+    return true;
+}
+
 void tct_loop_stream(tct_loop *l, const bool *in_place) {
     if (l->lane_axis < 0 || l->tile || l->ordered) return;
     bool strips = (uint32_t)l->lane_axis < l->n_kept && l->n_axes > l->n_kept;
@@ -113,7 +139,7 @@ void tct_loop_stream(tct_loop *l, const bool *in_place) {
         if (!vectors || !runs_along(l, v->in[0], 1) || bytes(l, v->axes, v->dtype) < LARGE_OPERAND) continue;
         if (strips)
             look_below(l, v);
-        else
+        else if (!look_beyond(l, v))
             look_ahead(l, v, need[k]);
     }
     tct_heap_free(need);

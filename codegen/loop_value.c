@@ -191,13 +191,14 @@ static LLVMValueRef load_contiguous(tct_loop_emitter *e, tct_dtype dtype, LLVMVa
                 : tct_llvm_load(e->b, t, pointer, align);
 }
 
-// What a later turn of the lanes, or the next item, reads.
+// What a later turn of the lanes, or the next item, reads. A whole block ahead of a mask, that is far.
 static void ask_ahead(tct_loop_emitter *e, LLVMValueRef pointer, uint32_t ahead) {
-    enum { READ = 0, KEEP = 3, DATA = 1 };
+    enum { READ = 0, NEAREST = 3, SECOND = 2, DATA = 1 };
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->c), i8 = LLVMInt8TypeInContext(e->c), t = LLVMTypeOf(pointer);
     LLVMValueRef by = tct_loop_number(e, ahead);
     LLVMValueRef args[] = {LLVMBuildGEP2(e->b, i8, pointer, &by, 1, ""), LLVMConstInt(i32, READ, 0),
-                           LLVMConstInt(i32, KEEP, 0), LLVMConstInt(i32, DATA, 0)};
+                           LLVMConstInt(i32, e->l->only == TCT_NO_LV ? NEAREST : SECOND, 0),
+                           LLVMConstInt(i32, DATA, 0)};
     tct_llvm_intrinsic(e->b, "llvm.prefetch", &t, 1, args, 4);
 }
 

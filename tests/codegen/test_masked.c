@@ -107,6 +107,24 @@ static void hidden_is_not_read(void **state) {
     tct_diag_free(&d);
 }
 
+// What lies ahead of a key may be hidden: the same one of the next head is asked for.
+static void asks_for_the_next_block(void **state) {
+    (void)state;
+    const shape s = {1000, 64, "B, H, S, D"};
+    tct_diag d = {0};
+    tct_buf kernels = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    const tct_plan *plan = tct_compile_graph(&d, c, parse(&d, m, &s), NULL);
+    assert_non_null(plan);
+    tct_compiler_dump(c, plan, TCT_DUMP_KERNEL, NULL, &kernels);
+    if (!strstr(kernels.data, "256000 bytes ahead")) fail_msg("%s", kernels.data);
+    tct_compiler_free(c);
+    tct_ir_module_free(m);
+    tct_buf_free(&kernels);
+    tct_diag_free(&d);
+}
+
 // A factor that no mask has made zero takes part: 0 times infinity is no number.
 static void other_zeros_count(void **state) {
     (void)state;
@@ -132,6 +150,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_interpreted),
         cmocka_unit_test(hidden_is_not_read),
+        cmocka_unit_test(asks_for_the_next_block),
         cmocka_unit_test(other_zeros_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
