@@ -9,20 +9,26 @@
 
 enum { P_K, P_A, P_AS, P_B, P_BS, P_C, P_LDC, P_N, P_ACCUMULATE, P_NEXT };
 enum { TILE = TCT_GEMM_SIDE, WORD = 4, FIRST_A = 4, FIRST_B = 6, LINE = 64 };
-enum { SIDE = 2, STEPS = 2 * TILE, COLUMNS = SIDE * TILE, ROW_PAIRS = STEPS / 2 };
+enum { SIDE = 2, STEPS = 2 * TILE, COLUMNS = SIDE * TILE };
+static_assert(STEPS == COLUMNS, "units of rows along n and along k are as large");
 enum { FETCH = 256 }; // bytes of a row asked for at once: with less, caches don't notice that it goes on
 
 typedef struct stream {
     gemm_code g;
     const gemm_kernel *k;
-    unsigned bytes;         // of an element of B
-    LLVMValueRef rows;      // where rows of B begin, in elements from the first; the last one again past k
-    LLVMValueRef row_bytes; // of B
+    unsigned bytes;          // of an element of B
+    LLVMValueRef b, next;    // the rows of B that lie in memory as such, of one k or one column each; those
+                             // that are fetched after them
+    LLVMValueRef rows;       // where they begin, in elements from the first; past the last: it again
+    LLVMValueRef n_rows;     // up to 32
+    LLVMValueRef n_elements; // of each
+    LLVMValueRef row_bytes;
+    LLVMValueRef accumulates; // sums begin with C
 } stream;
 
-// Columns on their way into a block.
+// 32 elements of each row, on their way into a block.
 typedef struct unit {
-    LLVMValueRef column, mask[SIDE], block;
+    LLVMValueRef begin, mask[SIDE], block;
     LLVMValueRef fetched, first_row; // what is asked for meanwhile: of the rows from this one on
 } unit;
 
@@ -51,59 +57,73 @@ static LLVMValueRef smaller(const gemm_code *g, LLVMValueRef x, LLVMValueRef y) 
     return tct_llvm_intrinsic(g->b, "llvm.smin", &i64, 1, args, 2);
 }
 
-static void find_rows(stream *s) {
+static void find_rows(const stream *s) {
     const gemm_code *g = &s->g;
-    LLVMValueRef last = LLVMBuildSub(g->b, param(s, P_K), gemm_index(g, 1), "");
-    s->rows = on_stack(g, g->i64, STEPS);
+    LLVMValueRef last = LLVMBuildSub(g->b, s->n_rows, gemm_index(g, 1), "");
     for (unsigned i = 0; i < STEPS; i++) {
         LLVMValueRef at = gemm_index(g, i), row = smaller(g, at, last);
         LLVMValueRef place = LLVMBuildInBoundsGEP2(g->b, g->i64, s->rows, &at, 1, "");
         tct_llvm_store(g->b, LLVMBuildMul(g->b, row, param(s, P_BS), ""), place, sizeof(int64_t));
     }
-    s->row_bytes = gemm_scaled(g, param(s, P_N), s->bytes);
 }
 
-// The columns from `column` on; behind the last ones that are fetched come the first of the rows at P_NEXT.
-static unit begin_unit(const stream *s, LLVMValueRef column, LLVMValueRef block) {
+// The elements from `begin` on; behind the last ones that are fetched come the first of the rows at `next`.
+static unit begin_unit(const stream *s, LLVMValueRef begin, LLVMValueRef block) {
     const gemm_code *g = &s->g;
-    unit u = {.column = column, .block = block};
-    LLVMValueRef left = LLVMBuildSub(g->b, param(s, P_N), column, "");
+    unit u = {.begin = begin, .block = block};
+    LLVMValueRef left = LLVMBuildSub(g->b, s->n_elements, begin, "");
     for (unsigned j = 0; j < SIDE; j++) {
         LLVMValueRef count = LLVMBuildSub(g->b, left, gemm_index(g, (int64_t)j * TILE), "");
         u.mask[j] = tct_llvm_prefix_mask(g->b, count, g->lanes);
     }
-    LLVMValueRef fetch = gemm_index(g, FETCH), at = gemm_scaled(g, column, s->bytes);
+    LLVMValueRef fetch = gemm_index(g, FETCH), at = gemm_scaled(g, begin, s->bytes);
     LLVMValueRef within = LLVMBuildURem(g->b, at, fetch, "");
     LLVMValueRef ahead = add(g, LLVMBuildSub(g->b, at, within, ""), fetch);
     LLVMValueRef whole = LLVMBuildMul(
         g->b, LLVMBuildUDiv(g->b, add(g, s->row_bytes, gemm_index(g, FETCH - 1)), fetch, ""), fetch, "");
     LLVMValueRef here = LLVMBuildICmp(g->b, LLVMIntULT, ahead, whole, "");
     LLVMValueRef bytes = LLVMBuildSelect(g->b, here, ahead, LLVMBuildSub(g->b, ahead, whole, ""), "");
-    LLVMValueRef base = LLVMBuildSelect(g->b, here, param(s, P_B), param(s, P_NEXT), "");
+    LLVMValueRef base = LLVMBuildSelect(g->b, here, s->b, s->next, "");
     u.fetched = LLVMBuildGEP2(g->b, LLVMInt8TypeInContext(g->context), base, &bytes, 1, "");
     u.first_row = LLVMBuildUDiv(g->b, gemm_scaled(g, within, STEPS), fetch, "");
     return u;
 }
 
-// Row pair i of the unit, as words of each piece.
-static void take_apart(const stream *s, const unit *u, unsigned i) {
+// Vector `half` of a row's elements.
+static LLVMValueRef load(const stream *s, const unit *u, unsigned row, unsigned half) {
     const gemm_code *g = &s->g;
-    unsigned pieces = s->k->pieces_b;
-    LLVMValueRef row[2] = {row_of_b(s, param(s, P_B), gemm_index(g, 2 * i)),
-                           row_of_b(s, param(s, P_B), gemm_index(g, 2 * i + 1))};
-    for (unsigned j = 0; j < SIDE; j++) {
-        LLVMValueRef x[2], words[TCT_GEMM_PIECES];
-        LLVMValueRef column = add(g, u->column, gemm_index(g, (int64_t)j * TILE));
-        for (unsigned odd = 0; odd < 2; odd++)
-            x[odd] = gemm_load_narrow(g, s->k->narrow, gemm_narrow_at(g, s->k->narrow, row[odd], column),
-                                      u->mask[j]);
-        gemm_split_pair(g, x, pieces, words);
-        for (unsigned piece = 0; piece < pieces; piece++) {
-            unsigned line = (j * pieces + piece) * TILE + i;
-            tct_llvm_store(g->b, words[piece], gemm_at(g, u->block, gemm_index(g, (int64_t)line * TILE)),
-                           LINE);
-        }
+    LLVMValueRef at = add(g, u->begin, gemm_index(g, (int64_t)half * TILE));
+    LLVMValueRef begin = row_of_b(s, s->b, gemm_index(g, row));
+    return gemm_load_narrow(g, s->k->narrow, gemm_narrow_at(g, s->k->narrow, begin, at), u->mask[half]);
+}
+
+// Two neighbouring steps of k of 16 columns become word `word` of tile j.
+static void store_pair(const stream *s, const unit *u, LLVMValueRef x[2], unsigned j, unsigned word) {
+    const gemm_code *g = &s->g;
+    LLVMValueRef words[TCT_GEMM_PIECES];
+    gemm_split_pair(g, x, s->k->pieces_b, words);
+    for (unsigned piece = 0; piece < s->k->pieces_b; piece++) {
+        unsigned line = (j * s->k->pieces_b + piece) * TILE + word;
+        tct_llvm_store(g->b, words[piece], gemm_at(g, u->block, gemm_index(g, (int64_t)line * TILE)), LINE);
     }
+}
+
+// Rows are steps of k: pair i.
+static void take_steps(const stream *s, const unit *u, unsigned i) {
+    for (unsigned j = 0; j < SIDE; j++) {
+        LLVMValueRef x[2] = {load(s, u, 2 * i, j), load(s, u, 2 * i + 1, j)};
+        store_pair(s, u, x, j, i);
+    }
+}
+
+// Rows are columns: 16 of them, 16 steps of k, square i of four.
+static void take_square(const stream *s, const unit *u, unsigned i) {
+    LLVMValueRef x[TILE];
+    unsigned j = i / SIDE, half = i % SIDE;
+    for (unsigned row = 0; row < TILE; row++) x[row] = load(s, u, j * TILE + row, half);
+    gemm_turn(&s->g, x);
+    for (unsigned pair = 0; pair < TILE / 2; pair++)
+        store_pair(s, u, &x[2 * pair], j, half * TILE / 2 + pair);
 }
 
 // Some of the lines that are asked for while the unit is taken apart.
@@ -120,8 +140,12 @@ static void fetch_ahead(const stream *s, const unit *u, unsigned i) {
 // Part `part` of `parts` of what a unit takes; NULL: none is to come.
 static void some_of_unit(const stream *s, const unit *u, unsigned part, unsigned parts) {
     if (!u) return;
-    unsigned fetched = STEPS / units_a_fetch(s);
-    for (unsigned i = part * ROW_PAIRS / parts; i < (part + 1) * ROW_PAIRS / parts; i++) take_apart(s, u, i);
+    unsigned fetched = STEPS / units_a_fetch(s), taken = s->k->by_row ? SIDE * SIDE : STEPS / 2;
+    for (unsigned i = part * taken / parts; i < (part + 1) * taken / parts; i++)
+        if (s->k->by_row)
+            take_square(s, u, i);
+        else
+            take_steps(s, u, i);
     for (unsigned i = part * fetched / parts; i < (part + 1) * fetched / parts; i++) fetch_ahead(s, u, i);
 }
 
@@ -140,8 +164,7 @@ static LLVMValueRef tile_of_c(const stream *s, LLVMValueRef column, unsigned i, 
 static void begin_sums(const stream *s, LLVMValueRef column, unsigned group, LLVMValueRef ldc) {
     const gemm_code *g = &s->g;
     LLVMBasicBlockRef load = gemm_block(g), clear = gemm_block(g), after = gemm_block(g);
-    LLVMValueRef adds = LLVMBuildICmp(g->b, LLVMIntNE, param(s, P_ACCUMULATE), gemm_index(g, 0), "");
-    LLVMBuildCondBr(g->b, adds, load, clear);
+    LLVMBuildCondBr(g->b, s->accumulates, load, clear);
     for (int clears = 0; clears < 2; clears++) {
         LLVMPositionBuilderAtEnd(g->b, clears ? clear : load);
         for (unsigned i = 0; i < rows_of(s, group); i++)
@@ -155,40 +178,91 @@ static void begin_sums(const stream *s, LLVMValueRef column, unsigned group, LLV
     LLVMPositionBuilderAtEnd(g->b, after);
 }
 
-// Some rows of A times the block, for C's columns from `column` on; `next` is taken apart on the way.
-static void multiply_group(const stream *s, LLVMValueRef column, LLVMValueRef block, unsigned group,
+static void end_sums(const stream *s, LLVMValueRef column, unsigned group, LLVMValueRef ldc) {
+    for (unsigned i = 0; i < rows_of(s, group); i++)
+        for (unsigned j = 0; j < SIDE; j++)
+            gemm_tile_store(&s->g, i * SIDE + j, tile_of_c(s, column, group * SIDE + i, j), ldc);
+}
+
+// Some rows of A, a unit of k, times the block; `next` is taken apart on the way.
+static void multiply_group(const stream *s, LLVMValueRef a, LLVMValueRef block, unsigned group,
                            const unit *next) {
     const gemm_code *g = &s->g;
-    LLVMValueRef line = gemm_index(g, TILE * WORD), ldc = gemm_scaled(g, param(s, P_LDC), WORD);
+    LLVMValueRef line = gemm_index(g, TILE * WORD);
     unsigned held_a = UINT_MAX, held_b = UINT_MAX, parts = groups_of(s) * GEMM_PIECE_PAIRS,
              part = group * GEMM_PIECE_PAIRS;
-    begin_sums(s, column, group, ldc);
     for (unsigned n = 0; n < GEMM_PIECE_PAIRS; n++, part++) {
-        unsigned a = gemm_piece_pairs[n].a, b = gemm_piece_pairs[n].b;
-        if (a < s->k->pieces_a && b < s->k->pieces_b) {
-            for (unsigned j = 0; j < SIDE && b != held_b; j++) {
-                LLVMValueRef at = gemm_index(g, (int64_t)(j * s->k->pieces_b + b) * TILE * TILE);
+        unsigned pa = gemm_piece_pairs[n].a, pb = gemm_piece_pairs[n].b;
+        if (pa < s->k->pieces_a && pb < s->k->pieces_b) {
+            for (unsigned j = 0; j < SIDE && pb != held_b; j++) {
+                LLVMValueRef at = gemm_index(g, (int64_t)(j * s->k->pieces_b + pb) * TILE * TILE);
                 gemm_tile_load(g, FIRST_B + j, gemm_at(g, block, at), line);
             }
             for (unsigned i = 0; i < rows_of(s, group); i++) {
                 LLVMValueRef panel = gemm_scaled(g, param(s, P_AS), group * SIDE + i);
-                LLVMValueRef at = add(g, panel, gemm_index(g, (int64_t)a * TILE * TILE));
-                if (a != held_a) gemm_tile_load(g, FIRST_A + i, gemm_at(g, param(s, P_A), at), line);
+                LLVMValueRef at = add(g, panel, gemm_index(g, (int64_t)pa * TILE * TILE));
+                if (pa != held_a) gemm_tile_load(g, FIRST_A + i, gemm_at(g, a, at), line);
                 for (unsigned j = 0; j < SIDE; j++)
                     gemm_tile_multiply(g, i * SIDE + j, FIRST_A + i, FIRST_B + j);
             }
-            held_a = a;
-            held_b = b;
+            held_a = pa;
+            held_b = pb;
         }
         some_of_unit(s, next, part, parts);
     }
-    for (unsigned i = 0; i < rows_of(s, group); i++)
-        for (unsigned j = 0; j < SIDE; j++)
-            gemm_tile_store(g, i * SIDE + j, tile_of_c(s, column, group * SIDE + i, j), ldc);
 }
 
-static void multiply_unit(const stream *s, LLVMValueRef column, LLVMValueRef block, const unit *next) {
-    for (unsigned group = 0; group < groups_of(s); group++) multiply_group(s, column, block, group, next);
+// Sums are held in tiles from one unit to the next: of the same columns, if registers have all rows.
+static bool holds_sums(const stream *s) { return s->k->by_row && groups_of(s) == 1; }
+
+// The unit whose elements begin at `begin` times A, for C's columns from `column` on.
+static void multiply_unit(const stream *s, LLVMValueRef column, LLVMValueRef begin, LLVMValueRef block,
+                          const unit *next) {
+    const gemm_code *g = &s->g;
+    stream x = *s;
+    LLVMValueRef a = param(s, P_A), ldc = gemm_scaled(g, param(s, P_LDC), WORD);
+    if (s->k->by_row) {
+        a = gemm_at(g, a, gemm_scaled(g, begin, s->k->pieces_a * TILE * TILE / STEPS));
+        LLVMValueRef later = LLVMBuildICmp(g->b, LLVMIntNE, begin, gemm_index(g, 0), "");
+        x.accumulates = LLVMBuildOr(g->b, s->accumulates, later, "");
+    } else {
+        column = begin;
+    }
+    for (unsigned group = 0; group < groups_of(s); group++) {
+        if (!holds_sums(s)) begin_sums(&x, column, group, ldc);
+        multiply_group(s, a, block, group, next);
+        if (!holds_sums(s)) end_sums(s, column, group, ldc);
+    }
+}
+
+// All units of some rows of B, one being taken apart while the one before it is multiplied.
+static void emit_rows(const stream *s, LLVMValueRef column, LLVMValueRef one, LLVMValueRef other) {
+    const gemm_code *g = &s->g;
+    LLVMValueRef ldc = gemm_scaled(g, param(s, P_LDC), WORD);
+    find_rows(s);
+    unit first = begin_unit(s, gemm_index(g, 0), one);
+    some_of_unit(s, &first, 0, 1);
+    if (holds_sums(s)) begin_sums(s, column, 0, ldc);
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
+                      after = gemm_block(g);
+    LLVMBuildBr(g->b, head);
+    LLVMPositionBuilderAtEnd(g->b, head);
+    LLVMTypeRef pointer = LLVMTypeOf(one);
+    LLVMValueRef begin = LLVMBuildPhi(g->b, g->i64, ""), block = LLVMBuildPhi(g->b, pointer, ""),
+                 filled = LLVMBuildPhi(g->b, pointer, "");
+    LLVMValueRef then = add(g, begin, gemm_index(g, COLUMNS));
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, then, s->n_elements, ""), body, after);
+    LLVMPositionBuilderAtEnd(g->b, body);
+    unit next = begin_unit(s, then, filled);
+    multiply_unit(s, column, begin, block, &next);
+    LLVMBasicBlockRef from[] = {before, LLVMGetInsertBlock(g->b)};
+    LLVMBuildBr(g->b, head);
+    LLVMAddIncoming(begin, (LLVMValueRef[]){gemm_index(g, 0), then}, from, 2);
+    LLVMAddIncoming(block, (LLVMValueRef[]){one, filled}, from, 2);
+    LLVMAddIncoming(filled, (LLVMValueRef[]){other, block}, from, 2);
+    LLVMPositionBuilderAtEnd(g->b, after);
+    multiply_unit(s, column, begin, block, NULL);
+    if (holds_sums(s)) end_sums(s, column, 0, ldc);
 }
 
 void gemm_emit_tile_stream(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
@@ -199,27 +273,13 @@ void gemm_emit_tile_stream(const gemm_kernel *k, const char *symbol, LLVMModuleR
     s.bytes = k->narrow ? k->narrow : g->bytes;
     assert(g->lanes == TILE && k->rows >= 1 && STEPS % units_a_fetch(&s) == 0);
     LLVMValueRef one = on_stack(g, g->element, BLOCK), other = on_stack(g, g->element, BLOCK);
-    find_rows(&s);
-    unit first = begin_unit(&s, gemm_index(g, 0), one);
-    some_of_unit(&s, &first, 0, 1);
-    LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
-                      after = gemm_block(g);
-    LLVMBuildBr(g->b, head);
-    LLVMPositionBuilderAtEnd(g->b, head);
-    LLVMTypeRef pointer = LLVMTypeOf(one);
-    LLVMValueRef column = LLVMBuildPhi(g->b, g->i64, ""), block = LLVMBuildPhi(g->b, pointer, ""),
-                 filled = LLVMBuildPhi(g->b, pointer, "");
-    LLVMValueRef then = add(g, column, gemm_index(g, COLUMNS));
-    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, then, param(&s, P_N), ""), body, after);
-    LLVMPositionBuilderAtEnd(g->b, body);
-    unit next = begin_unit(&s, then, filled);
-    multiply_unit(&s, column, block, &next);
-    LLVMBasicBlockRef from[] = {before, LLVMGetInsertBlock(g->b)};
-    LLVMBuildBr(g->b, head);
-    LLVMAddIncoming(column, (LLVMValueRef[]){gemm_index(g, 0), then}, from, 2);
-    LLVMAddIncoming(block, (LLVMValueRef[]){one, filled}, from, 2);
-    LLVMAddIncoming(filled, (LLVMValueRef[]){other, block}, from, 2);
-    LLVMPositionBuilderAtEnd(g->b, after);
-    multiply_unit(&s, column, block, NULL);
+    s.rows = on_stack(g, g->i64, STEPS);
+    s.b = param(&s, P_B);
+    s.next = param(&s, P_NEXT);
+    s.n_rows = param(&s, k->by_row ? P_N : P_K);
+    s.n_elements = param(&s, k->by_row ? P_K : P_N);
+    s.row_bytes = gemm_scaled(g, s.n_elements, s.bytes);
+    s.accumulates = LLVMBuildICmp(g->b, LLVMIntNE, param(&s, P_ACCUMULATE), gemm_index(g, 0), "");
+    emit_rows(&s, gemm_index(g, 0), one, other);
     gemm_end(g);
 }

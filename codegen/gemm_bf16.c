@@ -162,6 +162,7 @@ void gemm_list_tile_stream(const tct_target *target, tct_gemm_plan *out) {
                             .dtype = TCT_BF16,
                             .rows = (unsigned)ceil_div(g->m, TILE),
                             .columns = 2,
+                            .by_row = g->feed_b == TCT_GEMM_TURNED,
                             .narrow = g->bytes_b == g->element_bytes ? 0 : (unsigned)g->bytes_b,
                             .pieces_a = (unsigned)g->pieces_a,
                             .pieces_b = (unsigned)g->pieces_b},

@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-enum { MAX_LANES = 16 };
+enum { MAX_LANES = GEMM_MAX_TURNED };
 enum { P_OUT, P_OUT_STRIDE, P_IN, P_STRIDE, P_W, P_K };
 
 typedef struct packer {
@@ -173,28 +173,6 @@ static void words_along_w(const packer *p, LLVMValueRef w, LLVMValueRef word, LL
         gemm_split_pair(g, x, p->pieces, out);
 }
 
-static LLVMValueRef zip(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, bool upper) {
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context);
-    LLVMValueRef lane[MAX_LANES];
-    for (unsigned i = 0; i < g->lanes; i++)
-        lane[i] = LLVMConstInt(i32, i / 2 + (upper ? g->lanes / 2 : 0) + (i % 2) * g->lanes, 0);
-    return LLVMBuildShuffleVector(g->b, x, y, LLVMConstVector(lane, g->lanes), "");
-}
-
-// A square of words: vector i's word j becomes vector j's word i. Interleaving i with i + half does it in
-// log2 stages.
-static void turn(const packer *p, LLVMValueRef *x) {
-    const gemm_code *g = &p->g;
-    LLVMValueRef y[MAX_LANES];
-    for (unsigned stage = 1; stage < g->lanes; stage *= 2) {
-        for (unsigned i = 0; i < g->lanes / 2; i++) {
-            y[2 * i] = zip(g, x[i], x[i + g->lanes / 2], false);
-            y[2 * i + 1] = zip(g, x[i], x[i + g->lanes / 2], true);
-        }
-        for (unsigned i = 0; i < g->lanes; i++) x[i] = y[i];
-    }
-}
-
 // --- Rows and panels ---
 
 static LLVMValueRef out_at(const packer *p, LLVMValueRef offset) {
@@ -269,7 +247,7 @@ static void emit_rows_m(const packer *p) {
     }
     LLVMValueRef left = minus(p, words, word.at);
     for (unsigned piece = 0; piece < p->pieces; piece++) {
-        turn(p, x[piece]);
+        gemm_turn(g, x[piece]);
         for (unsigned i = 0; i < g->lanes; i++) {
             LLVMValueRef at = add(p, row.at, index_of(p, i));
             LLVMValueRef there = LLVMBuildICmp(g->b, LLVMIntSLT, at, param(p, P_W), "");
@@ -303,7 +281,7 @@ static void emit_panels_k(const packer *p) {
     LLVMValueRef words = all_words(p), x[MAX_LANES];
     counter column = begin_loop(p, param(p, P_W), g->lanes), word = begin_loop(p, words, g->lanes);
     for (unsigned i = 0; i < g->lanes; i++) words_along_k(p, column_or_last(p, column.at, i), word.at, &x[i]);
-    turn(p, x);
+    gemm_turn(g, x);
     LLVMValueRef left = minus(p, param(p, P_W), column.at);
     for (unsigned i = 0; i < g->lanes; i++) {
         LLVMValueRef at = add(p, word.at, index_of(p, i));
@@ -324,7 +302,7 @@ static void emit_split_panels_k(const packer *p) {
         LLVMValueRef row = times(p, column_or_last(p, column.at, i), param(p, P_STRIDE));
         x[i] = load_floats(p, source_at(p, add(p, row, k)), k_left);
     }
-    turn(p, x);
+    gemm_turn(g, x);
     LLVMValueRef left = minus(p, param(p, P_W), column.at);
     for (unsigned i = 0; i < g->lanes / 2; i++) {
         gemm_split_pair(g, &x[2 * i], p->pieces, pieces);

@@ -20,7 +20,7 @@ typedef enum gemm_kernel_kind {
     GEMM_TILES,
     GEMM_ENTER,
     GEMM_LEAVE,
-    GEMM_TILE_STREAM, // tct_gemm_micro_fn: of a stream, up to 32 steps of k in tiles
+    GEMM_TILE_STREAM, // tct_gemm_micro_fn: of a stream in tiles, up to 32 steps of k, or 32 columns
 } gemm_kernel_kind;
 
 typedef struct gemm_kernel {
@@ -30,7 +30,7 @@ typedef struct gemm_kernel {
     unsigned
         columns; // MICRO: vectors; DOTS, STREAM: rows of B at once; COPY, TURN: elements of a panel's step
     bool edge;   // MICRO: the last vector is masked
-    bool by_row; // MICRO: A is contiguous in k, not in m
+    bool by_row; // MICRO: A is contiguous in k, not in m; TILE_STREAM: B is, not in n
     bool far;    // MICRO: B comes from memory; fetch ahead of it
     unsigned
         panel_a; // MICRO: rows of a packed panel of A, vectors of one of B, which tell the strides; 0: read
@@ -104,6 +104,9 @@ LLVMValueRef gemm_load_narrow(const gemm_code *g, unsigned narrow, LLVMValueRef 
 LLVMValueRef gemm_take_piece(const gemm_code *g, LLVMValueRef *x, bool last);
 // The words of each piece of two neighbouring steps of k.
 void gemm_split_pair(const gemm_code *g, LLVMValueRef x[2], unsigned pieces, LLVMValueRef *out);
+// A square of words: vector i's word j becomes vector j's word i.
+enum { GEMM_MAX_TURNED = 16 };
+void gemm_turn(const gemm_code *g, LLVMValueRef *x);
 // Which products of pieces are summed, the largest last: pairs of which each shares one with the pair before.
 typedef struct gemm_piece_pair {
     unsigned a, b;

@@ -1,4 +1,4 @@
-// Floats taken apart into pieces of bf16 (runtime/gemm_bf16.h), in registers.
+// Floats taken apart into pieces of bf16 (runtime/gemm_bf16.h), and squares of words turned, in registers.
 #include "codegen/gemm_kernels.h"
 
 static LLVMValueRef bits(const gemm_code *g, LLVMValueRef x) {
@@ -30,5 +30,25 @@ void gemm_split_pair(const gemm_code *g, LLVMValueRef x[2], unsigned pieces, LLV
         bool last = i + 1 == pieces;
         LLVMValueRef even = gemm_take_piece(g, &x[0], last);
         out[i] = paired_halves(g, even, gemm_take_piece(g, &x[1], last));
+    }
+}
+
+static LLVMValueRef zip(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, bool upper) {
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context);
+    LLVMValueRef lane[GEMM_MAX_TURNED];
+    for (unsigned i = 0; i < g->lanes; i++)
+        lane[i] = LLVMConstInt(i32, i / 2 + (upper ? g->lanes / 2 : 0) + (i % 2) * g->lanes, 0);
+    return LLVMBuildShuffleVector(g->b, x, y, LLVMConstVector(lane, g->lanes), "");
+}
+
+// Interleaving i with i + half does it in log2 stages.
+void gemm_turn(const gemm_code *g, LLVMValueRef *x) {
+    LLVMValueRef y[GEMM_MAX_TURNED];
+    for (unsigned stage = 1; stage < g->lanes; stage *= 2) {
+        for (unsigned i = 0; i < g->lanes / 2; i++) {
+            y[2 * i] = zip(g, x[i], x[i + g->lanes / 2], false);
+            y[2 * i + 1] = zip(g, x[i], x[i + g->lanes / 2], true);
+        }
+        for (unsigned i = 0; i < g->lanes; i++) x[i] = y[i];
     }
 }

@@ -20,7 +20,7 @@ enum {
     MAX_NARROW_ROWS = 64,    // with a narrow B
     DOT_ROWS = 8,            // at once
     MAX_STREAM_ROWS = 64,
-    ROWS_IN_TILES = 9,           // the fewest of a stream in tiles
+    ROWS_IN_TILES = 8,           // the fewest of a stream in tiles
     STREAM_BYTES = 256,          // of a row of B, for streaming it,
     STREAM_ROW_SUMS = 1 << 15,   // of a task's sums for one row,
     STREAM_SUMS = 1 << 18,       // and for several,
@@ -218,11 +218,12 @@ static bool suits_stream(const planner *p) {
             (g->n * g->element_bytes >= STREAM_BYTES && g->n * g->k * g->element_bytes > SMALL_BYTES));
 }
 
-// Tiles take 16 rows in the time of one.
+// Tiles take 16 rows in the time of one. B is streamed along n or, where it suits dot products, along k.
 static bool suits_tile_stream(const planner *p) {
     const tct_gemm_args *g = p->g;
+    bool large = g->n * g->k * g->bytes_b > SMALL_BYTES;
     return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX && g->m >= ROWS_IN_TILES &&
-           g->k >= STEPS_IN_PIECES;
+           g->k >= STEPS_IN_PIECES && ((g->path == TCT_GEMM_DOTS && large) || suits_stream(p));
 }
 
 // Where tiles of bf16 are that much faster than multiply-adds, they do the work of f32, in pieces. i8, which
@@ -339,6 +340,18 @@ static void choose_stream_boxes(planner *p) {
     g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), tiles ? g->k_unit : row ? STREAM_STEPS : g->apart);
 }
 
+static void plan_stream(planner *p) {
+    tct_gemm_args *g = p->g;
+    bool tiles = suits_tile_stream(p);
+    g->feed_b = g->path == TCT_GEMM_DOTS ? TCT_GEMM_TURNED : TCT_GEMM_DIRECT;
+    g->path = TCT_GEMM_STREAM;
+    g->a_by_row = g->m == 1 && is_plain(&g->a_k) && innermost(&g->a_k) == 1;
+    g->feed_a = packed_feed(p, &g->a_m, &g->a_k) == TCT_GEMM_TURNED ? TCT_GEMM_TURNED : TCT_GEMM_GATHERED;
+    if (g->a_by_row) g->feed_a = TCT_GEMM_DIRECT;
+    if (tiles) gemm_plan_tile_stream(p->target, p->out);
+    choose_stream_boxes(p);
+}
+
 static void add_kernel(planner *p, tct_gemm_slot slot, gemm_kernel kernel) {
     kernel.dtype = p->problem->dtype;
     char symbol[TCT_GEMM_SYMBOL];
@@ -432,21 +445,14 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
     if (p.widened) g->bytes_b = b == TCT_FACTOR_I8 ? 1 : 2;
     if ((a != TCT_FACTOR_EXACT || b != TCT_FACTOR_EXACT) && !p.widened) {
         gemm_plan_bf16(problem, target, out);
-    } else if (g->path == TCT_GEMM_DOTS && g->m && g->n) {
+    } else if (g->path == TCT_GEMM_DOTS && g->m && g->n && !suits_tile_stream(&p)) {
         g->feed_a = g->feed_b = TCT_GEMM_DIRECT;
         g->a_by_row = true;
         choose_dot_boxes(&p);
     } else if (suits_pieces(&p)) {
         gemm_plan_bf16(problem, target, out);
-    } else if (suits_stream(&p) && (suits_tile_stream(&p) || !p.near || g->m <= NEAR_STREAM_ROWS)) {
-        g->path = TCT_GEMM_STREAM;
-        g->feed_b = TCT_GEMM_DIRECT;
-        g->a_by_row = g->m == 1 && is_plain(&g->a_k) && innermost(&g->a_k) == 1;
-        g->feed_a =
-            packed_feed(&p, &g->a_m, &g->a_k) == TCT_GEMM_TURNED ? TCT_GEMM_TURNED : TCT_GEMM_GATHERED;
-        if (g->a_by_row) g->feed_a = TCT_GEMM_DIRECT;
-        if (suits_tile_stream(&p)) gemm_plan_tile_stream(target, out);
-        choose_stream_boxes(&p);
+    } else if (suits_tile_stream(&p) || (suits_stream(&p) && (!p.near || g->m <= NEAR_STREAM_ROWS))) {
+        plan_stream(&p);
     } else {
         g->path = TCT_GEMM_TILES;
         choose_tile(&p);

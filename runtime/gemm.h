@@ -19,7 +19,8 @@ typedef struct tct_gemm_axes {
 typedef enum tct_gemm_path {
     TCT_GEMM_TILES,  // register tiles: B's columns lie side by side
     TCT_GEMM_DOTS,   // few rows, A and B contiguous in k: dot products, B is read once
-    TCT_GEMM_STREAM, // few rows, B contiguous in n: long stretches of B, each read once, parts of k apart
+    TCT_GEMM_STREAM, // few rows, B contiguous in n: long stretches of B, each read once, parts of k apart; in
+                     // tiles (k_unit) B may be contiguous in k, too
     TCT_GEMM_BF16,   // a factor is narrow, to be rounded to bf16, or made of pieces in it: both are packed as
                      // words (runtime/gemm_bf16.h)
 } tct_gemm_path;
@@ -65,7 +66,7 @@ typedef struct tct_gemm_args {
     int64_t ms, ks; // what of A is packed at once, for all threads, when shared_a; else m and k, of bf16 the
                     // steps of a part of k, which has sums of its own
     int64_t shared_a;
-    int64_t feed_a, feed_b; // tct_gemm_feed
+    int64_t feed_a, feed_b; // tct_gemm_feed; of streams B's is DIRECT, or TURNED by the kernel itself
     int64_t a_by_row;       // direct A: k is contiguous (else m is)
     int64_t slot[TCT_GEMM_N_SLOTS];
     tct_gemm_axes batch_a, batch_b, batch_c, a_m, a_k, b_k, b_n, c_m, c_n;

@@ -111,7 +111,8 @@ static part part_of(const stream *s, int64_t task) {
     p.k = p.index * g->kc;
     p.k_end = least(p.k + g->kc, g->k);
     p.columns = least(g->nc, g->n - p.n);
-    int64_t run, at = tct_gemm_locate(&g->batch_b, p.batch, &run) + p.k * tct_gemm_stride(&g->b_k) + p.n;
+    int64_t run, at = tct_gemm_locate(&g->batch_b, p.batch, &run) + p.k * tct_gemm_stride(&g->b_k) +
+                      p.n * tct_gemm_stride(&g->b_n);
     p.b = (const char *)s->bufs[2] + at * g->bytes_b;
     return p;
 }
@@ -125,16 +126,25 @@ static void multiply_part(const stream *s, const part *p, const char *a, int64_t
                 sums_of(s, p->batch, p->n, p->index, 0), s->row, p->columns, true, a, 0);
 }
 
-// A unit of k at a time; what comes after the part's last is fetched of `then`.
+// 32 rows of B at a time, which are steps of k or, where it is to be turned, columns; what comes after the
+// part's last is fetched of `then`.
 static void multiply_tiles(const stream *s, const part *p, const char *a, int64_t stride, const char *then) {
     const tct_gemm_args *g = s->g;
-    int64_t unit_a = g->k_unit / 2 * TCT_GEMM_SIDE * g->pieces_a * g->element_bytes,
-            unit_b = g->k_unit * tct_gemm_stride(&g->b_k) * g->bytes_b;
+    bool columns = g->feed_b == TCT_GEMM_TURNED;
+    int64_t unit = g->k_unit, row = tct_gemm_stride(columns ? &g->b_n : &g->b_k), steps = p->k_end - p->k,
+            rows = columns ? p->columns : steps;
+    int64_t unit_a = unit / 2 * TCT_GEMM_SIDE * g->pieces_a * g->element_bytes;
     const char *b = p->b;
-    for (int64_t k = p->k; k < p->k_end; k += g->k_unit, a += unit_a, b += unit_b)
-        s->multiply(least(g->k_unit, p->k_end - k), a, stride, b, tct_gemm_stride(&g->b_k),
-                    sums_of(s, p->batch, p->n, p->index, 0), s->row, p->columns, k > p->k,
-                    k + g->k_unit < p->k_end ? b + unit_b : then, 0);
+    for (int64_t i = 0; i < rows; i += unit, b += unit * row * g->bytes_b) {
+        int64_t some = least(unit, rows - i);
+        char *sums = sums_of(s, p->batch, p->n, p->index, 0);
+        const char *next = i + unit < rows ? b + unit * row * g->bytes_b : then;
+        if (columns)
+            s->multiply(steps, a, stride, b, row, sums + i * g->element_bytes, s->row, some, false, next, 0);
+        else
+            s->multiply(some, a + i / unit * unit_a, stride, b, row, sums, s->row, p->columns, i > 0, next,
+                        0);
+    }
 }
 
 static void multiply(void *ctx, int64_t begin, int64_t end, int thread) {

@@ -1,4 +1,4 @@
-// Internal to runtime/gemm*.c: products of few rows with a B that is contiguous in n.
+// Internal to runtime/gemm*.c: products of few rows with a B that is read as it lies.
 #ifndef TCT_RUNTIME_GEMM_STREAM_H
 #define TCT_RUNTIME_GEMM_STREAM_H
 

@@ -338,6 +338,8 @@ static void test_damage(void **state) {
         CHANGE(slot[TCT_GEMM_ENTER], -1),
         CHANGE(slot[TCT_GEMM_LEAVE], -1),
         CHANGE(feed_a, TCT_GEMM_DIRECT),
+        CHANGE(feed_b, TCT_GEMM_COPIED),
+        CHANGE(feed_b, TCT_GEMM_TURNED),
     };
     check_damage((const int64_t[]){1, 32, 1030, 1300}, stream, sizeof stream / sizeof *stream);
 }
@@ -380,15 +382,16 @@ static void test_few_rows(void **state) {
                                        {1, 48, 64, 1030},  {1, 63, 65, 700}};
     tct_target target = tct_target_of(TCT_ISA_AMX);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        bool in_tiles = false;
+        bool in_tiles[2] = {false, false}; // along n, along k
         for (int form = 0; form < 16; form++) {
             tct_gemm_problem p = matrices(sizes[i], form);
             tct_gemm_plan plan;
             tct_gemm_plan_make(&p, &target, &plan);
-            in_tiles |= plan.args.path == TCT_GEMM_STREAM && plan.args.pieces_b == TCT_GEMM_PIECES;
+            if (plan.args.path == TCT_GEMM_STREAM && plan.args.pieces_b == TCT_GEMM_PIECES)
+                in_tiles[plan.args.feed_b == TCT_GEMM_TURNED] = true;
             check_problem(s, TCT_ISA_AMX, &p);
         }
-        assert_true(in_tiles);
+        assert_true(in_tiles[0] && in_tiles[1]);
     }
 }
 
