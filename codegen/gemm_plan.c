@@ -20,7 +20,9 @@ enum {
     MAX_NARROW_ROWS = 64,    // with a narrow B
     DOT_ROWS = 8,            // at once
     MAX_STREAM_ROWS = 64,
-    ROWS_IN_TILES = 8,           // the fewest of a stream in tiles
+    ROWS_IN_TILES = 8,           // the fewest of a stream in tiles,
+    ROWS_IN_TURNED_TILES = 16,   // of one along k,
+    TURNED_BYTES = 1 << 13,      // and of a task's sums for a row there, so that there are tasks to share out
     STREAM_BYTES = 256,          // of a row of B, for streaming it,
     STREAM_ROW_SUMS = 1 << 15,   // of a task's sums for one row,
     STREAM_SUMS = 1 << 18,       // and for several,
@@ -221,9 +223,10 @@ static bool suits_stream(const planner *p) {
 // Tiles take 16 rows in the time of one. B is streamed along n or, where it suits dot products, along k.
 static bool suits_tile_stream(const planner *p) {
     const tct_gemm_args *g = p->g;
-    bool large = g->n * g->k * g->bytes_b > SMALL_BYTES;
+    bool along_k =
+        g->path == TCT_GEMM_DOTS && g->n * g->k * g->bytes_b > SMALL_BYTES && g->m >= ROWS_IN_TURNED_TILES;
     return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX && g->m >= ROWS_IN_TILES &&
-           g->k >= STEPS_IN_PIECES && ((g->path == TCT_GEMM_DOTS && large) || suits_stream(p));
+           g->k >= STEPS_IN_PIECES && (along_k || suits_stream(p));
 }
 
 // Where tiles of bf16 are that much faster than multiply-adds, they do the work of f32, in pieces. i8, which
@@ -326,6 +329,7 @@ static void choose_stream_boxes(planner *p) {
     int64_t bytes = g->element_bytes, unit = tiles ? g->k_unit : p->lanes,
             box = least(STREAM_BOX_BYTES / bytes, rounded(g->n, unit));
     int64_t columns = (row ? STREAM_ROW_SUMS : STREAM_SUMS) / (g->m * bytes) / box * box;
+    if (g->feed_b == TCT_GEMM_TURNED) columns = least(columns, TURNED_BYTES / bytes);
     if (columns < box) columns = box;
     g->mr = g->mc = g->ms = g->m;
     g->ks = g->k;

@@ -391,7 +391,7 @@ static void test_few_rows(void **state) {
                 in_tiles[plan.args.feed_b == TCT_GEMM_TURNED] = true;
             check_problem(s, TCT_ISA_AMX, &p);
         }
-        assert_true(in_tiles[0] && in_tiles[1]);
+        assert_true(in_tiles[0] && (in_tiles[1] || sizes[i][1] < 16));
     }
 }
 
