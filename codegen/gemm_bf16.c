@@ -48,7 +48,6 @@ static void choose_tile(planner *p) {
     int64_t rows = p->target->n_registers == 32 ? 12 : p->target->has_fma ? 6 : 4;
     g->mr = g->m < rows ? (g->m ? g->m : 1) : rows;
     g->nr = vectors * lanes;
-    g->lanes = lanes;
     if (!p->tiles) return;
     g->mr = g->m <= TILE ? TILE : 2 * TILE;
     g->nr = g->n <= TILE ? TILE : 2 * TILE;

@@ -153,11 +153,14 @@ static void emit_copy(const pack *p) {
 
 // `lanes` steps of k of `rows` rows from `first` on, to out. When `limited`, rows from the panel's end on
 // read its last one again and are not written.
-static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValueRef first, bool limited) {
+// some: so many steps of k, less than a vector; NULL: a vector of them.
+static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValueRef first, bool limited,
+                      LLVMValueRef some) {
     const gemm_code *g = &p->g;
     unsigned padded = 1;
     while (padded < p->rows) padded *= 2;
-    LLVMValueRef x[MAX_LANES], y[MAX_LANES];
+    LLVMValueRef x[MAX_LANES], y[MAX_LANES],
+        loaded = some ? tct_llvm_prefix_mask(g->b, some, g->lanes) : NULL;
     for (unsigned i = 0; i < padded; i++) {
         if (i >= p->rows) {
             x[i] = x[p->rows - 1];
@@ -168,7 +171,9 @@ static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValu
         LLVMTypeRef i64 = g->i64;
         if (limited) row = tct_llvm_intrinsic(g->b, "llvm.smin", &i64, 1, bounds, 2);
         row = LLVMBuildMul(g->b, row, param(p, P_STRIDE), "");
-        x[i] = tct_llvm_load(g->b, g->vector, gemm_at(g, in, row), g->bytes);
+        LLVMValueRef from = gemm_at(g, in, row);
+        x[i] = some ? tct_llvm_masked_load(g->b, g->vector, from, g->bytes, loaded, LLVMConstNull(g->vector))
+                    : tct_llvm_load(g->b, g->vector, from, g->bytes);
     }
     // Interleaving row i with row i + half, log2(rows) times, puts element (step, row) at step · padded +
     // row.
@@ -183,7 +188,14 @@ static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValu
     LLVMValueRef left = limited ? LLVMBuildSub(g->b, param(p, P_W), first, "") : gemm_index(g, p->rows);
     LLVMValueRef mask = tct_llvm_prefix_mask(g->b, left, padded);
     bool masked = limited || (p->rows < padded && p->target->has_masks);
-    for (unsigned step = 0; step < g->lanes; step++) {
+    LLVMBasicBlockRef done = some ? gemm_block(g) : NULL;
+    for (unsigned step = 0; step < g->lanes - (some != NULL); step++) {
+        if (some) {
+            LLVMBasicBlockRef store = gemm_block(g);
+            LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSGT, some, gemm_index(g, step), ""), store,
+                            done);
+            LLVMPositionBuilderAtEnd(g->b, store);
+        }
         LLVMValueRef at = gemm_at(g, gemm_at(g, out, gemm_index(g, (int64_t)step * p->panel)), first);
         LLVMValueRef v = x[step / steps_a_vector];
         if (steps_a_vector > 1) v = part(g, v, step % steps_a_vector * padded, padded);
@@ -192,6 +204,9 @@ static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValu
         else
             tct_llvm_store(g->b, p->rows < padded ? part(g, v, 0, p->rows) : v, at, g->bytes);
     }
+    if (!some) return;
+    LLVMBuildBr(g->b, done);
+    LLVMPositionBuilderAtEnd(g->b, done);
 }
 
 static void turn_group(const pack *p, LLVMValueRef first, bool limited) {
@@ -199,8 +214,15 @@ static void turn_group(const pack *p, LLVMValueRef first, bool limited) {
     LLVMValueRef lanes = gemm_index(g, g->lanes), pointer[] = {param(p, P_IN), param(p, P_OUT)};
     LLVMValueRef step[] = {lanes, gemm_index(g, (int64_t)g->lanes * p->panel)};
     counted k = begin_loop(g, param(p, P_K), g->lanes, pointer, step, 2);
-    turn_rows(p, k.phi[0], k.phi[1], first, limited);
+    turn_rows(p, k.phi[0], k.phi[1], first, limited, NULL);
     end_loop(g, &k);
+    LLVMBasicBlockRef rest = gemm_block(g), done = gemm_block(g);
+    LLVMValueRef some = LLVMBuildSub(g->b, param(p, P_K), k.at, "");
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSGT, some, gemm_index(g, 0), ""), rest, done);
+    LLVMPositionBuilderAtEnd(g->b, rest);
+    turn_rows(p, k.phi[0], k.phi[1], first, limited, some);
+    LLVMBuildBr(g->b, done);
+    LLVMPositionBuilderAtEnd(g->b, done);
 }
 
 // Groups of rows one after the other, each along all of k.

@@ -437,7 +437,6 @@ void tct_gemm_plan_make(const tct_gemm_problem *problem, const tct_target *targe
                  .lanes = tct_target_lanes(target, problem->dtype)};
     tct_gemm_args *g = p.g;
     g->element_bytes = g->bytes_a = g->bytes_b = (int64_t)tct_dtype_size(problem->dtype);
-    g->lanes = p.lanes;
     g->accumulate = problem->accumulate;
     sort_outputs(&p);
     sort_summed(&p);

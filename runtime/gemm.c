@@ -195,21 +195,15 @@ static tct_gemm_side side_a(const job *j, int64_t batch) {
                            g->feed_a,
                            g->mr,
                            g->element_bytes,
-                           g->lanes,
                            (tct_gemm_pack_fn)kernel(j, TCT_GEMM_PACK_A)};
 }
 
 static tct_gemm_side side_b(const job *j, int64_t batch) {
     const tct_gemm_args *g = j->g;
     int64_t run, at = tct_gemm_locate(&g->batch_b, batch, &run);
-    return (tct_gemm_side){(const char *)j->bufs[2] + at * g->bytes_b,
-                           &g->b_n,
-                           &g->b_k,
-                           g->feed_b,
-                           g->nr,
-                           g->element_bytes,
-                           g->lanes,
-                           (tct_gemm_pack_fn)kernel(j, TCT_GEMM_PACK_B)};
+    return (tct_gemm_side){
+        (const char *)j->bufs[2] + at * g->bytes_b,  &g->b_n, &g->b_k, g->feed_b, g->nr, g->element_bytes,
+        (tct_gemm_pack_fn)kernel(j, TCT_GEMM_PACK_B)};
 }
 
 static int64_t blocks_of_k(const job *j) { return blocks(j->k1 - j->k0, j->g->kc); }

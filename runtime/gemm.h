@@ -58,7 +58,6 @@ typedef struct tct_gemm_args {
     int64_t kb;                 // of bf16: steps of k for which a box packs B at once, whole blocks of kc
     int64_t batch, m, n, k;
     int64_t mr, nr; // the register tile; of dot products, nr = nc; of streams, m and what is added at once
-    int64_t lanes;  // steps of k that a turning pack kernel does at once
     int64_t kc;     // k's block: one pass of the micro-kernel; of streams, a part of k
     int64_t apart;  // of streams: this many rows of B are read at once, a part's steps / apart from each
                     // other; 1: neighbours are

@@ -40,18 +40,11 @@ static void gather(char *out, int64_t out_stride, const char *in, int64_t w_stri
 
 // A rectangle that is regular in both directions.
 static void pack_piece(const tct_gemm_side *s, char *out, const char *in, int64_t w, int64_t k) {
-    int64_t bytes = s->element_bytes, w_stride = tct_gemm_stride(s->w), k_stride = tct_gemm_stride(s->k),
-            done = 0;
-    if (s->feed == TCT_GEMM_COPIED) {
-        s->pack(out, in, k_stride, w, k);
-        return;
-    }
-    if (s->feed == TCT_GEMM_TURNED) {
-        done = k - k % s->lanes;
-        if (done) s->pack(out, in, w_stride, w, done);
-    }
-    gather(out + done * s->width * bytes, s->width * bytes, in + done * k_stride * bytes, w_stride * bytes,
-           k_stride * bytes, w, k - done, bytes);
+    int64_t bytes = s->element_bytes, w_stride = tct_gemm_stride(s->w), k_stride = tct_gemm_stride(s->k);
+    if (s->feed == TCT_GEMM_GATHERED)
+        gather(out, s->width * bytes, in, w_stride * bytes, k_stride * bytes, w, k, bytes);
+    else
+        s->pack(out, in, s->feed == TCT_GEMM_COPIED ? k_stride : w_stride, w, k);
 }
 
 // Packs [w0, w1) × [k0, k1) of one panel, w1 - w0 ≤ width.

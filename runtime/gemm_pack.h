@@ -13,7 +13,7 @@ int64_t tct_gemm_stride(const tct_gemm_axes *axes);
 typedef struct tct_gemm_side {
     const char *base; // of the batch element
     const tct_gemm_axes *w, *k;
-    int64_t feed, width, element_bytes, lanes;
+    int64_t feed, width, element_bytes;
     tct_gemm_pack_fn pack; // NULL when gathered
 } tct_gemm_side;
 

@@ -79,8 +79,7 @@ static const char *rows_of_a(const stream *s, int64_t batch, int64_t k, int64_t 
     }
     *stride = tct_gemm_stride(&g->a_m);
     if (g->feed_a == TCT_GEMM_DIRECT) return base + k * tct_gemm_stride(&g->a_k) * g->element_bytes;
-    tct_gemm_side a = {base,  &g->a_m,          &g->a_k,  g->feed_a,
-                       g->mr, g->element_bytes, g->lanes, (tct_gemm_pack_fn)s->pack};
+    tct_gemm_side a = {base, &g->a_m, &g->a_k, g->feed_a, g->mr, g->element_bytes, (tct_gemm_pack_fn)s->pack};
     // Element i of step u * steps + r is at (r * apart + u) * m + i, and what is left after that in order.
     int64_t steps = (k_end - k) / g->apart, rest = k + steps * g->apart;
     a.width = g->apart * g->m;

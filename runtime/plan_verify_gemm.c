@@ -64,9 +64,9 @@ static bool factors_fit(const tct_gemm_args *g) {
 // Blocks are made of whole tiles, so that panels lie beside each other.
 static bool blocks_fit(const tct_gemm_args *g) {
     if (!in_range(g->mr, 1, most_block) || !in_range(g->nr, 1, most_block) ||
-        !in_range(g->lanes, 1, most_block) || !in_range(g->mc, 1, most_block) ||
-        !in_range(g->nc, 1, most_block) || !in_range(g->ms, 1, most_side) ||
-        !in_range(g->kc, g->k > 0, most_block) || !in_range(g->ks, g->k > 0, most_side))
+        !in_range(g->mc, 1, most_block) || !in_range(g->nc, 1, most_block) ||
+        !in_range(g->ms, 1, most_side) || !in_range(g->kc, g->k > 0, most_block) ||
+        !in_range(g->ks, g->k > 0, most_side))
         return false;
     // A stream has one panel of rows, and its parts a bound.
     if (g->path == TCT_GEMM_STREAM &&
