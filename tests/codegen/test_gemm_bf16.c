@@ -353,7 +353,7 @@ static void test_pieces(void **state) {
     }
     static const int64_t sizes[][4] = {{1, 192, 96, 32},  {1, 193, 97, 33},  {2, 192, 96, 70},
                                        {1, 200, 600, 40}, {1, 210, 530, 61}, {1, 97, 128, 300},
-                                       {1, 64, 97, 2100}};
+                                       {1, 65, 97, 2100}};
     tct_target target = tct_target_of(TCT_ISA_AMX);
     int in_pieces = 0;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
