@@ -115,7 +115,9 @@ static bool feeds_fit(const tct_gemm_args *g) {
          (g->a_m.n && g->a_m.stride[g->a_m.n - 1] % 2 != 0)))
         return false;
     if (g->shared_a && (g->path == TCT_GEMM_STREAM || g->path == TCT_GEMM_BF16)) return false;
-    if (g->path == TCT_GEMM_STREAM && g->feed_b != TCT_GEMM_DIRECT) return false;
+    // In tiles, B may lie along k.
+    bool turned = g->k_unit > 1 && g->feed_b == TCT_GEMM_TURNED && is_plain(&g->b_n) && is_plain(&g->b_k);
+    if (g->path == TCT_GEMM_STREAM && g->feed_b != TCT_GEMM_DIRECT && !turned) return false;
     // A row alone may be read in place.
     if (g->path == TCT_GEMM_STREAM && g->feed_a == TCT_GEMM_DIRECT &&
         (!g->a_by_row || g->m > 1 || g->k_unit > 1))

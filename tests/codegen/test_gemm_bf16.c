@@ -344,6 +344,37 @@ static void test_damage(void **state) {
     check_damage((const int64_t[]){1, 32, 1030, 1300}, stream, sizeof stream / sizeof *stream);
 }
 
+// What the planner makes, the verifier lets through: trainers carry such plans.
+static void test_verified(void **state) {
+    (void)state;
+    static const int64_t rows[] = {1, 2, 8, 9, 16, 31, 63, 64, 65, 96, 128, 192, 257},
+                         columns[] = {1, 16, 64, 97, 256, 384, 768, 1030, 3072},
+                         steps[] = {1, 16, 32, 64, 100, 256, 768, 2100};
+    enum { N_ROWS = sizeof rows / sizeof *rows, N_COLUMNS = sizeof columns / sizeof *columns };
+    tct_arena arena = {0};
+    for (tct_isa isa = TCT_ISA_BASE; isa <= TCT_ISA_AMX; isa++) {
+        tct_target target = tct_target_of(isa);
+        for (size_t i = 0; i < N_ROWS * N_COLUMNS * (sizeof steps / sizeof *steps); i++)
+            for (int form = 0; form < 8; form++)
+                for (int kind = -1; kind < 11; kind++) {
+                    const int64_t m = rows[i % N_ROWS], n = columns[i / N_ROWS % N_COLUMNS],
+                                  k = steps[i / N_ROWS / N_COLUMNS];
+                    tct_gemm_problem p = matrices((const int64_t[]){1, m, n, k}, form);
+                    if (kind >= 0) choose_factors(&p, kind);
+                    tct_gemm_plan plan;
+                    tct_gemm_plan_make(&p, &target, &plan);
+                    tct_gemm_args *g = &plan.args;
+                    const uint64_t bytes[3] = {(uint64_t)(m * n) * 4, (uint64_t)(g->m * k * g->bytes_a),
+                                               (uint64_t)(g->n * k * g->bytes_b)};
+                    const char *why = tct_gemm_verify(&arena, g, bytes, plan.n_kernels, plan.scratch);
+                    if (why)
+                        fail_msg("isa %d, %" PRId64 "x%" PRId64 "x%" PRId64 ", form %d, factors %d: %s", isa,
+                                 m, n, k, form, kind, why);
+                }
+    }
+    tct_arena_free(&arena);
+}
+
 // Large enough for pieces.
 static void test_pieces(void **state) {
     session *s = *state;
@@ -492,10 +523,10 @@ static void test_special(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_amx),      cmocka_unit_test(test_avx512bf16), cmocka_unit_test(test_avx512),
-        cmocka_unit_test(test_avx2),     cmocka_unit_test(test_base),       cmocka_unit_test(test_streams),
-        cmocka_unit_test(test_special),  cmocka_unit_test(test_damage),     cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_accuracy), cmocka_unit_test(test_few_rows),
+        cmocka_unit_test(test_amx),     cmocka_unit_test(test_avx512bf16), cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_avx2),    cmocka_unit_test(test_base),       cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_special), cmocka_unit_test(test_damage),     cmocka_unit_test(test_verified),
+        cmocka_unit_test(test_pieces),  cmocka_unit_test(test_accuracy),   cmocka_unit_test(test_few_rows),
     };
     return cmocka_run_group_tests(tests, open_session, close_session);
 }
