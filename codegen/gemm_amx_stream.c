@@ -121,7 +121,7 @@ static void take_square(const stream *s, const unit *u, unsigned i) {
     LLVMValueRef x[TILE];
     unsigned j = i / SIDE, half = i % SIDE;
     for (unsigned row = 0; row < TILE; row++) x[row] = load(s, u, j * TILE + row, half);
-    gemm_turn(&s->g, x);
+    gemm_turn(&s->g, x, s->g.lanes);
     for (unsigned pair = 0; pair < TILE / 2; pair++)
         store_pair(s, u, &x[2 * pair], j, half * TILE / 2 + pair);
 }

@@ -247,7 +247,7 @@ static void emit_rows_m(const packer *p) {
     }
     LLVMValueRef left = minus(p, words, word.at);
     for (unsigned piece = 0; piece < p->pieces; piece++) {
-        gemm_turn(g, x[piece]);
+        gemm_turn(g, x[piece], g->lanes);
         for (unsigned i = 0; i < g->lanes; i++) {
             LLVMValueRef at = add(p, row.at, index_of(p, i));
             LLVMValueRef there = LLVMBuildICmp(g->b, LLVMIntSLT, at, param(p, P_W), "");
@@ -281,7 +281,7 @@ static void emit_panels_k(const packer *p) {
     LLVMValueRef words = all_words(p), x[MAX_LANES];
     counter column = begin_loop(p, param(p, P_W), g->lanes), word = begin_loop(p, words, g->lanes);
     for (unsigned i = 0; i < g->lanes; i++) words_along_k(p, column_or_last(p, column.at, i), word.at, &x[i]);
-    gemm_turn(g, x);
+    gemm_turn(g, x, g->lanes);
     LLVMValueRef left = minus(p, param(p, P_W), column.at);
     for (unsigned i = 0; i < g->lanes; i++) {
         LLVMValueRef at = add(p, word.at, index_of(p, i));
@@ -302,7 +302,7 @@ static void emit_split_panels_k(const packer *p) {
         LLVMValueRef row = times(p, column_or_last(p, column.at, i), param(p, P_STRIDE));
         x[i] = load_floats(p, source_at(p, add(p, row, k)), k_left);
     }
-    gemm_turn(g, x);
+    gemm_turn(g, x, g->lanes);
     LLVMValueRef left = minus(p, param(p, P_W), column.at);
     for (unsigned i = 0; i < g->lanes / 2; i++) {
         gemm_split_pair(g, &x[2 * i], p->pieces, pieces);

@@ -104,9 +104,10 @@ LLVMValueRef gemm_load_narrow(const gemm_code *g, unsigned narrow, LLVMValueRef 
 LLVMValueRef gemm_take_piece(const gemm_code *g, LLVMValueRef *x, bool last);
 // The words of each piece of two neighbouring steps of k.
 void gemm_split_pair(const gemm_code *g, LLVMValueRef x[2], unsigned pieces, LLVMValueRef *out);
-// A square of words: vector i's word j becomes vector j's word i.
+// n vectors, a power of two up to the lanes: one after the other they then hold, lane by lane, that lane of
+// all of them. Of a square, vector i's lane j becomes vector j's lane i.
 enum { GEMM_MAX_TURNED = 16 };
-void gemm_turn(const gemm_code *g, LLVMValueRef *x);
+void gemm_turn(const gemm_code *g, LLVMValueRef *x, unsigned n);
 // Which products of pieces are summed, the largest last: pairs of which each shares one with the pair before.
 typedef struct gemm_piece_pair {
     unsigned a, b;

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-enum { MAX_LANES = 16, STEPS = 4 }; // of k, copied at once
+enum { MAX_LANES = GEMM_MAX_TURNED, STEPS = 4 }; // of k, copied at once
 enum { P_OUT, P_IN, P_STRIDE, P_W, P_K };
 
 typedef struct pack {
@@ -22,15 +22,6 @@ static LLVMValueRef part(const gemm_code *g, LLVMValueRef x, unsigned from, unsi
     LLVMValueRef lane[MAX_LANES];
     for (unsigned i = 0; i < n; i++) lane[i] = LLVMConstInt(i32, from + i, 0);
     return LLVMBuildShuffleVector(g->b, x, LLVMGetPoison(LLVMTypeOf(x)), LLVMConstVector(lane, n), "");
-}
-
-// x0 y0 x1 y1 … of the lower or the upper halves.
-static LLVMValueRef zip(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, bool upper) {
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context);
-    LLVMValueRef lane[MAX_LANES];
-    for (unsigned i = 0; i < g->lanes; i++)
-        lane[i] = LLVMConstInt(i32, i / 2 + (upper ? g->lanes / 2 : 0) + (i % 2) * g->lanes, 0);
-    return LLVMBuildShuffleVector(g->b, x, y, LLVMConstVector(lane, g->lanes), "");
 }
 
 // A counting loop, open between its begin and end; up to three pointers advance with it.
@@ -159,8 +150,7 @@ static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValu
     const gemm_code *g = &p->g;
     unsigned padded = 1;
     while (padded < p->rows) padded *= 2;
-    LLVMValueRef x[MAX_LANES], y[MAX_LANES],
-        loaded = some ? tct_llvm_prefix_mask(g->b, some, g->lanes) : NULL;
+    LLVMValueRef x[MAX_LANES], loaded = some ? tct_llvm_prefix_mask(g->b, some, g->lanes) : NULL;
     for (unsigned i = 0; i < padded; i++) {
         if (i >= p->rows) {
             x[i] = x[p->rows - 1];
@@ -175,15 +165,7 @@ static void turn_rows(const pack *p, LLVMValueRef in, LLVMValueRef out, LLVMValu
         x[i] = some ? tct_llvm_masked_load(g->b, g->vector, from, g->bytes, loaded, LLVMConstNull(g->vector))
                     : tct_llvm_load(g->b, g->vector, from, g->bytes);
     }
-    // Interleaving row i with row i + half, log2(rows) times, puts element (step, row) at step · padded +
-    // row.
-    for (unsigned stage = 1; stage < padded; stage *= 2) {
-        for (unsigned i = 0; i < padded / 2; i++) {
-            y[2 * i] = zip(g, x[i], x[i + padded / 2], false);
-            y[2 * i + 1] = zip(g, x[i], x[i + padded / 2], true);
-        }
-        for (unsigned i = 0; i < padded; i++) x[i] = y[i];
-    }
+    gemm_turn(g, x, padded); // element (step, row) is at step · padded + row
     unsigned steps_a_vector = g->lanes / padded;
     LLVMValueRef left = limited ? LLVMBuildSub(g->b, param(p, P_W), first, "") : gemm_index(g, p->rows);
     LLVMValueRef mask = tct_llvm_prefix_mask(g->b, left, padded);

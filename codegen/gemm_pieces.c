@@ -33,6 +33,7 @@ void gemm_split_pair(const gemm_code *g, LLVMValueRef x[2], unsigned pieces, LLV
     }
 }
 
+// x0 y0 x1 y1 … of the lower or the upper halves.
 static LLVMValueRef zip(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, bool upper) {
     LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context);
     LLVMValueRef lane[GEMM_MAX_TURNED];
@@ -41,14 +42,14 @@ static LLVMValueRef zip(const gemm_code *g, LLVMValueRef x, LLVMValueRef y, bool
     return LLVMBuildShuffleVector(g->b, x, y, LLVMConstVector(lane, g->lanes), "");
 }
 
-// Interleaving i with i + half does it in log2 stages.
-void gemm_turn(const gemm_code *g, LLVMValueRef *x) {
+// Interleaving i with i + half, log2(n) times, does it.
+void gemm_turn(const gemm_code *g, LLVMValueRef *x, unsigned n) {
     LLVMValueRef y[GEMM_MAX_TURNED];
-    for (unsigned stage = 1; stage < g->lanes; stage *= 2) {
-        for (unsigned i = 0; i < g->lanes / 2; i++) {
-            y[2 * i] = zip(g, x[i], x[i + g->lanes / 2], false);
-            y[2 * i + 1] = zip(g, x[i], x[i + g->lanes / 2], true);
+    for (unsigned stage = 1; stage < n; stage *= 2) {
+        for (unsigned i = 0; i < n / 2; i++) {
+            y[2 * i] = zip(g, x[i], x[i + n / 2], false);
+            y[2 * i + 1] = zip(g, x[i], x[i + n / 2], true);
         }
-        for (unsigned i = 0; i < g->lanes; i++) x[i] = y[i];
+        for (unsigned i = 0; i < n; i++) x[i] = y[i];
     }
 }

@@ -220,22 +220,24 @@ static bool suits_stream(const planner *p) {
             (g->n * g->element_bytes >= STREAM_BYTES && g->n * g->k * g->element_bytes > SMALL_BYTES));
 }
 
+static bool has_tiles(const planner *p) {
+    return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX;
+}
+
 // Tiles take 16 rows in the time of one. B is streamed along n or, where it suits dot products, along k.
 static bool suits_tile_stream(const planner *p) {
     const tct_gemm_args *g = p->g;
     bool along_k =
         g->path == TCT_GEMM_DOTS && g->n * g->k * g->bytes_b > SMALL_BYTES && g->m >= ROWS_IN_TURNED_TILES;
-    return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX && g->m >= ROWS_IN_TILES &&
-           g->k >= STEPS_IN_PIECES && (along_k || suits_stream(p));
+    return has_tiles(p) && g->m >= ROWS_IN_TILES && g->k >= STEPS_IN_PIECES && (along_k || suits_stream(p));
 }
 
 // Where tiles of bf16 are that much faster than multiply-adds, they do the work of f32, in pieces. i8, which
 // no kernel packs, is for streams.
 static bool suits_pieces(const planner *p) {
     const tct_gemm_args *g = p->g;
-    return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX && g->bytes_b != 1 &&
-           g->m >= (p->near ? NEAR_ROWS : ROWS_IN_PIECES) && g->n >= COLUMNS_IN_PIECES &&
-           g->k >= STEPS_IN_PIECES;
+    return has_tiles(p) && g->bytes_b != 1 && g->m >= (p->near ? NEAR_ROWS : ROWS_IN_PIECES) &&
+           g->n >= COLUMNS_IN_PIECES && g->k >= STEPS_IN_PIECES;
 }
 
 static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {

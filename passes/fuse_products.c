@@ -101,7 +101,8 @@ static tct_value copy_now(tct_rewrite *r, tct_value v) {
 }
 
 // A sum of products only where it is wanted, and of a factor that vanishes where it hasn't: the kernel then
-// skips the rest (tct_loop_only_where). Nothing where a mask has nearly as many elements as the products.
+// skips the rest (`only` of codegen/loop.h). Nothing where a mask has nearly as many elements as the
+// products.
 static tct_value sum_where(tct_rewrite *r, const tct_fuse_masks *m, tct_value v, const tct_value x[2]) {
     tct_graph *g = r->to;
     const tct_node *n = tct_node_of(r->from, v);
