@@ -12,7 +12,7 @@ typedef struct tct_storage {
     uint32_t index;
     uint64_t bytes, offset;
     uint32_t root;        // itself, or whose memory it is
-    uint32_t writer;      // first step that writes it, UINT32_MAX: the caller
+    uint32_t writer;      // the step that writes it, of several the last; UINT32_MAX: the caller
     bool scratch;         // lives within its one step
     uint32_t first, last; // of its root: position in the order
 } tct_storage;
@@ -22,6 +22,13 @@ typedef struct tct_located {
     uint32_t storage;
     int64_t offset, stride[TCT_IR_MAX_AXES];
 } tct_located;
+
+// Where a value lies that is a part of another one: bytes into that one's storage.
+typedef struct tct_part {
+    uint32_t storage;
+    int64_t offset;
+    bool is_part;
+} tct_part;
 
 typedef struct tct_operand {
     uint32_t storage;
@@ -67,6 +74,8 @@ typedef struct tct_planner {
     TCT_VEC(tct_edge) edges;
     tct_located *value; // by node
     bool *located;
+    tct_part **parts;                              // by node and result; NULL: none of its results is one
+    bool *assembled;                               // by node: its parts are written where they belong
     uint32_t **bundle;                             // by node: storages of its results
     uint32_t *order;                               // steps as they run
     TCT_VEC(const tct_plan_origin *) scan_origins; // by scan of the plan
@@ -86,6 +95,13 @@ tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands)
 // A step that copies `n` elements, for what stands at `span`.
 uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype,
                        int64_t n, tct_span span);
+
+// codegen/plan_assemble.c. Finds the values that are put together from others which nobody else reads, and
+// gives them memory.
+void tct_plan_assemble(tct_planner *p);
+// Result k of node v, `result` in its body, as an operand that `step` writes: memory of its own, or its place
+// in what it is a part of.
+tct_operand tct_result_of(tct_planner *p, tct_value v, uint32_t k, const tct_node *result, uint32_t step);
 
 bool tct_plan_steps(tct_planner *p);  // codegen/plan_steps.c: the graph as steps
 void tct_plan_share(tct_planner *p);  // codegen/plan_share.c: outputs, donated inputs, scatter in place

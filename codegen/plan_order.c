@@ -189,8 +189,8 @@ static void share_operands(tct_planner *p, tct_pstep *s) {
     for (uint32_t k = s->gemm ? 3 : 0; k < s->n_operands; k++) {
         uint32_t out = tct_root(p, s->operands[k].storage);
         tct_storage *to = &p->storages.data[out];
-        if (!s->operands[k].written || to->place != TCT_PLACE_ARENA || to->first != s->position ||
-            !used_once(p, s, out))
+        if (!s->operands[k].written || s->operands[k].offset || to->place != TCT_PLACE_ARENA ||
+            to->first != s->position || !used_once(p, s, out))
             continue;
         for (uint32_t j = s->gemm ? 3 : 0; j < s->n_operands; j++) {
             uint32_t in = tct_root(p, s->operands[j].storage);

@@ -119,9 +119,8 @@ static void plan_loop(tct_planner *p, tct_value v) {
         const tct_node *result = tct_node_of(body, body->outputs.data[k].value);
         out[k].buf = n_in + k;
         tct_lower_row_major(p->g->module, result, out[k].stride);
-        p->bundle[v][k] = result_storage(p, result);
-        set_writer(p, p->bundle[v][k], at);
-        s->operands[n_in + k] = writing(p->bundle[v][k]);
+        s->operands[n_in + k] = tct_result_of(p, v, k, result, at);
+        p->bundle[v][k] = s->operands[n_in + k].storage;
     }
     const tct_node *scatter = scatter_of(body);
     if (scatter) { // the result starts as the base: see plan_share.c
@@ -181,25 +180,23 @@ static void start_product(tct_planner *p, tct_pstep *s, product *q) {
     s->operands[2] = reading(p, swapped ? q->a : q->b);
 }
 
-// A product with nothing behind it; returns where it lies.
-static uint32_t plan_product(tct_planner *p, const tct_node *dot, product *q) {
+// A product with nothing behind it, the first result of v; returns where it lies.
+static uint32_t plan_product(tct_planner *p, tct_value v, const tct_node *dot, product *q) {
     int64_t c_stride[TCT_IR_MAX_AXES];
     tct_lower_row_major(p->g->module, dot, c_stride);
     describe_product(p, q, c_stride);
     tct_pstep *s = tct_new_step(p, TCT_STEP_GEMM, 3);
     start_product(p, s, q);
-    uint32_t c = result_storage(p, dot);
-    set_writer(p, c, (uint32_t)(p->steps.len - 1));
-    s->operands[0] = writing(c);
+    s->operands[0] = tct_result_of(p, v, 0, dot, (uint32_t)(p->steps.len - 1));
     s->label = "dot";
     s->span = dot->span;
-    return c;
+    return s->operands[0].storage;
 }
 
 static void plan_dot(tct_planner *p, tct_value v) {
     const tct_node *n = node(p, v);
     product q = {.a = n->in[0], .b = n->in[1], .dot = n};
-    locate(p, v, plan_product(p, n, &q));
+    locate(p, v, plan_product(p, v, n, &q));
 }
 
 static tct_value find_dot(const tct_graph *body) {
@@ -282,7 +279,7 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     }
     if (n_out == 1 && body->outputs.data[0].value == dot) {
         p->bundle[v] = TCT_NEW_ARRAY(&p->temporary, uint32_t, 1);
-        p->bundle[v][0] = plan_product(p, d, &q);
+        p->bundle[v][0] = plan_product(p, v, d, &q);
         return;
     }
     q.problem.epilogue = true;
@@ -316,9 +313,8 @@ static void plan_gemm(tct_planner *p, tct_value v) {
             s->operands[3 + n_in + k] = (tct_operand){c, 0, false, false};
             continue;
         }
-        p->bundle[v][k] = result_storage(p, result);
-        set_writer(p, p->bundle[v][k], at);
-        s->operands[3 + n_in + k] = writing(p->bundle[v][k]);
+        s->operands[3 + n_in + k] = tct_result_of(p, v, k, result, at);
+        p->bundle[v][k] = s->operands[3 + n_in + k].storage;
     }
     tct_arena *arena = tct_alloc(sizeof *arena);
     s->loop = tct_lower(arena, &spec);
@@ -457,6 +453,7 @@ bool tct_plan_steps(tct_planner *p) {
     p->value = TCT_NEW_ARRAY(&p->temporary, tct_located, n);
     p->located = TCT_NEW_ARRAY(&p->temporary, bool, n);
     p->bundle = TCT_NEW_ARRAY(&p->temporary, uint32_t *, n);
+    tct_plan_assemble(p);
     for (tct_value v = 0; v < n; v++) {
         const tct_node *x = node(p, v);
         size_t steps = p->steps.len;
@@ -469,6 +466,7 @@ bool tct_plan_steps(tct_planner *p) {
             break;
         }
         case TCT_IR_FUSED:
+            if (p->assembled[v]) break;
             if (strcmp(x->attr.name, "gemm") == 0)
                 plan_gemm(p, v);
             else

@@ -17,6 +17,17 @@ static bool *forward_outputs(tct_arena *a, const tct_graph *g, bool *backward) {
     return forward;
 }
 
+// What the plan does without a step, parts being written where they belong, stands apart from nothing.
+static void forget_stepless(tct_explained *x) {
+    size_t kept = 0;
+    for (size_t k = 0; k < x->report.edges.len; k++) {
+        const tct_fusion_edge *e = &x->report.edges.data[k];
+        if (x->step_of[e->from] != UINT32_MAX && x->step_of[e->to] != UINT32_MAX)
+            x->report.edges.data[kept++] = *e;
+    }
+    x->report.edges.len = kept;
+}
+
 // `g` is as it was before fusion.
 static void explain_plan(const tct_plan *plan, const tct_plan_origin *origin, tct_graph *g,
                          const bool *forward, const char *prefix, tct_explained *x) {
@@ -40,6 +51,7 @@ static void explain_plan(const tct_plan *plan, const tct_plan_origin *origin, tc
                      tct_node_of(origin->graph, origin->node[s])->attr.body, NULL, within.data, &x->scans[k]);
         tct_buf_free(&within);
     }
+    forget_stepless(x);
 }
 
 bool tct_explanation_make(tct_diag *d, tct_compiler *c, tct_graph *g, bool run, const tct_pass_trace *trace,

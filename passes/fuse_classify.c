@@ -139,6 +139,35 @@ static bool scan_takes_view(const tct_graph *g, const tct_node *scan, uint32_t k
     return true;
 }
 
+// Whether a concat's operands lie behind each other in it, each of them computed, and for nothing else: then
+// kernels write them where they belong (codegen/plan_assemble.c), and it costs nothing. As a kernel of its
+// own it would ask at every point which of them it is.
+static bool is_assembled(const tct_graph *g, const uint32_t *uses, const tct_node *n) {
+    if (n->op != TCT_IR_CONCAT || n->axes[0] != n->attr.to[0]) return false;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        const tct_node *x = tct_node_of(g, n->in[k]);
+        tct_ir_class cls = tct_ir_ops[x->op].cls;
+        bool computed = x->op == TCT_IR_DOT || cls == TCT_CLASS_ELEMENTWISE || cls == TCT_CLASS_REDUCTION;
+        if (!computed || uses[n->in[k]] != 1 || x->axes[0] != n->attr.axes[k] ||
+            memcmp(x->axes + 1, n->axes + 1, (n->n_axes - 1u) * sizeof *x->axes) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void want_parts(tct_fusion *f) {
+    const tct_graph *g = f->g;
+    uint32_t *uses = TCT_NEW_ARRAY(&f->arena, uint32_t, g->nodes.len);
+    for (tct_value v = 0; v < g->nodes.len; v++)
+        for (uint32_t k = 0; k < tct_node_of(g, v)->n_in; k++) uses[tct_node_of(g, v)->in[k]]++;
+    for (size_t k = 0; k < g->outputs.len; k++) uses[g->outputs.data[k].value]++;
+    for (tct_value v = 0; v < g->nodes.len; v++) {
+        const tct_node *n = tct_node_of(g, v);
+        if (!f->in_memory[v] || !is_assembled(g, uses, n)) continue;
+        for (uint32_t k = 0; k < n->n_in; k++) f->in_memory[n->in[k]] = true;
+    }
+}
+
 static void find_wants(tct_fusion *f) {
     const tct_graph *g = f->g;
     for (tct_value v = 0; v < g->nodes.len; v++) {
@@ -157,6 +186,7 @@ static void find_wants(tct_fusion *f) {
         }
     }
     for (size_t k = 0; k < g->outputs.len; k++) want_in_memory(f, g->outputs.data[k].value, false);
+    want_parts(f);
 }
 
 static void find_users(tct_fusion *f) {
