@@ -17,7 +17,7 @@ enum {
     MIN_TASKS = 16,          // of streams
     MAX_ROWS = 12,           // of a register tile: with more, LLVM spills
     MAX_DOT_ROWS = 63,       // with more, packing B pays
-    MAX_NARROW_ROWS = 64,    // with a narrow B
+    MAX_STREAMED_ROWS = 64,  // with a narrow B, or in tiles
     DOT_ROWS = 8,            // at once
     MAX_STREAM_ROWS = 64,
     ROWS_IN_TILES = 8,           // the fewest of a stream in tiles,
@@ -35,7 +35,7 @@ enum {
     DIRECT_BYTES = 1 << 20,      // of A, for reading it in place,
     FEW_PANELS = 6,              // of B: packed rows are read 5 % faster
     PAGE = 4096,
-    ROWS_IN_PIECES = 64,    // the fewest of a product of f32 in pieces:
+    ROWS_IN_PIECES = 65,    // the fewest of a product of f32 in pieces:
     COLUMNS_IN_PIECES = 96, // with less, taking A apart costs more than is gained
     STEPS_IN_PIECES = 32,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
@@ -204,9 +204,14 @@ static void choose_tile(planner *p) {
         }
 }
 
+static bool has_tiles(const planner *p) {
+    return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX;
+}
+
 static bool suits_dots(const planner *p) {
     const tct_gemm_args *g = p->g;
-    return g->m <= (p->widened ? MAX_NARROW_ROWS : MAX_DOT_ROWS) && g->k >= 2 * p->lanes &&
+    bool streamed = p->widened || (has_tiles(p) && g->n * g->k * g->bytes_b > SMALL_BYTES);
+    return g->m <= (streamed ? MAX_STREAMED_ROWS : MAX_DOT_ROWS) && g->k >= 2 * p->lanes &&
            is_plain(&g->a_k) && is_plain(&g->b_k) && is_plain(&g->a_m) && is_plain(&g->b_n) &&
            innermost(&g->a_k) == 1 && innermost(&g->b_k) == 1;
 }
@@ -218,10 +223,6 @@ static bool suits_stream(const planner *p) {
            innermost(&g->b_n) == 1 &&
            (p->widened ||
             (g->n * g->element_bytes >= STREAM_BYTES && g->n * g->k * g->element_bytes > SMALL_BYTES));
-}
-
-static bool has_tiles(const planner *p) {
-    return p->problem->dtype == TCT_F32 && p->target->isa >= TCT_ISA_AMX;
 }
 
 // Tiles take 16 rows in the time of one. B is streamed along n or, where it suits dot products, along k.
