@@ -21,6 +21,7 @@ tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const
     tct_planner p = {.d = d, .arena = arena, .g = g, .target = target, .set = set};
     tct_plan *plan = NULL;
     if (tct_plan_steps(&p)) {
+        tct_plan_keep(&p);
         tct_plan_share(&p);
         tct_plan_order(&p);
         tct_plan_places(&p);

@@ -104,6 +104,7 @@ void tct_plan_assemble(tct_planner *p);
 tct_operand tct_result_of(tct_planner *p, tct_value v, uint32_t k, const tct_node *result, uint32_t step);
 
 bool tct_plan_steps(tct_planner *p);  // codegen/plan_steps.c: the graph as steps
+void tct_plan_keep(tct_planner *p);   // codegen/plan_keep.c: what several products pack is packed once
 void tct_plan_share(tct_planner *p);  // codegen/plan_share.c: outputs, donated inputs, scatter in place
 void tct_plan_order(tct_planner *p);  // codegen/plan_order.c: order, life times, operands overwritten
 void tct_plan_places(tct_planner *p); // codegen/plan_memory.c: offsets in the arena

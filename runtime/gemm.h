@@ -56,6 +56,10 @@ typedef struct tct_gemm_args {
     int64_t bytes_a, bytes_b, round_a, round_b, k_unit;
     int64_t pieces_a, pieces_b; // where k_unit is 32: TCT_GEMM_PIECES, which an f32 is the sum of, or 1
     int64_t kb;                 // of bf16: steps of k for which a box packs B at once, whole blocks of kc
+    // Of bf16 in tiles: the step's operand that B's panels stay in for later steps, and how many columns
+    // earlier ones have put there; 0: what is packed is in scratch memory. Then k is one block, rows are one
+    // box.
+    int64_t b_kept, b_done;
     int64_t batch, m, n, k;
     int64_t mr, nr; // the register tile; of dot products, nr = nc; of streams, m and what is added at once
     int64_t kc;     // k's block: one pass of the micro-kernel; of streams, a part of k
@@ -90,6 +94,8 @@ typedef void (*tct_gemm_pack_fn)(void *out, const void *in, int64_t stride, int6
 
 // Bytes of scratch that one thread needs, 64-aligned. An epilogue's own scratch lies after it.
 uint64_t tct_gemm_scratch(const tct_gemm_args *g);
+// Bytes of the operand that B's panels would stay in.
+uint64_t tct_gemm_kept(const tct_gemm_args *g);
 // Bytes that all threads share.
 uint64_t tct_gemm_shared(const tct_gemm_args *g);
 // Boxes that the product is cut into, from its shape alone.

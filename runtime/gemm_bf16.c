@@ -111,10 +111,16 @@ static uint64_t packed_a_bytes(const tct_gemm_args *g) {
     return (uint64_t)(block_words_a(g, g->mr) * WORD);
 }
 static uint64_t packed_b_bytes(const tct_gemm_args *g) {
+    if (g->b_kept) return 0;
     return (uint64_t)(blocks(least(g->kb, g->k), g->kc) * block_words_b(g) * WORD);
 }
 static uint64_t tile_bytes(const tct_gemm_args *g) {
     return (uint64_t)(rounded(g->mr * g->nr, LINE_WORDS) * WORD);
+}
+
+uint64_t tct_gemm_kept(const tct_gemm_args *g) {
+    layout l = layout_of_b(g, g->k);
+    return (uint64_t)(block_words(&l, rounded(g->n, g->nr)) * WORD);
 }
 
 uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g) {
@@ -357,7 +363,8 @@ static void run_box(const box *x, const box *after) {
         for (int64_t at = k, end; at < k_end; at = end, block += block_words_b(g) * WORD) {
             end = least(at + g->kc, k_end);
             layout l = layout_of_b(g, end - at);
-            pack_block(g, &x->b, &l, x->n0, x->n1, at, end, block);
+            int64_t n = g->b_done > x->n0 ? least(g->b_done, x->n1) : x->n0;
+            pack_block(g, &x->b, &l, n, x->n1, at, end, block + row_at(&l, n - x->n0) * WORD);
         }
         ahead none = {.pieces = 1}, later = none;
         if (k_end < x->k1)
@@ -395,6 +402,7 @@ static box box_of(const job *j, int64_t task, char *scratch) {
     int64_t row = task / columns % rows, column = task % columns;
     int64_t batch = task / (rows * columns), part = batch / g->batch; // one of the two is always 0
     batch %= g->batch;
+    layout kept = layout_of_b(g, g->k);
     return (box){.job = j,
                  .batch = batch,
                  .part = part,
@@ -407,7 +415,8 @@ static box box_of(const job *j, int64_t task, char *scratch) {
                  .a = side_a(j, batch),
                  .b = side_b(j, batch),
                  .c = (char *)j->bufs[0] + tct_gemm_locate(&g->batch_c, batch, &run) * WORD,
-                 .packed_b = scratch,
+                 .packed_b =
+                     g->b_kept ? (char *)j->bufs[g->b_kept] + row_at(&kept, column * j->nc) * WORD : scratch,
                  .packed_a = scratch + packed_b_bytes(g),
                  .tile = scratch + packed_b_bytes(g) + packed_a_bytes(g),
                  .epilogue_scratch = scratch + tct_gemm_bf16_scratch(g)};
@@ -467,7 +476,8 @@ static void cut_boxes(const tct_pool *pool, const tct_gemm_args *g, int64_t *mc,
     // much of B. Tiles take a cycle for 512 products of one piece.
     double products = g->pieces_a * g->pieces_b > 6 ? 6 : (double)(g->pieces_a * g->pieces_b);
     double a = has_tiles(g) ? 720 / products : 48, b = 0.57 * a, best = 0;
-    for (int64_t i = first_row; i <= blocks(g->m, FEWEST); i++) {
+    int64_t last_row = g->b_kept ? first_row : blocks(g->m, FEWEST);
+    for (int64_t i = first_row; i <= last_row; i++) {
         for (int64_t l = first_column; l <= blocks(g->n, FEWEST); l++) {
             int64_t rows = rounded(blocks(g->m, i), g->mr), columns = rounded(blocks(g->n, l), g->nr);
             int64_t tasks = times * blocks(g->m, rows) * blocks(g->n, columns);

@@ -63,9 +63,12 @@ static const char *check_kernel(tct_arena *a, const tct_plan *p, const tct_step 
 static const char *check_gemm(tct_arena *a, const tct_plan *p, const tct_step *s) {
     if (s->kernel > p->n_kernels || s->n_args < TCT_GEMM_N_ARGS || s->n_operands < 3)
         return "its product lacks kernels, integers or operands";
-    uint64_t bytes[3] = {operand_bytes(p, s, 0), operand_bytes(p, s, 1), operand_bytes(p, s, 2)};
-    return tct_gemm_verify(a, (const tct_gemm_args *)(p->args + s->arg), bytes, p->n_kernels - s->kernel,
-                           s->scratch);
+    const tct_gemm_args *g = (const tct_gemm_args *)(p->args + s->arg);
+    if (g->b_kept && (g->b_kept < 3 || g->b_kept >= (int64_t)s->n_operands))
+        return "its product keeps what it packs in no operand";
+    uint64_t bytes[4] = {operand_bytes(p, s, 0), operand_bytes(p, s, 1), operand_bytes(p, s, 2)};
+    if (g->b_kept) bytes[3] = operand_bytes(p, s, (uint32_t)g->b_kept);
+    return tct_gemm_verify(a, g, bytes, p->n_kernels - s->kernel, s->scratch);
 }
 
 // Operand i from its base on: `bytes` at every position.

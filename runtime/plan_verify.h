@@ -12,9 +12,9 @@ struct tct_gemm_args;
 // code that they are. NULL when it holds, else what is wrong, in the arena.
 const char *tct_plan_verify(tct_arena *a, const tct_plan *plan);
 
-// The same for one product: `bytes` of C, A and B, `n_kernels` from the step's first on, `scratch` bytes a
-// thread.
-const char *tct_gemm_verify(tct_arena *a, const struct tct_gemm_args *g, const uint64_t bytes[3],
+// The same for one product: `bytes` of C, A, B and what packed panels stay in, `n_kernels` from the step's
+// first on, `scratch` bytes a thread.
+const char *tct_gemm_verify(tct_arena *a, const struct tct_gemm_args *g, const uint64_t bytes[4],
                             uint32_t n_kernels, uint64_t scratch);
 
 // Elements and bytes of a shape; false when there are too many axes, a negative size or an overflow.

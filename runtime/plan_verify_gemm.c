@@ -183,7 +183,18 @@ static bool packed_fits(const tct_gemm_args *g) {
     return !g->shared_a || (!__builtin_mul_overflow(rows, steps, &product) && product <= most_side);
 }
 
-const char *tct_gemm_verify(tct_arena *a, const tct_gemm_args *g, const uint64_t bytes[3], uint32_t n_kernels,
+// What stays packed is B in whole panels, one block of k, which boxes of different columns pack.
+static bool kept_fits(const tct_gemm_args *g, uint64_t bytes) {
+    int64_t product;
+    if (!g->b_kept) return g->b_done == 0;
+    return g->path == TCT_GEMM_BF16 && g->k_unit == 2 * TCT_GEMM_SIDE && g->batch == 1 && g->m <= g->mc &&
+           g->k <= g->kc && g->k <= g->kb && g->k <= g->ks && in_range(g->b_done, 0, g->n) &&
+           g->b_done % g->nr == 0 &&
+           !__builtin_mul_overflow(g->n + g->nr, (g->k + g->k_unit) * TCT_GEMM_PIECES, &product) &&
+           product <= most_side && tct_gemm_kept(g) <= bytes;
+}
+
+const char *tct_gemm_verify(tct_arena *a, const tct_gemm_args *g, const uint64_t bytes[4], uint32_t n_kernels,
                             uint64_t scratch) {
     if (!sides_fit(g) || !factors_fit(g)) return "its product has impossible sizes";
     const tct_gemm_axes *const lists_c[] = {&g->batch_c, &g->c_m, &g->c_n},
@@ -199,6 +210,7 @@ const char *tct_gemm_verify(tct_arena *a, const tct_gemm_args *g, const uint64_t
         __builtin_mul_overflow(rows, g->n, &tasks))
         return "its product is cut into impossible blocks";
     if (!kernels_fit(g, n_kernels)) return "its product lacks a kernel";
+    if (!kept_fits(g, bytes[3])) return "its product keeps what it packs where it does not fit";
     uint64_t own = tct_gemm_scratch(g);
     if (own > scratch)
         return tct_arena_printf(a, "its product needs %" PRIu64 " bytes of scratch memory, it has %" PRIu64,

@@ -289,7 +289,7 @@ typedef struct change {
 
 static void check_damage(const int64_t size[4], const change *changes, size_t n) {
     const uint64_t m = (uint64_t)size[1], columns = (uint64_t)size[2], k = (uint64_t)size[3],
-                   bytes[3] = {m * columns * 4, m * k * 4, k * columns * 4};
+                   bytes[4] = {m * columns * 4, m * k * 4, k * columns * 4};
     tct_gemm_problem p = matrices(size, 0);
     tct_target target = tct_target_of(TCT_ISA_AMX);
     tct_gemm_plan plan;
@@ -364,7 +364,7 @@ static void test_verified(void **state) {
                     tct_gemm_plan plan;
                     tct_gemm_plan_make(&p, &target, &plan);
                     tct_gemm_args *g = &plan.args;
-                    const uint64_t bytes[3] = {(uint64_t)(m * n) * 4, (uint64_t)(g->m * k * g->bytes_a),
+                    const uint64_t bytes[4] = {(uint64_t)(m * n) * 4, (uint64_t)(g->m * k * g->bytes_a),
                                                (uint64_t)(g->n * k * g->bytes_b)};
                     const char *why = tct_gemm_verify(&arena, g, bytes, plan.n_kernels, plan.scratch);
                     if (why)

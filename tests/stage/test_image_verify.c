@@ -194,6 +194,8 @@ CASE(product_endless, tct_gemm_args *x = gemm(p), x->kc = 0)
 CASE(product_tile, tct_gemm_args *x = gemm(p), x->mr = 0)
 CASE(product_kernel, tct_gemm_args *x = gemm(p), for (int i = 0; i < 4; i++) x->slot[i] = -1)
 CASE(product_slot, tct_gemm_args *x = gemm(p), x->slot[0] = 1000000)
+CASE(product_kept, tct_gemm_args *x = gemm(p), x->b_kept = 1000)
+CASE(product_done, tct_gemm_args *x = gemm(p), x->b_done = 1)
 IN_PLAN(product_scratch, TCT_STEP_GEMM, x->scratch = 0)
 
 typedef struct tested {
@@ -276,6 +278,8 @@ static const tested all[] = {
     T(product_tile, "impossible blocks"),
     T(product_kernel, "lacks a kernel"),
     T(product_slot, "lacks a kernel"),
+    T(product_kept, "keeps what it packs in no operand"),
+    T(product_done, "keeps what it packs where it does not fit"),
     T(product_scratch, "scratch memory"),
 };
 enum { N_TESTED = sizeof all / sizeof *all };
