@@ -177,6 +177,8 @@ typedef struct measuring {
     triad_fn triad;
     unsigned char *memory; // three arrays of `parts` parts
     int64_t part, parts;
+    read_fn read;
+    _Atomic float sum; // so that reading has a use
 } measuring;
 
 static void run_loop(void *ctx, int64_t begin, int64_t end, int thread) {
@@ -185,13 +187,17 @@ static void run_loop(void *ctx, int64_t begin, int64_t end, int thread) {
     for (int64_t i = begin; i < end; i++) ((const measuring *)ctx)->loop(TURNS, sink);
 }
 
-static void run_triad(void *ctx, int64_t begin, int64_t end, int thread) {
+// The triad over three arrays, then what lies behind them is read.
+static void run_moving(void *ctx, int64_t begin, int64_t end, int thread) {
     (void)thread;
-    const measuring *m = ctx;
+    measuring *m = ctx;
     int64_t array = m->part * m->parts;
     for (int64_t i = begin; i < end; i++) {
         unsigned char *a = m->memory + i * m->part;
-        m->triad(a, a + array, a + 2 * array, m->part);
+        if (i < m->parts)
+            m->triad(a, a + array, a + 2 * array, m->part);
+        else
+            m->sum = m->read(a + 2 * array, m->part);
     }
 }
 
@@ -253,14 +259,17 @@ static double tasks_a_second(tct_pool *pool, int64_t tasks, tct_task_fn task, me
     return best;
 }
 
-// Bytes a second that the triad moves through large arrays, by the better of the two ways to store.
-static double memory_rate(tct_pool *pool, tct_isa isa, measuring *m) {
+double tct_peak_memory_rate(tct_pool *pool, tct_isa isa, void *memory, uint64_t in, uint64_t out) {
+    uint64_t third = in > 2 * out ? out : (in + out) / 3, part = (uint64_t)large_part;
+    measuring m = {.memory = memory, .part = large_part, .read = read_of(isa)};
+    m.parts = (int64_t)(third / part);
+    int64_t rest = (int64_t)((in + out) / part) - 3 * m.parts;
+    if (in <= 2 * out) rest = 0;
     double best = 0;
-    m->part = large_part;
-    m->parts = large_parts;
-    for (int past = 0; past < 2; past++) {
-        m->triad = triad_of(isa, past);
-        double rate = tasks_a_second(pool, large_parts, run_triad, m) * 3 * (double)large_part;
+    for (int past = 0; past < 2 && m.parts + rest > 0; past++) {
+        m.triad = triad_of(isa, past);
+        double share = (double)(3 * m.parts + rest) / (double)(m.parts + rest);
+        double rate = tasks_a_second(pool, m.parts + rest, run_moving, &m) * share * (double)part;
         if (rate > best) best = rate;
     }
     return best;
@@ -278,14 +287,6 @@ static bool take_memory(tct_diag *d, int threads, measuring *m) {
     return m->memory || tct_error(d, "E0801", TCT_NO_SPAN, "no memory to measure the machine's speed with");
 }
 
-bool tct_peak_memory_rate(tct_diag *d, tct_pool *pool, tct_isa isa, double *out) {
-    measuring m = {0};
-    if (!take_memory(d, tct_pool_threads(pool), &m)) return false;
-    *out = memory_rate(pool, isa, &m);
-    free(m.memory);
-    return true;
-}
-
 bool tct_peak_measure(tct_diag *d, tct_pool *pool, tct_isa isa, tct_peak *out) {
     int threads = tct_pool_threads(pool);
     *out = (tct_peak){.isa = isa, .threads = threads, .cache_bytes = own_cache() * (uint64_t)threads};
@@ -301,7 +302,8 @@ bool tct_peak_measure(tct_diag *d, tct_pool *pool, tct_isa isa, tct_peak *out) {
         m.loop = tct_peak_loop(isa, TCT_BF16);
         out->bf16 = tasks_a_second(pool, tasks, run_loop, &m) * TURNS * tct_peak_flops(isa, TCT_BF16);
     }
-    out->memory = memory_rate(pool, isa, &m);
+    uint64_t array = (uint64_t)(large_part * large_parts);
+    out->memory = tct_peak_memory_rate(pool, isa, m.memory, 2 * array, array);
     m.part = CACHE_PART;
     m.triad = triad_of(isa, false);
     out->cache = tasks_a_second(pool, tasks, run_triad_again, &m) * 64 * 3 * CACHE_PART;

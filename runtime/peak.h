@@ -20,16 +20,20 @@ typedef struct tct_peak {
     int threads;
     double f32, f64, bf16; // operations a second, of all threads; bf16 is f32 where it has none of its own
     double memory,
-        cache; // bytes a second, read or written: of large arrays, and of what a core's own caches hold
+        cache;            // bytes a second, read or written: of 96 MB, and of what a core's own caches hold
     uint64_t cache_bytes; // that the caches of all the pool's cores hold
 } tct_peak;
 
 // Measures on the pool's threads, in a quarter of a second and 96 MB. Reports E0801.
 bool tct_peak_measure(tct_diag *d, tct_pool *pool, tct_isa isa, tct_peak *out);
 
-// The figure `memory` alone: bytes a second of a = b + factor * c on 96 MB, stored through the caches or past
-// them, whichever is faster. In a tenth of a second. Reports E0801.
-bool tct_peak_memory_rate(tct_diag *d, tct_pool *pool, tct_isa isa, double *out);
+// Bytes a second of memory that moves as `in` bytes read and `out` bytes written do, in whole MB: by the
+// triad a = b + factor * c, which reads two bytes for one that it writes, stored through the caches or past
+// them, whichever is faster, and by reading alone for what is left of `in`. Where less than two bytes are
+// read for one written it is the triad over as many in all; 2/3 and 1/3 of a number are the triad alone.
+// `memory`: in + out bytes, at least 3 MB, 64-byte aligned, borrowed and overwritten; it should have been
+// written to, since memory that never was is all one page. Takes as long as moving it some 12 times.
+double tct_peak_memory_rate(tct_pool *pool, tct_isa isa, void *memory, uint64_t in, uint64_t out);
 
 // Reads n blocks of memory once, each 64-byte aligned: what takes as long as their bytes need to come.
 void tct_peak_read(tct_pool *pool, tct_isa isa, const void *const *blocks, const uint64_t *bytes, size_t n);

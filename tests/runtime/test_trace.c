@@ -439,6 +439,20 @@ static void machines_have_a_peak(void **state) {
     }
 }
 
+// In MB: the triad alone, reading alone, both, and more written than the triad writes.
+static void memory_has_a_rate(void **state) {
+    place *p = *state;
+    static const uint64_t moves[][2] = {{2, 1}, {3, 0}, {5, 1}, {0, 4}};
+    void *memory = tct_try_alloc(6 << 20, 64);
+    assert_non_null(memory);
+    for (size_t i = 0; i < sizeof moves / sizeof *moves; i++) {
+        double rate =
+            tct_peak_memory_rate(p->pool, tct_isa_host(), memory, moves[i][0] << 20, moves[i][1] << 20);
+        assert_true(rate > 0 && rate < 1e13);
+    }
+    free(memory);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -450,6 +464,7 @@ int main(void) {
         TEST(survives_a_full_disk),
         TEST(programs_are_traced),
         TEST(machines_have_a_peak),
+        TEST(memory_has_a_rate),
         cmocka_unit_test(limits_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
