@@ -98,7 +98,8 @@ typedef struct tct_loop {
     uint64_t scratch; // bytes
     bool tile;        // the epilogue of a product: axes are batch, row, column
     double cost;      // operations a point, loads and stores included
-    tct_lv only; // the pass goes past what isn't so: all it does is to add zeros there; TCT_NO_LV: nothing
+    tct_lv only;   // the pass goes past what isn't so: all it does is to add zeros there; TCT_NO_LV: nothing
+    tct_lv prefix; // a comparison that holds for the first lanes of a row; TCT_NO_LV: there is none
     // From tct_loop_stream: 1 + the store at whose lines the lanes of the last pass begin; 0: at the first
     // element.
     uint32_t peel;
@@ -150,6 +151,10 @@ double tct_loop_value_cost(const tct_loop_value *v);
 // counted again.
 bool tct_loop_run_ahead(tct_loop *l);
 bool tct_loop_runs_ahead(const tct_loop_value *v);
+
+// codegen/loop_prefix.c. A comparison of integers that holds for the first lanes of a row and fails for the
+// rest, of a kernel that is scheduled otherwise: the row is gone through in two loops. TCT_NO_LV: none.
+tct_lv tct_loop_prefix_of(const tct_loop *l);
 
 // codegen/loop_cost.c. Arithmetic of a scheduled kernel in additions (tct_loop_value_cost), every value once
 // for every point of the axes that it varies along and every pass that computes it.

@@ -119,6 +119,32 @@ static void over_lanes(tct_loop_emitter *e, int parent, int level, LLVMValueRef 
     over_few(e, parent, level, LLVMBuildLoad2(e->b, e->i64, variable, ""), end, piece);
 }
 
+static bool is_needed(const tct_loop_emitter *e, tct_lv v) {
+    uint32_t *need = tct_alloc((e->l->n_values + 1) * sizeof *need);
+    tct_loop_passes(e->l, need);
+    bool needed = need[v] >> e->pass & 1;
+    tct_heap_free(need);
+    return needed;
+}
+
+// The lanes for which the kernel's prefix is known to hold, as many vectors at a time as over_lanes takes.
+static void over_prefix(tct_loop_emitter *e, int parent, int level, LLVMValueRef variable, LLVMValueRef end,
+                        piece_fn piece) {
+    const tct_loop *l = e->l;
+    if (l->prefix == TCT_NO_LV || !is_needed(e, l->prefix)) return;
+    LLVMValueRef ends[2] = {tct_loop_prefix_end(e, parent), end}, holds[TCT_LOOP_MAX_UNROLL];
+    tct_loop_at(e, parent);
+    LLVMValueRef last = tct_llvm_intrinsic(e->b, "llvm.smin", &e->i64, 1, ends, 2);
+    loop p = begin_loop(e, parent, level, variable, last, TCT_LOOP_LANES * (int64_t)l->unroll);
+    for (unsigned u = 0; u < l->unroll; u++)
+        holds[u] = tct_loop_emit_const(e->c, TCT_BOOL, TCT_LOOP_LANES, 0, 1);
+    e->width = l->unroll;
+    e->counter[l->lane_axis] = p.counter;
+    tct_loop_bind(e, l->prefix, level, holds, l->unroll);
+    piece(e, level);
+    end_loop(e, &p);
+}
+
 LLVMValueRef tct_loop_variable(tct_loop_emitter *e, int level, LLVMTypeRef t, LLVMValueRef first) {
     LLVMValueRef v = new_variable(e, t);
     tct_loop_at(e, level);
@@ -220,6 +246,7 @@ static void emit_pass(tct_loop_emitter *e, int parent) {
         bool peel = l->peel && e->pass + 1 == l->n_passes;
         LLVMValueRef end = turns(e, outer, size, holds);
         if (peel) over_head(e, outer, level, variable, end, emit_point);
+        over_prefix(e, outer, level, variable, end, emit_point);
         over_lanes(e, outer, level, variable, end, peel ? 0 : size, emit_point);
     } else {
         emit_point(e, outer);

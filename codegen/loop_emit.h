@@ -65,6 +65,10 @@ LLVMValueRef tct_loop_before_line(tct_loop_emitter *e, const tct_loop_store *s, 
 // A variable that is `first` from the end of `level` on; promoted to a register later.
 LLVMValueRef tct_loop_variable(tct_loop_emitter *e, int level, LLVMTypeRef t, LLVMValueRef first);
 
+// How many lanes of the row the kernel's prefix holds for, which may be less than none or more than there
+// are; computed at `level`.
+LLVMValueRef tct_loop_prefix_end(tct_loop_emitter *e, int level);
+
 tct_loop_reductions *tct_loop_reductions_new(tct_arena *arena);
 // The reductions that end with the current pass: begin at `level` with so many vectors side by side; take the
 // point that is open; are known at `level` from here on.

@@ -112,5 +112,6 @@ void tct_loop_print(const tct_loop *l, const tct_diag *sources, tct_buf *out) {
         print_end(sources, store->span, out);
     }
     if (l->only != TCT_NO_LV) tct_buf_printf(out, "    only where %%%u\n", l->only);
+    if (l->prefix != TCT_NO_LV) tct_buf_printf(out, "    first lanes where %%%u\n", l->prefix);
     tct_buf_puts(out, "}\n");
 }

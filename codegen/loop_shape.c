@@ -401,6 +401,7 @@ void tct_loop_schedule(tct_loop *l) {
     choose_unroll(l);
     keep_rows(l);
     l->only = only_where(l);
+    l->prefix = tct_loop_prefix_of(l);
 }
 
 int64_t tct_loop_items_along(const tct_loop *l, uint32_t axis) {
