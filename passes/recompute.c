@@ -14,7 +14,7 @@
 
 enum { MOST_STEPS = 24, SMALL_BY = 8 };
 
-static const tct_recompute_limits usual = {.bytes = 8 << 20, .cost = 48};
+static const tct_recompute_limits usual = {.bytes = 4 << 20, .cost = 48};
 
 typedef struct keeper {
     const tct_graph *g;

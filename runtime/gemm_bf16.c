@@ -422,17 +422,23 @@ static box box_of(const job *j, int64_t task, char *scratch) {
                  .epilogue_scratch = scratch + tct_gemm_bf16_scratch(g)};
 }
 
+static int64_t n_boxes(const job *j) {
+    const tct_gemm_args *g = j->g;
+    return g->batch * parts(g) * blocks(g->m, j->mc) * blocks(g->n, j->nc);
+}
+
 static void run_boxes(void *ctx, int64_t begin, int64_t end, int thread) {
     const job *j = ctx;
+    int64_t own_end = tct_pool_part_end(j->pool, n_boxes(j), thread);
     if (j->enter) j->enter();
     for (int64_t t = begin; t < end; t++) {
         char *scratch = tct_pool_scratch(j->pool, thread);
         box x = box_of(j, t, scratch), after;
-        if (t + 1 < end) after = box_of(j, t + 1, scratch);
+        if (t + 1 < own_end) after = box_of(j, t + 1, scratch);
         if (j->g->k == 0)
             run_empty_box(&x);
         else
-            run_box(&x, t + 1 < end ? &after : NULL);
+            run_box(&x, t + 1 < own_end ? &after : NULL);
     }
     if (j->leave) j->leave();
 }
@@ -502,6 +508,6 @@ void tct_gemm_bf16_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_ke
     j.enter = (tct_gemm_mode_fn)kernel(&j, TCT_GEMM_ENTER);
     j.leave = (tct_gemm_mode_fn)kernel(&j, TCT_GEMM_LEAVE);
     if (parts(g) > 1) j.sums = tct_pool_shared(pool, tct_gemm_bf16_shared(g));
-    tct_pool_run(pool, g->batch * parts(g) * blocks(g->m, j.mc) * blocks(g->n, j.nc), run_boxes, &j);
+    tct_pool_run_near(pool, n_boxes(&j), run_boxes, &j);
     if (j.sums) tct_pool_run(pool, blocks(g->m, g->mr), add_parts, &j);
 }
