@@ -12,7 +12,8 @@ const tct_pass tct_passes[] = {
 const size_t tct_n_passes = sizeof tct_passes / sizeof *tct_passes;
 
 const char *const tct_passes_early = "canonicalise,fold,cse,pick,stable,dce";
-#define DEFAULT "drop_stops,canonicalise,fold,cse,pick,stable,canonicalise,cse,narrow,dce,recompute,layout,stream"
+#define DEFAULT                                                                                              \
+    "drop_stops,canonicalise,fold,cse,pick,stable,canonicalise,cse,narrow,dce,recompute,layout,stream"
 const char *const tct_passes_default = DEFAULT;
 const char *const tct_passes_mixed = DEFAULT ",bf16";
 
