@@ -26,6 +26,9 @@ enum {
     STREAM_BYTES = 256,          // of a row of B, for streaming it,
     STREAM_ROW_SUMS = 1 << 15,   // of a task's sums for one row,
     STREAM_SUMS = 1 << 18,       // and for several,
+    TILE_SUMS = 1 << 19,         // more in tiles: memory is fastest along whole rows of B,
+    TILE_TASKS = 2,              // parts of k are fewer, since threads share columns, too,
+    TILE_STEPS = 2048,           // and that long at most,
     STREAM_BOX_BYTES = 2048,     // of a row of C, when parts are added,
     STREAM_TASK_BYTES = 1 << 17, // of B, and
     STREAM_STEPS = 8,            // of k at once, for one row
@@ -331,7 +334,10 @@ static void choose_stream_boxes(planner *p) {
     bool row = g->m == 1, tiles = g->k_unit > 1;
     int64_t bytes = g->element_bytes, unit = tiles ? g->k_unit : p->lanes,
             box = least(STREAM_BOX_BYTES / bytes, rounded(g->n, unit));
-    int64_t columns = (row ? STREAM_ROW_SUMS : STREAM_SUMS) / (g->m * bytes) / box * box;
+    int64_t sums = row     ? STREAM_ROW_SUMS
+                   : tiles ? TILE_SUMS
+                           : STREAM_SUMS,
+            columns = sums / (g->m * bytes) / box * box;
     if (g->feed_b == TCT_GEMM_TURNED) columns = least(columns, TURNED_BYTES / bytes);
     if (columns < box) columns = box;
     g->mr = g->mc = g->ms = g->m;
@@ -343,6 +349,11 @@ static void choose_stream_boxes(planner *p) {
     int64_t parts = least(ceil_div(MIN_TASKS, some), g->k / (PART_STEPS * g->m));
     int64_t few = least(ceil_div(STREAM_TASKS, some), g->k / (PART_GROUPS * g->apart));
     if (parts < few) parts = few;
+    if (tiles) {
+        parts = ceil_div(TILE_TASKS, some);
+        few = ceil_div(g->k, TILE_STEPS);
+        parts = least(parts < few ? few : parts, TCT_GEMM_MAX_PARTS);
+    }
     parts = least(parts, g->k * least(g->nc, g->n) * bytes / STREAM_TASK_BYTES);
     g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), tiles ? g->k_unit : row ? STREAM_STEPS : g->apart);
 }

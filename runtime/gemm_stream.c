@@ -19,6 +19,7 @@ typedef struct stream {
     tct_gemm_mode_fn enter, leave; // NULL: there is no mode
     tct_tile_fn tile;
     int64_t parts, pieces, boxes; // of k; of n; of n, when parts are added
+    int64_t cuts, columns;        // of a piece, and of a cut
     int64_t row;                  // elements from one row of sums to the next
     char *sums;                   // [batch, piece, part, m, row]
     const void *ones;             // as many as parts
@@ -101,15 +102,24 @@ typedef struct part {
     const char *b;
 } part;
 
+// Pieces are cut until all threads have work: no sum depends on it.
+static void cut_pieces(stream *s, int64_t tasks) {
+    const tct_gemm_args *g = s->g;
+    int64_t piece = least(g->nc, g->n), cuts = tasks ? blocks(tct_pool_threads(s->pool), tasks) : 1;
+    s->columns = has_tiles(g) ? rounded(blocks(piece, cuts), g->k_unit) : piece;
+    s->cuts = blocks(piece, s->columns);
+}
+
 // Neighbouring tasks take B in the order of memory.
 static part part_of(const stream *s, int64_t task) {
     const tct_gemm_args *g = s->g;
-    part p = {.batch = task / (s->pieces * s->parts),
-              .index = task / s->pieces % s->parts,
-              .n = task % s->pieces * g->nc};
+    int64_t in_row = s->pieces * s->cuts, at_n = task % in_row, cut = at_n % s->cuts * s->columns;
+    part p = {.batch = task / (in_row * s->parts),
+              .index = task / in_row % s->parts,
+              .n = least(at_n / s->cuts * g->nc + cut, g->n)}; // the last piece may have fewer cuts
     p.k = p.index * g->kc;
     p.k_end = least(p.k + g->kc, g->k);
-    p.columns = least(g->nc, g->n - p.n);
+    p.columns = least(least(s->columns, least(g->nc, g->n) - cut), g->n - p.n);
     int64_t run, at = tct_gemm_locate(&g->batch_b, p.batch, &run) + p.k * tct_gemm_stride(&g->b_k) +
                       p.n * tct_gemm_stride(&g->b_n);
     p.b = (const char *)s->bufs[2] + at * g->bytes_b;
@@ -151,6 +161,7 @@ static void multiply(void *ctx, int64_t begin, int64_t end, int thread) {
     if (s->enter) s->enter();
     for (int64_t t = begin; t < end; t++) {
         part p = part_of(s, t);
+        if (p.columns <= 0) continue;
         int64_t stride;
         const char *a = rows_of_a(s, p.batch, p.k, p.k_end, tct_pool_scratch(s->pool, thread), &stride);
         if (has_tiles(s->g))
@@ -224,6 +235,7 @@ void tct_gemm_stream_run(tct_pool *pool, const tct_gemm_args *g, const tct_plan_
                 .row = row_bytes(g) / g->element_bytes,
                 .sums = tct_pool_shared(pool, tct_gemm_stream_shared(g)),
                 .ones = g->element_bytes == 4 ? (const void *)ones_f32 : ones_f64};
-    tct_pool_run(pool, tct_gemm_stream_tasks(g), multiply, &s);
+    cut_pieces(&s, tct_gemm_stream_tasks(g));
+    tct_pool_run(pool, tct_gemm_stream_tasks(g) * s.cuts, multiply, &s);
     tct_pool_run(pool, g->batch * s.boxes, add, &s);
 }
