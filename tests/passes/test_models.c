@@ -86,6 +86,35 @@ static void test_gpt_gradient(void **state) {
     tct_ir_module_free(m);
 }
 
+// What an index outside of the axis picks is 0, and so are its gradients: of a norm, whose derivative at rows
+// of zeros there is none.
+static void test_rows_that_are_not_there(void **state) {
+    (void)state;
+    static const char text[] =
+        "axis B = 3 axis T = 4 axis N = 2 axis C = 2 axis F = 200 graph g { %x: f64[B, T, C] = input #0 \"x\""
+        " %w: f64[C, F] = input #1 \"w\" %place: i32[B, N] = input #2 \"place\" %q: f64[B, T] = dot %x, %x "
+        "{C}"
+        " %r: f64[B, T] = rsqrt %q %n: f64[B, T, C] = mul %x, %r %h: f64[B, T, F] = dot %n, %w {C}"
+        " %y: f64[B, N, F] = gather %h, %place {T} return y = %y }";
+    tct_ir_module *m = tct_ir_module_new();
+    tct_diag d = {0};
+    tct_arena arena = {0};
+    tct_graph *g = parse_text(&d, m, text), *picked = passes(g, "pick");
+    assert_false(tct_ir_equal(g, picked));
+    const tct_ir_tensor *in = make_inputs(g, &arena, false);
+    int outside = 0;
+    for (int i = 0; i < 6; i++)
+        outside += ((const int32_t *)in[2].data)[i] < 0 || ((const int32_t *)in[2].data)[i] > 3;
+    assert_in_range(outside, 1, 5);
+    char why[200];
+    if (!tct_tensors_close(m, interpret(g, &arena, in), interpret(picked, &arena, in), 1e-12, 0, why))
+        fail_msg("%s", why);
+    check_gradient(with_loss(picked, 0), in, 1e-7);
+    tct_arena_free(&arena);
+    tct_diag_free(&d);
+    tct_ir_module_free(m);
+}
+
 static tct_graph *training_step(tct_ir_module *m, const tiny_gpt *o, tct_dtype dtype, bool early) {
     tct_diag d = {0};
     tct_graph *g = gpt_loss(m, o, dtype);
@@ -161,7 +190,7 @@ int main(void) {
         cmocka_unit_test(test_layer_norm),     cmocka_unit_test(test_masked_attention),
         cmocka_unit_test(test_recurrent_net),  cmocka_unit_test(test_advantages),
         cmocka_unit_test(test_gpt_gradient),   cmocka_unit_test(test_step_through_the_pipeline),
-        cmocka_unit_test(test_time_is_linear),
+        cmocka_unit_test(test_time_is_linear), cmocka_unit_test(test_rows_that_are_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
