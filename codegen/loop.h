@@ -48,10 +48,10 @@ typedef struct tct_loop_value {
     bool kept;     // computed in pass `first`, read from scratch memory in later ones
     uint8_t first;
     uint64_t offset; // of what is kept, in scratch memory
-    // From tct_loop_stream, of a load: how many bytes further memory is asked for, in pass `ahead_pass`; 0:
-    // not at all.
-    uint32_t ahead;
-    uint8_t ahead_pass;
+    // From tct_loop_stream, of a load: how many bytes further memory is asked for; 0: not at all. In which
+    // passes (pass p is bit p): each asks for its part of the vectors side by side, so that memory is busy in
+    // all.
+    uint32_t ahead, ahead_passes;
 } tct_loop_value;
 
 typedef struct tct_loop_store {

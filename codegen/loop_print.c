@@ -89,7 +89,9 @@ static void print_value(const tct_loop *l, tct_lv n, const tct_diag *sources, tc
         break;
     }
     if (v->kept) tct_buf_printf(out, "  keep from pass %u at %llu", v->first, (unsigned long long)v->offset);
-    if (v->ahead) tct_buf_printf(out, "  %u bytes ahead in pass %u", v->ahead, v->ahead_pass);
+    if (v->ahead) tct_buf_printf(out, "  %u bytes ahead", v->ahead);
+    for (uint32_t pass = 0, asked = 0; v->ahead && v->ahead_passes >> pass; pass++)
+        if (v->ahead_passes >> pass & 1) tct_buf_printf(out, "%s %u", asked++ ? "," : " in pass", pass);
     print_end(sources, v->span, out);
 }
 

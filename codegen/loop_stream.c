@@ -46,14 +46,18 @@ static double bytes(const tct_loop *l, uint32_t axes, uint8_t dtype) {
 }
 
 // Items follow each other in memory: one that is read several times, or computed with for long, leaves the
-// time to fetch the next.
+// time to fetch the next. Where the last pass reads it, that asks: what it stores waits for memory, too.
+// Where it doesn't, each of those that do asks for a part, so that memory is idle in none of them.
 static void look_ahead(const tct_loop *l, tct_loop_value *v, uint32_t need) {
     double row = points(l, v->axes & ~(set_of((uint32_t)l->n_kept) - 1)) * 4;
     bool rows = (uint32_t)l->lane_axis >= l->n_kept && l->n_kept && l->n_passes > 1;
     v->ahead = rows && row <= LONGEST_ROW ? (uint32_t)row : AHEAD;
-    v->ahead_pass = 0;
-    if (rows && !l->once && v->ahead == (uint32_t)row)
-        while (need >> (v->ahead_pass + 1)) v->ahead_pass++;
+    v->ahead_passes = 1;
+    if (!rows || l->once || v->ahead != (uint32_t)row) return;
+    v->ahead_passes = need;
+    bool to_the_end = need >> (l->n_passes - 1u) & 1;
+    while ((uint32_t)__builtin_popcount(v->ahead_passes) > (to_the_end ? 1 : l->unroll))
+        v->ahead_passes &= v->ahead_passes - 1;
 }
 
 // Whether a store could go past the caches if its vectors began with lines.
@@ -100,6 +104,7 @@ static void look_below(const tct_loop *l, tct_loop_value *v) {
         if (term->kind == TCT_LOOP_AXIS && term->i == l->n_axes - 1 && bytes > 0 && bytes <= LONGEST_ROW)
             v->ahead = (uint32_t)bytes;
     }
+    v->ahead_passes = 1;
 }
 
 // Where a mask leaves out the end of a block of memory, what lies ahead of it is left out, too, and the next
@@ -124,7 +129,7 @@ static bool look_beyond(const tct_loop *l, tct_loop_value *v) {
         masked = (l->values[l->only].axes & axes) != 0;
     } while (true);
     v->ahead = (uint32_t)(stride * 4);
-    v->ahead_pass = 0;
+    v->ahead_passes = 1;
     return true;
 }
 

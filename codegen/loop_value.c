@@ -202,6 +202,12 @@ static void ask_ahead(tct_loop_emitter *e, LLVMValueRef pointer, uint32_t ahead)
     tct_llvm_intrinsic(e->b, "llvm.prefetch", &t, 1, args, 4);
 }
 
+// Whether vector `u` of those side by side is the current pass's part of what is asked for ahead.
+static bool asks_for(const tct_loop_emitter *e, const tct_loop_value *v, unsigned u) {
+    uint32_t pass = UINT32_C(1) << e->pass, parts = (uint32_t)__builtin_popcount(v->ahead_passes);
+    return v->ahead_passes & pass && u % parts == (uint32_t)__builtin_popcount(v->ahead_passes & (pass - 1));
+}
+
 static void emit_load(tct_loop_emitter *e, const tct_loop_value *v, int level, LLVMValueRef *out) {
     tct_dtype dtype = (tct_dtype)v->dtype;
     bool lanes = tct_loop_has_lanes(e, v->axes), contiguous = lanes && is_contiguous(e, v->in[0]);
@@ -226,7 +232,7 @@ static void emit_load(tct_loop_emitter *e, const tct_loop_value *v, int level, L
         LLVMValueRef g = guard ? guard[guard_lanes ? u : 0] : NULL, x;
         LLVMValueRef at =
             contiguous ? element(e, dtype, pointer, tct_loop_number(e, u * TCT_LOOP_LANES)) : NULL;
-        if (v->ahead && v->ahead_pass == e->pass) ask_ahead(e, at, v->ahead);
+        if (v->ahead && asks_for(e, v, u)) ask_ahead(e, at, v->ahead);
         if (contiguous)
             x = load_contiguous(e, dtype, at, both(e, tct_loop_mask(e, u), g));
         else

@@ -97,6 +97,8 @@ static void test_odd_rows(void **state) {
     tct_compiler_dump(s.c, s.plan, TCT_DUMP_KERNEL, NULL, &text);
     assert_non_null(strstr(text.data, "past the caches, line by line"));
     assert_non_null(strstr(text.data, "keep from pass"));
+    assert_non_null(
+        strstr(text.data, "4084 bytes ahead in pass 0, 1")); // the next row: the last pass reads none
     tct_buf_free(&text);
     float *x = tct_try_alloc(N * sizeof *x, 64), *y = tct_try_alloc((N + 32) * sizeof *y, 64);
     void *arena = tct_try_alloc(s.plan->arena_bytes + 64, 64);
