@@ -346,14 +346,16 @@ static void choose_stream_boxes(planner *p) {
     g->nr = box;
     g->nc = rounded(ceil_div(g->n, ceil_div(g->n, columns)), box);
     int64_t pieces = g->batch * ceil_div(g->n, g->nc), some = pieces ? pieces : 1;
-    int64_t parts = least(ceil_div(MIN_TASKS, some), g->k / (PART_STEPS * g->m));
-    int64_t few = least(ceil_div(STREAM_TASKS, some), g->k / (PART_GROUPS * g->apart));
-    if (parts < few) parts = few;
+    int64_t parts, few;
     if (tiles) {
         parts = ceil_div(TILE_TASKS, some);
         few = ceil_div(g->k, TILE_STEPS);
-        parts = least(parts < few ? few : parts, TCT_GEMM_MAX_PARTS);
+    } else {
+        parts = least(ceil_div(MIN_TASKS, some), g->k / (PART_STEPS * g->m));
+        few = least(ceil_div(STREAM_TASKS, some), g->k / (PART_GROUPS * g->apart));
     }
+    if (parts < few) parts = few;
+    parts = least(parts, TCT_GEMM_MAX_PARTS);
     parts = least(parts, g->k * least(g->nc, g->n) * bytes / STREAM_TASK_BYTES);
     g->kc = rounded(ceil_div(g->k, parts < 1 ? 1 : parts), tiles ? g->k_unit : row ? STREAM_STEPS : g->apart);
 }

@@ -136,6 +136,11 @@ int64_t tct_loop_items_a_task(const tct_loop *l);
 bool tct_loop_may_share(const tct_loop *l, uint32_t out, uint32_t in);
 // Whether lanes run along an axis that is kept.
 bool tct_loop_is_column(const tct_loop *l);
+// Whether v is the counter of the lanes.
+bool tct_loop_is_lane_counter(const tct_loop *l, tct_lv v);
+// Whether the lanes at an offset are neighbours in memory, and its other terms whole multiples of `unit`
+// elements.
+bool tct_loop_runs_along(const tct_loop *l, tct_lv offset, int64_t unit);
 // Whether anything is loaded from a buffer.
 bool tct_loop_loads(const tct_loop *l, uint32_t buf);
 // A bound on the value of an index: false when there is none.

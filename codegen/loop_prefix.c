@@ -4,24 +4,6 @@
 
 static bool has_lanes(const tct_loop *l, tct_lv v) { return l->values[v].axes >> l->lane_axis & 1; }
 
-static bool is_lane_counter(const tct_loop *l, tct_lv v) {
-    return l->values[v].kind == TCT_LOOP_AXIS && l->values[v].i == l->lane_axis;
-}
-
-// Whether an index grows by one from lane to lane.
-static bool rises(const tct_loop *l, tct_lv v) {
-    const tct_loop_value *x = &l->values[v];
-    if (is_lane_counter(l, v)) return true;
-    if (x->kind != TCT_LOOP_AFFINE) return false;
-    bool found = false;
-    for (uint32_t k = 0; k < x->n_in; k++) {
-        if (!has_lanes(l, x->in[k])) continue;
-        if (!is_lane_counter(l, x->in[k]) || x->coef[k] != 1) return false;
-        found = true;
-    }
-    return found;
-}
-
 // An integer that is an index and doesn't wrap round.
 static bool is_index(const tct_loop *l, tct_lv v) {
     const tct_loop_value *x = &l->values[v];
@@ -36,7 +18,7 @@ static int rising_side(const tct_loop *l, const tct_loop_value *v) {
     bool less = v->op == TCT_IR_LE || v->op == TCT_IR_LT, more = v->op == TCT_IR_GE || v->op == TCT_IR_GT;
     int side = more;
     if (!(less || more) || !is_index(l, v->in[0]) || !is_index(l, v->in[1])) return -1;
-    return rises(l, l->values[v->in[side]].in[0]) && !has_lanes(l, v->in[!side]) ? side : -1;
+    return tct_loop_runs_along(l, l->values[v->in[side]].in[0], 1) && !has_lanes(l, v->in[!side]) ? side : -1;
 }
 
 tct_lv tct_loop_prefix_of(const tct_loop *l) {

@@ -19,19 +19,17 @@ static double points(const tct_loop *l, uint32_t axes) {
     return n;
 }
 
-static bool is_lane_counter(const tct_loop *l, tct_lv v) {
+bool tct_loop_is_lane_counter(const tct_loop *l, tct_lv v) {
     return l->values[v].kind == TCT_LOOP_AXIS && l->values[v].i == l->lane_axis;
 }
 
-// Whether the lanes at an offset are neighbours in memory, and its other terms whole multiples of `unit`
-// elements.
-static bool runs_along(const tct_loop *l, tct_lv offset, int64_t unit) {
+bool tct_loop_runs_along(const tct_loop *l, tct_lv offset, int64_t unit) {
     const tct_loop_value *x = &l->values[offset];
-    if (is_lane_counter(l, offset)) return true;
+    if (tct_loop_is_lane_counter(l, offset)) return true;
     if (x->kind != TCT_LOOP_AFFINE || x->i % unit) return false;
     bool found = false;
     for (uint32_t k = 0; k < x->n_in; k++) {
-        if (is_lane_counter(l, x->in[k])) {
+        if (tct_loop_is_lane_counter(l, x->in[k])) {
             if (x->coef[k] != 1) return false;
             found = true;
         } else if (l->values[x->in[k]].axes & set_of((uint32_t)l->lane_axis) || x->coef[k] % unit) {
@@ -64,7 +62,7 @@ static void look_ahead(const tct_loop *l, tct_loop_value *v, uint32_t need) {
 static bool is_large(const tct_loop *l, const tct_loop_store *s, const bool *in_place) {
     uint8_t dtype = l->buf_dtype[s->buf];
     return !s->add && s->guard == TCT_NO_LV && !in_place[s->buf] && tct_dtype_size((tct_dtype)dtype) == 4 &&
-           runs_along(l, s->offset, 1) && bytes(l, s->axes, dtype) >= LARGE;
+           tct_loop_runs_along(l, s->offset, 1) && bytes(l, s->axes, dtype) >= LARGE;
 }
 
 // Whether the lanes that a store belongs to may begin anywhere: no sum is grouped by them.
@@ -141,7 +139,8 @@ void tct_loop_stream(tct_loop *l, const bool *in_place) {
     for (uint32_t k = 0; k < l->n_values; k++) {
         tct_loop_value *v = &l->values[k];
         bool vectors = v->kind == TCT_LOOP_LOAD && v->n_in == 1 && tct_dtype_size((tct_dtype)v->dtype) == 4;
-        if (!vectors || !runs_along(l, v->in[0], 1) || bytes(l, v->axes, v->dtype) < LARGE_OPERAND) continue;
+        if (!vectors || !tct_loop_runs_along(l, v->in[0], 1) || bytes(l, v->axes, v->dtype) < LARGE_OPERAND)
+            continue;
         if (strips)
             look_below(l, v);
         else if (!look_beyond(l, v))
@@ -150,7 +149,7 @@ void tct_loop_stream(tct_loop *l, const bool *in_place) {
     tct_heap_free(need);
     for (uint32_t k = 0; k < l->n_stores; k++) {
         tct_loop_store *s = &l->stores[k];
-        s->past = is_large(l, s, in_place) && runs_along(l, s->offset, TCT_LOOP_LANES);
+        s->past = is_large(l, s, in_place) && tct_loop_runs_along(l, s->offset, TCT_LOOP_LANES);
     }
     peel(l, in_place);
 }

@@ -92,29 +92,10 @@ static LLVMValueRef scalar_part(tct_loop_emitter *e, const tct_loop_value *v, in
     return sum;
 }
 
-static bool is_lane_counter(const tct_loop_emitter *e, tct_lv v) {
-    const tct_loop_value *x = &e->l->values[v];
-    return x->kind == TCT_LOOP_AXIS && x->i == e->l->lane_axis;
-}
-
-// Whether the lanes of index v are neighbours in memory.
-static bool is_contiguous(const tct_loop_emitter *e, tct_lv v) {
-    const tct_loop_value *x = &e->l->values[v];
-    if (is_lane_counter(e, v)) return true;
-    if (x->kind != TCT_LOOP_AFFINE) return false;
-    bool found = false;
-    for (uint32_t k = 0; k < x->n_in; k++) {
-        if (!tct_loop_has_lanes(e, e->l->values[x->in[k]].axes)) continue;
-        if (!is_lane_counter(e, x->in[k]) || x->coef[k] != 1) return false;
-        found = true;
-    }
-    return found;
-}
-
-// Index of lane 0 of the first vector; is_contiguous(v).
+// Index of lane 0 of the first vector; the lanes are neighbours in memory.
 static LLVMValueRef first_index(tct_loop_emitter *e, tct_lv v, int level) {
     LLVMValueRef lane = e->counter[e->l->lane_axis];
-    if (is_lane_counter(e, v)) {
+    if (tct_loop_is_lane_counter(e->l, v)) {
         tct_loop_at(e, level);
         return lane;
     }
@@ -210,7 +191,7 @@ static bool asks_for(const tct_loop_emitter *e, const tct_loop_value *v, unsigne
 
 static void emit_load(tct_loop_emitter *e, const tct_loop_value *v, int level, LLVMValueRef *out) {
     tct_dtype dtype = (tct_dtype)v->dtype;
-    bool lanes = tct_loop_has_lanes(e, v->axes), contiguous = lanes && is_contiguous(e, v->in[0]);
+    bool lanes = tct_loop_has_lanes(e, v->axes), contiguous = lanes && tct_loop_runs_along(e->l, v->in[0], 1);
     LLVMValueRef *guard = v->n_in > 1 ? tct_loop_get(e, v->in[1]) : NULL;
     bool guard_lanes = guard && tct_loop_has_lanes(e, e->l->values[v->in[1]].axes);
     if (!lanes) {
@@ -467,7 +448,7 @@ static void store_lanes(tct_loop_emitter *e, const tct_loop_store *s, int level,
     const tct_loop *l = e->l;
     tct_dtype dtype = (tct_dtype)l->buf_dtype[s->buf];
     unsigned align = (unsigned)tct_dtype_size(dtype);
-    bool contiguous = is_contiguous(e, s->offset),
+    bool contiguous = tct_loop_runs_along(l, s->offset, 1),
          value_lanes = tct_loop_has_lanes(e, l->values[s->value].axes);
     bool guard_lanes = guard && tct_loop_has_lanes(e, l->values[s->guard].axes);
     LLVMValueRef pointer = NULL, *index = NULL;

@@ -50,6 +50,13 @@ tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands)
     return &p->steps.data[p->steps.len - 1];
 }
 
+void tct_add_edge(tct_planner *p, uint32_t before, uint32_t after) {
+    tct_pstep *s = &p->steps.data[after];
+    tct_edge e = {before, s->first_edge};
+    s->first_edge = (uint32_t)p->edges.len;
+    TCT_PUSH(&p->edges, e);
+}
+
 uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype,
                        int64_t n, tct_span span) {
     tct_pstep *s = tct_new_step(p, TCT_STEP_KERNEL, 2);

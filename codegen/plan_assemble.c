@@ -115,11 +115,8 @@ tct_operand tct_result_of(tct_planner *p, tct_value v, uint32_t k, const tct_nod
     uint64_t bytes = (uint64_t)tct_node_elements(p->g, result) * tct_dtype_size((tct_dtype)result->dtype);
     uint32_t s = part ? part->storage : tct_new_storage(p, (tct_dtype)result->dtype, bytes);
     uint32_t before = p->storages.data[s].writer;
-    if (before != UINT32_MAX && before != step) { // who waits for the last waits for all
-        tct_edge e = {before, p->steps.data[step].first_edge};
-        p->steps.data[step].first_edge = (uint32_t)p->edges.len;
-        TCT_PUSH(&p->edges, e);
-    }
+    // Who waits for the last waits for all.
+    if (before != UINT32_MAX && before != step) tct_add_edge(p, before, step);
     p->storages.data[s].writer = step;
     return (tct_operand){s, part ? part->offset : 0, false, true};
 }

@@ -93,6 +93,8 @@ static inline uint32_t tct_root(const tct_planner *p, uint32_t s) {
 uint32_t tct_new_storage(tct_planner *p, tct_dtype dtype, uint64_t bytes);
 tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands);
 // A step that copies `n` elements, for what stands at `span`.
+// Step `after` runs after step `before`.
+void tct_add_edge(tct_planner *p, uint32_t before, uint32_t after);
 uint32_t tct_copy_step(tct_planner *p, uint32_t from, int64_t from_offset, uint32_t to, tct_dtype dtype,
                        int64_t n, tct_span span);
 

@@ -6,7 +6,7 @@
 
 enum { MOST_BYTES = 1 << 20 }; // a core's own cache holds it beside everything else
 
-static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static bool may_keep(const tct_pstep *s) {
     if (!s->gemm || s->loop || s->scatter_base) return false;
@@ -35,6 +35,9 @@ static void keep(tct_planner *p, uint32_t step, uint32_t storage, int64_t done) 
     s->gemm->args.b_kept = s->n_operands++;
     s->gemm->args.b_done = done;
     s->gemm->scratch = tct_gemm_scratch(&s->gemm->args);
+    tct_storage *to = &p->storages.data[storage];
+    uint64_t bytes = tct_gemm_kept(&s->gemm->args);
+    if (bytes > to->bytes) to->bytes = bytes;
 }
 
 // Steps from `first` on that pack what it packs, one after the other.
@@ -44,7 +47,6 @@ static void keep_for(tct_planner *p, uint32_t first, bool *seen) {
     for (uint32_t i = first + 1; i < p->steps.len; i++) {
         if (seen[i] || !may_keep(&p->steps.data[i]) || !pack_alike(&p->steps.data[first], &p->steps.data[i]))
             continue;
-        tct_pstep *s = &p->steps.data[i];
         seen[i] = true;
         if (storage == UINT32_MAX) {
             storage = tct_new_storage(p, TCT_F32, 0);
@@ -53,18 +55,9 @@ static void keep_for(tct_planner *p, uint32_t first, bool *seen) {
         }
         const tct_gemm_args *g = &p->steps.data[before].gemm->args;
         if (g->n / g->nr * g->nr > done) done = g->n / g->nr * g->nr;
-        keep(p, i, storage, (int64_t)least((uint64_t)done, (uint64_t)(s->gemm->args.n / g->nr * g->nr)));
-        tct_edge e = {before, s->first_edge};
-        s->first_edge = (uint32_t)p->edges.len;
-        TCT_PUSH(&p->edges, e);
+        keep(p, i, storage, least(done, p->steps.data[i].gemm->args.n / g->nr * g->nr));
+        tct_add_edge(p, before, i);
         before = i;
-    }
-    for (uint32_t i = first; i <= before && storage != UINT32_MAX; i++) {
-        const tct_pstep *s = &p->steps.data[i];
-        tct_storage *to = &p->storages.data[storage];
-        if (s->gemm && s->gemm->args.b_kept && s->operands[s->gemm->args.b_kept].storage == storage &&
-            tct_gemm_kept(&s->gemm->args) > to->bytes)
-            to->bytes = tct_gemm_kept(&s->gemm->args);
     }
 }
 

@@ -63,11 +63,7 @@ static void unite(sharing *w, uint32_t s, uint32_t root) {
 }
 
 static void add_edge(sharing *w, uint32_t before, uint32_t after) {
-    tct_planner *p = w->p;
-    tct_pstep *s = &p->steps.data[after];
-    tct_edge e = {before, s->first_edge};
-    s->first_edge = (uint32_t)p->edges.len;
-    TCT_PUSH(&p->edges, e);
+    tct_add_edge(w->p, before, after);
     if (before > after && after < w->first_backward) w->first_backward = after;
 }
 
