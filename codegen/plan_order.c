@@ -1,12 +1,13 @@
-// The order of steps: that of the graph, but whoever frees at least as much memory as he takes goes first.
-// Then, with life times known, results overwrite operands that die with their step.
+// The order of steps: that of the graph, but whoever frees at least as much memory as he takes goes first,
+// and before him whoever makes little of much, as a norm does: what he reads has just been written. Then,
+// with life times known, results overwrite operands that die with their step.
 #include "codegen/plan_build.h"
 
 typedef struct follower {
     uint32_t step, next;
 } follower;
 
-enum { HAS_RUN = UINT32_MAX };
+enum { HAS_RUN = UINT32_MAX, LITTLE = 64 }; // results that much smaller than what is read
 
 typedef TCT_VEC(uint32_t) heap; // of steps, the lowest number first
 
@@ -22,8 +23,9 @@ typedef struct ordering {
     uint32_t *left;       // by root storage: users that didn't run yet
     bool *taken;          // by root storage
     bool *good;           // by step: it is ready and frees at least what it takes, so it always will
-    // Steps that are ready: the good ones, and all of them, among which are still some that have run.
-    heap best, ready;
+    // Steps that are ready: those that make little of much, the other good ones, and all of them. Some of the
+    // latter have run.
+    heap near, best, ready;
 } ordering;
 
 // --- Heaps ---
@@ -102,6 +104,20 @@ static int64_t gain(const ordering *o, uint32_t step) {
     return bytes;
 }
 
+// Whether a step makes little of what other steps have written.
+static bool makes_little(const ordering *o, uint32_t step) {
+    const tct_pstep *s = &o->p->steps.data[step];
+    uint64_t reads = 0, writes = 0;
+    for (uint32_t k = 0; k < s->n_operands; k++) {
+        const tct_storage *at = &o->p->storages.data[s->operands[k].storage];
+        if (s->operands[k].written)
+            writes += at->bytes;
+        else if (at->writer != UINT32_MAX)
+            reads += at->bytes;
+    }
+    return s->kind == TCT_STEP_KERNEL && writes * LITTLE <= reads;
+}
+
 static void look_again(ordering *o, uint32_t step) {
     if (o->waits[step] || o->good[step] || gain(o, step) < 0) return;
     o->good[step] = true;
@@ -110,6 +126,10 @@ static void look_again(ordering *o, uint32_t step) {
 
 static void make_ready(ordering *o, uint32_t step) {
     push(&o->ready, step);
+    if (makes_little(o, step)) {
+        o->good[step] = true;
+        push(&o->near, step);
+    }
     look_again(o, step);
 }
 
@@ -134,6 +154,7 @@ static void start(ordering *o) {
         if (!o->waits[s]) make_ready(o, s);
 }
 static uint32_t choose(ordering *o) {
+    if (o->near.len) return pop(&o->near);
     if (o->best.len) return pop(&o->best);
     while (o->ready.len) {
         uint32_t step = pop(&o->ready);
@@ -229,6 +250,7 @@ void tct_plan_order(tct_planner *p) {
     for (uint32_t step; (step = choose(&o)) != UINT32_MAX;) run(&o, step, position++);
     TCT_VEC_FREE(&o.ready);
     TCT_VEC_FREE(&o.best);
+    TCT_VEC_FREE(&o.near);
     TCT_VEC_FREE(&o.list);
     for (uint32_t at = 0; at < position; at++) {
         tct_pstep *s = &p->steps.data[p->order[at]];

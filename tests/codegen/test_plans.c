@@ -181,6 +181,29 @@ static void test_memory(void **state) {
     tct_diag_free(&d);
 }
 
+// What makes little of a result runs directly behind it, while it is in the caches, whatever the graph's
+// order.
+static void test_order(void **state) {
+    (void)state;
+    tct_diag d = {0};
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    const tct_plan *plan = plan_of(
+        &d, c,
+        "axis A = 128 axis B = 128 axis K = 64 graph g { %x: f32[K, A] = input #0 \"x\" %y: f32[K, B] = "
+        "input "
+        "#1 \"y\" %z: f32[K, B] = input #2 \"z\" %p: f32[A, B] = dot %x, %y {K} %q: f32[A, B] = dot %x, %z "
+        "{K} %s: f32[A] = sum %p {B} %m: f32[A] = reduce_max %q {B} return p = %p, q = %q, s = %s, m = %m }");
+    assert_int_equal(plan->n_steps, 4);
+    for (uint32_t k = 0; k < 4; k += 2) {
+        assert_int_equal(plan->steps[k].kind, TCT_STEP_GEMM);
+        assert_int_equal(plan->steps[k + 1].kind, TCT_STEP_KERNEL);
+        uint32_t product = plan->operands[plan->steps[k].operand];
+        assert_int_equal(plan->operands[plan->steps[k + 1].operand], product);
+    }
+    tct_compiler_free(c);
+    tct_diag_free(&d);
+}
+
 static uint32_t n_beside(tct_compiler *c, tct_ir_module *m, const char *text) {
     tct_diag d = {0};
     const tct_plan *plan =
@@ -263,6 +286,7 @@ int main(void) {
         cmocka_unit_test(test_updates_as_epilogues),
         cmocka_unit_test(test_layers_share_kernels),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_beside),
         cmocka_unit_test(test_dumps),
         cmocka_unit_test(test_errors),
