@@ -18,10 +18,14 @@ typedef struct tct_compile_options {
     const tct_pass_trace *trace; // may be NULL
 } tct_compile_options;
 
+#define TCT_SUM_OF_PARTS "sum of parts"
+
 // What a plan was made from.
 typedef struct tct_plan_origin {
     const tct_graph *graph; // after fusion
-    const tct_value *node;  // by step: its node, TCT_NO_VALUE for a copy that planning added
+    // By step: its node, TCT_NO_VALUE for what planning added: a copy, or the adding up of the parts in which
+    // the step before computes sums (labelled TCT_SUM_OF_PARTS).
+    const tct_value *node;
     const struct tct_plan_origin *const *scans; // by scan: of its body
 } tct_plan_origin;
 

@@ -58,6 +58,8 @@ typedef struct tct_loop_store {
     uint32_t buf;
     tct_lv offset, value, guard; // guard: TCT_NO_LV, or stores only where true
     bool add;                    // adds to what is there
+    // Of a sum over kept axes (tct_loop_add_up): elements of a part of the buffer. 0: it is none.
+    int64_t part;
     tct_span span;
     // From tct_loop_schedule:
     uint32_t axes;
@@ -84,6 +86,7 @@ typedef struct tct_loop {
     uint32_t n_bufs;
     uint8_t *buf_dtype;
     bool ordered;                // the reduced axes must run in the order given (scatter)
+    bool parts;                  // some stores are sums over kept axes
     uint32_t *table, table_size; // values by content
     tct_span span; // stamped on every value and store made while set; in the end the kernel's own
     // From tct_loop_schedule:
@@ -118,6 +121,17 @@ tct_lv tct_loop_within(tct_loop *l, tct_lv x, int64_t size); // TCT_NO_LV: alway
 // The general case: `proto` with kind, dtype, op, i, f; operands copied.
 tct_lv tct_loop_value_of(tct_loop *l, tct_loop_value proto, uint32_t n_in, const tct_lv *in);
 void tct_loop_store_to(tct_loop *l, uint32_t buf, tct_lv offset, tct_lv value, tct_lv guard, bool add);
+// codegen/loop_parts.c. A sum over kept axes, of `value` at every point: `offset`, below `results`, varies
+// along all reduced axes, none of which need be reduced by anything. Every task has a part of the buffer,
+// which it begins with zeros and adds to in the order of its items; tct_loop_of_parts adds up the parts. f32
+// alone.
+void tct_loop_add_up(tct_loop *l, uint32_t buf, tct_lv offset, tct_lv value, int64_t results);
+int64_t tct_loop_part(int64_t results); // elements of a part
+int64_t tct_loop_parts(const tct_loop *l);
+int64_t tct_loop_items_a_part(const tct_loop *l, double points_an_item);
+// Adds up parts in their order: buffers 0 .. n - 1 are `parts` parts of `results` elements each, n .. 2 n - 1
+// the sums.
+tct_loop *tct_loop_of_parts(tct_arena *arena, uint32_t n, int64_t results, int64_t parts, tct_span span);
 // An axis that is taken apart somewhere (x / k, x % k) and would be better two: true and which, where.
 bool tct_loop_wants_split(const tct_loop *l, uint32_t *axis, int64_t *inner);
 

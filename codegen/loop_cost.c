@@ -20,6 +20,8 @@ double tct_loop_flops(const tct_loop *l) {
         uint32_t axes = x->kind == TCT_LOOP_REDUCE ? x->axes | reduced : x->axes;
         flops += tct_loop_value_cost(x) * times * points(l, axes);
     }
+    for (uint32_t s = 0; s < l->n_stores; s++)
+        if (l->stores[s].part) flops += points(l, l->stores[s].axes);
     tct_heap_free(need);
     return flops;
 }
@@ -41,6 +43,7 @@ double tct_loop_bytes(const tct_loop *l, uint32_t buf, double whole) {
     for (uint32_t s = 0; s < l->n_stores; s++) {
         const tct_loop_store *store = &l->stores[s];
         if (store->buf != buf) continue;
+        if (store->part) return size * (double)(tct_loop_parts(l) * store->part);
         double bytes = size * reach(l, store->offset, store->axes);
         stored += bytes;
         if (store->add) loaded += bytes;

@@ -321,6 +321,30 @@ static void emit_item(tct_loop_emitter *e, LLVMValueRef item, LLVMValueRef outer
     over_lanes(e, LEVEL_ITEM, LEVEL_LANES, variable, end, whole ? l->block : 0, emit_passes);
 }
 
+// Where the parts of the item's task lie that sums over kept axes are added to; its first item begins them.
+static void begin_parts(tct_loop_emitter *e, LLVMValueRef item, LLVMValueRef chunk) {
+    const tct_loop *l = e->l;
+    LLVMTypeRef t = LLVMVectorType(LLVMFloatTypeInContext(e->c), TCT_LOOP_LANES);
+    tct_loop_at(e, LEVEL_ITEM);
+    LLVMValueRef task = LLVMBuildUDiv(e->b, item, chunk, "");
+    LLVMValueRef first = LLVMBuildICmp(e->b, LLVMIntEQ, item, LLVMBuildMul(e->b, task, chunk, ""), "");
+    for (uint32_t k = 0; k < l->n_stores; k++) {
+        const tct_loop_store *s = &l->stores[k];
+        if (!s->part) continue;
+        tct_loop_at(e, LEVEL_ITEM);
+        LLVMValueRef part = tct_loop_number(e, s->part), at = LLVMBuildMul(e->b, task, part, "");
+        e->bufs[s->buf] = LLVMBuildGEP2(e->b, LLVMFloatTypeInContext(e->c), e->bufs[s->buf], &at, 1, "");
+        LLVMValueRef end = LLVMBuildSelect(e->b, first, part, tct_loop_number(e, 0), "");
+        LLVMValueRef variable = tct_loop_variable(e, LEVEL_ITEM, e->i64, tct_loop_number(e, 0));
+        loop p = begin_loop(e, LEVEL_ITEM, LEVEL_LANES, variable, end, TCT_LOOP_LANES);
+        tct_loop_at(e, LEVEL_LANES);
+        LLVMValueRef place =
+            LLVMBuildGEP2(e->b, LLVMFloatTypeInContext(e->c), e->bufs[s->buf], &p.counter, 1, "");
+        tct_llvm_store(e->b, LLVMConstNull(t), place, sizeof(float));
+        end_loop(e, &p);
+    }
+}
+
 static void emit_items(tct_loop_emitter *e) {
     LLVMValueRef args = LLVMGetParam(e->fn, 1), arg[TCT_LOOP_N_ARGS];
     tct_loop_at(e, LEVEL_FUNCTION);
@@ -334,6 +358,7 @@ static void emit_items(tct_loop_emitter *e) {
     LLVMValueRef end = tct_llvm_intrinsic(e->b, "llvm.smin", &e->i64, 1, ends, 2);
     LLVMValueRef variable = tct_loop_variable(e, LEVEL_FUNCTION, e->i64, first);
     loop p = begin_loop(e, LEVEL_FUNCTION, LEVEL_ITEM, variable, end, 1);
+    if (e->l->parts) begin_parts(e, p.counter, arg[TCT_LOOP_ARG_CHUNK]);
     emit_item(e, p.counter, arg[TCT_LOOP_ARG_OUTER]);
     end_loop(e, &p);
 }

@@ -180,6 +180,9 @@ static void analyse(tct_loop *l) {
         }
         if (store->axes & reduced && store->stage + 1u > l->n_passes) l->n_passes = store->stage + 1u;
     }
+    // The last pass has read what others would read again for their sums.
+    for (uint32_t s = 0; s < l->n_stores; s++)
+        if (l->stores[s].part && l->n_passes) l->stores[s].stage = (uint8_t)(l->n_passes - 1u);
 }
 
 // What lanes along `axis` cost an access at `offset`: one piece of memory, one number for all, or one by one.
@@ -207,7 +210,7 @@ static double lane_cost(const tct_loop *l, uint32_t axis) {
 static void choose_lanes(tct_loop *l) {
     double best = 0;
     for (uint32_t a = 0; a < l->n_axes; a++) {
-        if (l->ordered && l->axes[a].reduced) continue;
+        if ((l->ordered && l->axes[a].reduced) || (l->parts && !l->axes[a].reduced)) continue;
         double cost = lane_cost(l, a);
         if (l->lane_axis >= 0 && cost > best) continue;
         l->lane_axis = (int)a;
@@ -418,6 +421,8 @@ int64_t tct_loop_items(const tct_loop *l) {
 }
 
 int64_t tct_loop_items_a_task(const tct_loop *l) {
+    if (l->parts)
+        return tct_loop_items_a_part(l, (double)reduced_points(l) * (l->rows ? (double)l->rows : 1));
     double work = (double)reduced_points(l) * (1 + l->cost / 16);
     if (tct_loop_is_column(l))
         work *= (double)(l->block < l->axes[l->lane_axis].size ? l->block : l->axes[l->lane_axis].size);

@@ -2,19 +2,14 @@
 // Data movement is nothing but other indices, so it costs no memory and little time.
 #include "codegen/lower.h"
 
+#include "codegen/lower_domain.h"
+#include "passes/fuse.h"
+#include "passes/rewrite.h"
+
 #include <assert.h>
 #include <string.h>
 
-enum { MAX_SPLITS = 12, MAX_DIGITS = 6 };
-
-// An axis of the domain; it may run as several loops, the digits of its index.
-typedef struct domain_axis {
-    tct_axis axis;
-    bool reduced;
-    uint32_t n_digits;
-    int64_t digit[MAX_DIGITS]; // sizes, outermost first
-    uint32_t first;            // loop axis of the first digit
-} domain_axis;
+enum { MAX_SPLITS = 12 };
 
 typedef struct pulled {
     struct pulled *next;
@@ -28,8 +23,7 @@ typedef struct lowering {
     const tct_graph *body;
     const tct_ir_module *m;
     tct_loop *l;
-    domain_axis domain[TCT_LOOP_MAX_AXES];
-    uint32_t n_domain;
+    tct_domain domain;
     pulled **memo; // by node
     tct_lv guard;  // loads under it only happen where it is true; TCT_NO_LV: everywhere
 } lowering;
@@ -121,33 +115,18 @@ static tct_lv pull_random(lowering *w, const tct_node *n, const tct_lv *at) {
         w->l, (tct_loop_value){.kind = TCT_LOOP_RANDOM, .dtype = TCT_F32, .i = n->attr.i}, 2, in);
 }
 
-static tct_lv domain_index(lowering *w, const domain_axis *d) {
-    tct_lv digit[MAX_DIGITS];
-    int64_t weight[MAX_DIGITS], s = 1;
-    for (uint32_t k = d->n_digits; k-- > 0;) {
-        digit[k] = tct_loop_counter(w->l, d->first + k);
-        weight[k] = s;
-        s *= d->digit[k];
-    }
-    return tct_loop_affine(w->l, 0, d->n_digits, digit, weight);
-}
-
-static domain_axis *in_domain(lowering *w, tct_axis a) {
-    for (uint32_t k = 0; k < w->n_domain; k++)
-        if (w->domain[k].axis == a) return &w->domain[k];
-    return NULL;
-}
+static tct_lv domain_index(lowering *w, tct_axis a) { return tct_domain_index(&w->domain, w->l, a); }
 
 static tct_lv pull_reduction(lowering *w, const tct_node *n, const tct_lv *at) {
     const tct_node *o = node(w, n->in[0]);
     tct_lv there[TCT_IR_MAX_AXES], in[2];
     for (int k = 0; k < o->n_axes; k++) {
         int p = position(n, o->axes[k]);
-        there[k] = p >= 0 ? at[p] : domain_index(w, in_domain(w, o->axes[k]));
+        there[k] = p >= 0 ? at[p] : domain_index(w, o->axes[k]);
     }
     in[0] = pull(w, n->in[0], there);
     uint32_t n_in = 1;
-    if (n->op == TCT_IR_ARGMAX) in[n_in++] = domain_index(w, in_domain(w, n->attr.axes[0]));
+    if (n->op == TCT_IR_ARGMAX) in[n_in++] = domain_index(w, n->attr.axes[0]);
     return tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_REDUCE, .op = n->op, .dtype = n->dtype},
                              n_in, in);
 }
@@ -297,10 +276,7 @@ static tct_lv pull(lowering *w, tct_value v, const tct_lv *at) {
 // --- Domains ---
 
 static void add_domain(lowering *w, tct_axis a, bool reduced) {
-    if (in_domain(w, a)) return;
-    assert(w->n_domain < TCT_LOOP_MAX_AXES);
-    w->domain[w->n_domain++] =
-        (domain_axis){.axis = a, .reduced = reduced, .n_digits = 1, .digit = {size_of(w, a)}};
+    tct_domain_add(&w->domain, a, size_of(w, a), reduced);
 }
 
 static const tct_node *output_node(const lowering *w, size_t k) {
@@ -309,9 +285,29 @@ static const tct_node *output_node(const lowering *w, size_t k) {
 
 static bool is_scatter(const tct_node *n) { return n->op == TCT_IR_SCATTER_ADD || n->op == TCT_IR_PUT; }
 
+bool tct_lower_sums_columns(const tct_graph *body, bool by_rows, tct_value v) {
+    if (by_rows) return tct_ir_ops[tct_node_of(body, v)->op].cls == TCT_CLASS_REDUCTION;
+    return tct_fuse_is_column_sum(body, v);
+}
+
+static bool is_column_sum(const lowering *w, tct_value v) {
+    return tct_lower_sums_columns(w->body, w->spec->by_rows, v);
+}
+
+// Where columns are summed rows are kept, and what lies within them counts as reduced, whether anything
+// reduces it or not: each in the order of what is reduced.
+static void find_rows(lowering *w, const tct_node *reduction) {
+    const tct_node *of = node(w, reduction->in[0]);
+    for (int within = 0; within < 2; within++)
+        for (int k = 0; k < of->n_axes; k++) {
+            bool reduced = tct_axes_have(reduction->attr.axes, reduction->attr.n_axes, of->axes[k]);
+            if ((reduced != w->spec->by_rows) == within) add_domain(w, of->axes[k], within);
+        }
+}
+
 // The kept axes in the order of the first output, then the reduced ones in the order of what is reduced.
 static void find_domain(lowering *w) {
-    const tct_node *first = output_node(w, 0), *reduction = NULL;
+    const tct_node *first = output_node(w, 0), *reduction = NULL, *sum = NULL;
     if (is_scatter(first)) {
         const tct_node *index = node(w, first->in[1]);
         for (int k = 0; k < first->n_axes; k++)
@@ -319,9 +315,15 @@ static void find_domain(lowering *w) {
         for (int k = 0; k < index->n_axes; k++) add_domain(w, index->axes[k], true); // unless it is there
         return;
     }
-    for (size_t v = 0; v < w->body->nodes.len && !reduction; v++)
-        if (tct_ir_ops[w->body->nodes.data[v].op].cls == TCT_CLASS_REDUCTION)
-            reduction = &w->body->nodes.data[v];
+    for (tct_value v = 0; v < w->body->nodes.len; v++) {
+        if (tct_ir_ops[node(w, v)->op].cls != TCT_CLASS_REDUCTION) continue;
+        const tct_node **which = is_column_sum(w, v) ? &sum : &reduction;
+        if (!*which) *which = node(w, v);
+    }
+    if (sum) {
+        find_rows(w, reduction ? reduction : sum);
+        return;
+    }
     const tct_ir_attr *attr = reduction ? &reduction->attr : NULL;
     for (int k = 0; k < first->n_axes; k++) {
         bool reduced = false;
@@ -334,39 +336,19 @@ static void find_domain(lowering *w) {
         if (position(reduction, of->axes[k]) < 0) add_domain(w, of->axes[k], true);
 }
 
-static void split_domain(lowering *w, uint32_t loop_axis, int64_t inner) {
-    for (uint32_t k = 0; k < w->n_domain; k++) {
-        domain_axis *d = &w->domain[k];
-        if (loop_axis < d->first || loop_axis >= d->first + d->n_digits) continue;
-        uint32_t at = loop_axis - d->first;
-        memmove(d->digit + at + 1, d->digit + at, (d->n_digits - at) * sizeof *d->digit);
-        d->digit[at + 1] = inner;
-        d->digit[at] /= inner;
-        d->n_digits++;
-    }
-}
-
-static bool can_split(const lowering *w, uint32_t loop_axis) {
-    for (uint32_t k = 0; k < w->n_domain; k++) {
-        const domain_axis *d = &w->domain[k];
-        if (loop_axis >= d->first && loop_axis < d->first + d->n_digits) return d->n_digits < MAX_DIGITS;
-    }
-    return false;
-}
-
 // --- Kernels ---
 
 static void store_scatter(lowering *w, const tct_node *n) {
     tct_lv at[TCT_IR_MAX_AXES];
     const tct_node *index_node = node(w, n->in[1]), *update = node(w, n->in[2]);
-    for (int k = 0; k < index_node->n_axes; k++) at[k] = domain_index(w, in_domain(w, index_node->axes[k]));
+    for (int k = 0; k < index_node->n_axes; k++) at[k] = domain_index(w, index_node->axes[k]);
     tct_lv index = pull(w, n->in[1], at);
     index = tct_loop_value_of(w->l, (tct_loop_value){.kind = TCT_LOOP_INDEX, .dtype = TCT_I64}, 1, &index);
     tct_lv guard = tct_loop_within(w->l, index, size_of(w, n->attr.axes[0]));
-    for (int k = 0; k < update->n_axes; k++) at[k] = domain_index(w, in_domain(w, update->axes[k]));
+    for (int k = 0; k < update->n_axes; k++) at[k] = domain_index(w, update->axes[k]);
     tct_lv value = pull(w, n->in[2], at);
     for (int k = 0; k < n->n_axes; k++)
-        at[k] = n->axes[k] == n->attr.axes[0] ? index : domain_index(w, in_domain(w, n->axes[k]));
+        at[k] = n->axes[k] == n->attr.axes[0] ? index : domain_index(w, n->axes[k]);
     const tct_lower_port *port = &w->spec->out[0];
     tct_loop_store_to(w->l, port->buf, tct_loop_affine(w->l, 0, n->n_axes, at, port->stride), value, guard,
                       n->op == TCT_IR_SCATTER_ADD);
@@ -382,13 +364,20 @@ static void store_outputs(lowering *w, const tct_lv *(*index_of)(lowering *, con
         w->l->span = n->span;
         const tct_lv *at = index_of(w, n, room);
         tct_lv offset = tct_loop_affine(w->l, 0, n->n_axes, at, port->stride);
+        if (is_column_sum(w, w->body->outputs.data[k].value)) {
+            const tct_node *of = node(w, n->in[0]);
+            tct_lv there[TCT_IR_MAX_AXES];
+            for (int a = 0; a < of->n_axes; a++) there[a] = domain_index(w, of->axes[a]);
+            tct_loop_add_up(w->l, port->buf, offset, pull(w, n->in[0], there), tct_node_elements(w->body, n));
+            continue;
+        }
         tct_lv value = pull(w, w->body->outputs.data[k].value, at);
         tct_loop_store_to(w->l, port->buf, offset, value, TCT_NO_LV, false);
     }
 }
 
 static const tct_lv *domain_place(lowering *w, const tct_node *n, tct_lv *at) {
-    for (int k = 0; k < n->n_axes; k++) at[k] = domain_index(w, in_domain(w, n->axes[k]));
+    for (int k = 0; k < n->n_axes; k++) at[k] = domain_index(w, n->axes[k]);
     return at;
 }
 
@@ -414,12 +403,7 @@ static void start(lowering *w) {
 // One try with the digits that the domain has now.
 static void lower_loops(lowering *w) {
     start(w);
-    for (uint32_t k = 0; k < w->n_domain; k++) {
-        domain_axis *d = &w->domain[k];
-        d->first = w->l->n_axes;
-        for (uint32_t g = 0; g < d->n_digits; g++)
-            tct_loop_add_axis(w->l, tct_axis_of(w->m, d->axis)->name, d->digit[g], d->reduced);
-    }
+    tct_domain_open(&w->domain, w->m, w->l);
     if (is_scatter(output_node(w, 0)))
         store_scatter(w, output_node(w, 0));
     else
@@ -474,8 +458,8 @@ tct_loop *tct_lower(tct_arena *arena, const tct_lower_spec *spec) {
         int64_t inner = 0;
         find_domain(&w);
         lower_loops(&w);
-        while (splits++ < MAX_SPLITS && tct_loop_wants_split(w.l, &axis, &inner) && can_split(&w, axis)) {
-            split_domain(&w, axis, inner);
+        while (splits++ < MAX_SPLITS && tct_loop_wants_split(w.l, &axis, &inner) &&
+               tct_domain_split(&w.domain, axis, inner)) {
             lower_loops(&w);
         }
     }

@@ -16,6 +16,8 @@ typedef struct tct_lower_spec {
     const tct_graph *body;
     const tct_lower_port *in, *out; // a port for each input and output of the body
     uint32_t n_bufs;
+    // All that the body reduces are sums of columns, to be added up row by row (tct_fuse_sums_by_rows).
+    bool by_rows;
     // The epilogue of a product: `dot` is the body's product, which lies in buffer 0 with the strides of
     // `dot_port`; `problem` and `gemm` say what the kernel's batch, row and column count: `axis` gives the IR
     // axis of each of the problem's. An output that is the product itself is not stored again. NULL for a
@@ -29,8 +31,12 @@ typedef struct tct_lower_spec {
 // Row-major strides of a node.
 void tct_lower_row_major(const tct_ir_module *m, const tct_node *n, int64_t stride[TCT_IR_MAX_AXES]);
 
+// Whether v of a body is a sum of columns that the kernel stores in parts.
+bool tct_lower_sums_columns(const tct_graph *body, bool by_rows, tct_value v);
+
 // The kernel, scheduled; in the arena. A body whose output is scatter_add or put has one output, which shares
-// its memory with the base: the kernel doesn't read the base.
+// its memory with the base: the kernel doesn't read the base. A sum of columns is stored in parts
+// (tct_loop_add_up).
 tct_loop *tct_lower(tct_arena *arena, const tct_lower_spec *spec);
 
 #endif

@@ -109,6 +109,7 @@ static void plan_loop(tct_planner *p, tct_value v) {
     tct_lower_port *out = TCT_NEW_ARRAY(&p->temporary, tct_lower_port, n_out);
     tct_pstep *s = tct_new_step(p, TCT_STEP_KERNEL, n_in + n_out);
     uint32_t at = (uint32_t)(p->steps.len - 1);
+    bool by_rows = tct_fuse_sums_by_rows(body);
     for (uint32_t k = 0; k < n_in; k++) {
         in[k].buf = k;
         s->operands[k] = reading(p, n->in[k]);
@@ -119,6 +120,7 @@ static void plan_loop(tct_planner *p, tct_value v) {
         const tct_node *result = tct_node_of(body, body->outputs.data[k].value);
         out[k].buf = n_in + k;
         tct_lower_row_major(p->g->module, result, out[k].stride);
+        if (tct_lower_sums_columns(body, by_rows, body->outputs.data[k].value)) continue; // in parts
         s->operands[n_in + k] = tct_result_of(p, v, k, result, at);
         p->bundle[v][k] = s->operands[n_in + k].storage;
     }
@@ -128,12 +130,14 @@ static void plan_loop(tct_planner *p, tct_value v) {
         s->scatter_base = base + 1;
         s->operands[n_in].read = true;
     }
-    tct_lower_spec spec = {.body = body, .in = in, .out = out, .n_bufs = n_in + n_out};
+    tct_lower_spec spec = {.body = body, .in = in, .out = out, .n_bufs = n_in + n_out, .by_rows = by_rows};
     tct_arena *arena = tct_alloc(sizeof *arena);
     s->loop = tct_lower(arena, &spec);
     s->label = label_of(p, body);
     s->span = n->span;
     s->flops = tct_loop_flops(s->loop);
+    if (s->loop->parts) tct_plan_parts(p, v, at);
+    s = &p->steps.data[at];
     s->bytes = loop_bytes(p, s, 0);
 }
 
@@ -487,7 +491,7 @@ bool tct_plan_steps(tct_planner *p) {
         default: // a view, located when it is read
             break;
         }
-        for (; steps < p->steps.len; steps++) p->steps.data[steps].node = v;
+        if (steps < p->steps.len) p->steps.data[steps].node = v; // what else there is adds up parts
     }
     return true;
 }

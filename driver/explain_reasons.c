@@ -203,6 +203,11 @@ void tct_explain_reason(const tct_explanation *e, const tct_explained *x, const 
                        " points",
                        edge->pieces, edge->points);
         return;
+    case TCT_APART_COLUMNS:
+        tct_buf_puts(out,
+                     "sums of columns are added up beside what one of them reduces: nothing in its kernel "
+                     "waits for them, and all rows in it lie one after the other in memory");
+        return;
     case TCT_N_APART:
         return;
     }

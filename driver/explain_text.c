@@ -99,7 +99,9 @@ static void print_operations(printing *p, const tct_explained *x, uint32_t step)
     const tct_graph *g = tct_explain_operations(x, step, &only);
     if (!g) {
         indent(p, 4);
-        tct_buf_puts(p->out, "added by the plan: a value that is wanted in two places\n");
+        bool parts = strcmp(x->plan->steps[step].label, TCT_SUM_OF_PARTS) == 0;
+        tct_buf_puts(p->out, parts ? "added by the plan: the step before it sums columns in parts\n"
+                                   : "added by the plan: a value that is wanted in two places\n");
         return;
     }
     const char **lines = TCT_NEW_ARRAY(&p->arena, const char *, g->nodes.len);

@@ -24,6 +24,17 @@ typedef struct tct_fuse_factor {
     tct_value casts[2]; // of it, up to the operand
 } tct_fuse_factor;
 tct_fuse_factor tct_fuse_factor_of(const tct_graph *g, const tct_node *dot, uint32_t k);
+
+// passes/fuse_columns.c. Sums of columns: a kernel of rows, in the order of memory, adds up parts of them on
+// its way. Whether a reduction's operand is contiguous along what it reduces.
+bool tct_fuse_reduces_rows(const tct_graph *g, const tct_node *n);
+// Whether n, a reduction, can be added up row by row.
+bool tct_fuse_may_sum_columns(const tct_graph *g, const tct_node *n);
+// Whether v, in the body of a group, is a sum of columns beside a reduction of rows.
+bool tct_fuse_is_column_sum(const tct_graph *body, tct_value v);
+// Whether sums of columns are all that the body reduces, and better added up row by row than in strips.
+bool tct_fuse_sums_by_rows(const tct_graph *body);
+
 bool tct_fuse_is_stored(const tct_node *n); // computed by something else than a loop kernel
 
 typedef enum tct_fuse_kind {
@@ -54,6 +65,7 @@ typedef struct tct_fuse_group {
     tct_value dot; // the product whose epilogue it is, or TCT_NO_VALUE
     bool alone;    // takes no others: scatter
     uint32_t reductions;
+    bool columns; // some members are sums of columns, over what isn't reduced
 } tct_fuse_group;
 
 typedef struct tct_fusion {
@@ -90,6 +102,12 @@ tct_fusion tct_fuse_groups(tct_graph *g); // passes/fuse.c: prepared, classified
 void tct_fuse_classify(tct_fusion *f);    // passes/fuse_classify.c: kind, in_memory, sources, users
 void tct_fuse_merge(tct_fusion *f);       // passes/fuse_merge.c: groups
 tct_graph *tct_fuse_build(tct_fusion *f); // passes/fuse_build.c: the graph with fused nodes
+// passes/fuse_columns.c. Whether all that a group reduces are sums of columns, of rows that are many and not
+// too long; whether group a, of rows as they lie in memory, may compute the sums of such a group b on its
+// way; whether sums of columns that two groups have taken let them be one.
+bool tct_fuse_sums_only_columns(const tct_fusion *f, const tct_fuse_group *g);
+bool tct_fuse_may_take_columns(const tct_fusion *f, uint32_t a, uint32_t b);
+bool tct_fuse_columns_allow(const tct_fusion *f, uint32_t a, uint32_t b);
 // passes/fuse_order.c
 void tct_fuse_order_start(tct_fusion *f);
 // Whether group b can be reached from the n values in `from`, by way of something that is neither one of them

@@ -1,8 +1,8 @@
 // Grouping anchors into kernels. Greedy, in an order that gives the most valuable merges the first choice:
 //   1. elementwise with elementwise, 2. with a reduction that is the only one to want the result, 3. with
-//   reductions along what is contiguous (softmax, norms), 4. products take the elementwise group behind them
-//   as epilogue, 5. with the other reductions (bias gradients), 6. groups over one domain that read the same
-//   large value.
+//   reductions along what is contiguous (softmax, norms), 4. sums of columns with reductions of the rows that
+//   they read (gradients of norms), 5. products take the elementwise group behind them as epilogue, 6. with
+//   the other reductions (bias gradients), 7. groups over one domain that read the same large value.
 // Two groups may merge when they agree about their domain, no value moves between them, and no third one
 // stands between.
 #include "passes/fuse.h"
@@ -156,12 +156,17 @@ static bool moves_between(const tct_fusion *f, uint32_t a, uint32_t b) {
     return there || back;
 }
 
-static bool may_merge(tct_fusion *f, uint32_t a, uint32_t b) {
-    if (a == b) return false;
+// Whether two groups could be one, as far as values between them go.
+static bool may_be_one(tct_fusion *f, uint32_t a, uint32_t b) {
     const tct_fuse_group *ga = &f->groups[a], *gb = &f->groups[b];
     return !ga->alone && !gb->alone && ga->dot == TCT_NO_VALUE && gb->dot == TCT_NO_VALUE &&
-           domains_agree(ga, gb) && small_enough(f, a, b) && !would_starve(f, a, b) &&
-           !moves_between(f, a, b) && !stands_between(f, a, b) && !stands_between(f, b, a);
+           small_enough(f, a, b) && !moves_between(f, a, b) && !stands_between(f, a, b) &&
+           !stands_between(f, b, a);
+}
+
+static bool may_merge(tct_fusion *f, uint32_t a, uint32_t b) {
+    return a != b && domains_agree(&f->groups[a], &f->groups[b]) && !would_starve(f, a, b) &&
+           tct_fuse_columns_allow(f, a, b) && may_be_one(f, a, b);
 }
 
 // --- Merging ---
@@ -184,6 +189,7 @@ static void merge(tct_fusion *f, uint32_t into, uint32_t from) {
     a->members = all;
     a->n = n;
     a->reductions += b->reductions;
+    a->columns |= b->columns;
     if (b->last > a->last) a->last = b->last;
     b->n = 0;
 }
@@ -212,17 +218,10 @@ static void start_groups(tct_fusion *f) {
     }
 }
 
-// A reduction whose operand is contiguous along what it reduces.
 static bool reduces_rows(const tct_fusion *f, const tct_fuse_group *g) {
     for (uint32_t m = 0; m < g->n; m++) {
         const tct_node *n = node(f, g->members[m]);
-        if (!is_reduction(n)) continue;
-        const tct_node *o = node(f, n->in[0]);
-        if (!o->n_axes) return true;
-        tct_axis inner = o->axes[o->n_axes - 1];
-        for (int k = 0; k < n->attr.n_axes; k++)
-            if (n->attr.axes[k] == inner) return true;
-        return false;
+        if (is_reduction(n)) return tct_fuse_reduces_rows(f->g, n);
     }
     return false;
 }
@@ -235,6 +234,37 @@ static bool belongs(const tct_fusion *f, phase p, uint32_t a, uint32_t b) {
     if (p == EVERYTHING) return true;
     if (p == INTERNAL) return !ga->n_reduced && gb->n_reduced && !is_used_outside(f, ga, a, b);
     return (!ga->n_reduced || reduces_rows(f, ga)) && (!gb->n_reduced || reduces_rows(f, gb));
+}
+
+static bool takes_columns(tct_fusion *f, uint32_t a, uint32_t b) {
+    return a != UINT32_MAX && a != b && tct_fuse_may_take_columns(f, a, b) && may_be_one(f, a, b);
+}
+
+// A group that reads rows, or computes them, of which group b sums the columns; UINT32_MAX: none.
+static uint32_t rows_of(tct_fusion *f, uint32_t b) {
+    const tct_fuse_group *gb = &f->groups[b];
+    int64_t all = points(f, gb->axes, gb->n_axes);
+    for (uint32_t m = 0; m < gb->n; m++) {
+        const tct_fuse_sources *s = &f->sources[gb->members[m]];
+        for (uint32_t k = 0; k < s->n; k++) {
+            tct_value v = s->data[k].v;
+            if (tct_node_elements(f->g, node(f, v)) != all) continue;
+            if (takes_columns(f, group_of(f, v), b)) return group_of(f, v);
+            for (uint32_t u = f->user_begin[v]; u < f->user_begin[v + 1]; u++)
+                if (takes_columns(f, group_of(f, f->users[u]), b)) return group_of(f, f->users[u]);
+        }
+    }
+    return UINT32_MAX;
+}
+
+static void merge_columns(tct_fusion *f) {
+    for (uint32_t b = 0; b < f->n_groups; b++) {
+        if (!tct_fuse_sums_only_columns(f, &f->groups[b])) continue;
+        uint32_t a = rows_of(f, b);
+        if (a == UINT32_MAX) continue;
+        merge(f, a, b);
+        f->groups[a].columns = true;
+    }
 }
 
 static bool merge_along_edges(tct_fusion *f, phase p) {
@@ -340,6 +370,7 @@ void tct_fuse_merge(tct_fusion *f) {
     merge_along_edges(f, ELEMENTWISE);
     merge_along_edges(f, INTERNAL);
     merge_along_edges(f, ROWS);
+    merge_columns(f);
     take_epilogues(f);
     // A group that has taken a reduction in agrees with others than before.
     while (merge_along_edges(f, EVERYTHING)) {
@@ -393,6 +424,8 @@ uint32_t tct_fuse_why_apart(tct_fusion *f, uint32_t a, uint32_t b, tct_fusion_ed
         edge->to_domain = domain_of(gb);
     } else if (would_starve(f, a, b)) {
         why |= say_pieces(f, ga, gb, edge);
+    } else if (!tct_fuse_columns_allow(f, a, b)) {
+        why |= because(TCT_APART_COLUMNS);
     }
     if (!small_enough(f, a, b)) why |= say_large(put_together(f, a, b), edge);
     if (moves_between(f, a, b)) why |= because(TCT_APART_MOVED);

@@ -10,7 +10,7 @@ const char *const tct_fusion_reason_names[TCT_N_APART] = {
     [TCT_APART_SCATTER] = "scatter",   [TCT_APART_PRODUCT] = "product", [TCT_APART_REDUCES] = "reduces",
     [TCT_APART_EPILOGUE] = "epilogue", [TCT_APART_SHAPE] = "shape",     [TCT_APART_DOMAIN] = "domain",
     [TCT_APART_MOVED] = "moved",       [TCT_APART_BETWEEN] = "between", [TCT_APART_LARGE] = "large",
-    [TCT_APART_PIECES] = "pieces",
+    [TCT_APART_PIECES] = "pieces",     [TCT_APART_COLUMNS] = "columns",
 };
 const char *const tct_fusion_again_names[TCT_N_AGAIN] = {
     [TCT_AGAIN_WHOLE] = "whole",   [TCT_AGAIN_COSTLY] = "costly", [TCT_AGAIN_READS] = "reads",

@@ -19,6 +19,7 @@ typedef enum tct_fusion_reason {
     TCT_APART_BETWEEN,  // something third needs the one and is needed by the other
     TCT_APART_LARGE,    // the kernel would become too large
     TCT_APART_PIECES,   // the work would run in too few pieces
+    TCT_APART_COLUMNS,  // sums of columns that the one adds up beside what it reduces don't go with the other
     TCT_N_APART
 } tct_fusion_reason;
 extern const char *const tct_fusion_reason_names[TCT_N_APART]; // "scan", "operand", …
