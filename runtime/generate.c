@@ -235,6 +235,26 @@ static int64_t next_row(const generation *k) {
     return b;
 }
 
+typedef struct clearing {
+    unsigned char *at;
+    uint64_t bytes;
+} clearing;
+
+enum { CLEARED_AT_ONCE = 1 << 20 };
+
+static void clear_part(void *context, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    const clearing *c = context;
+    uint64_t from = (uint64_t)begin * CLEARED_AT_ONCE, to = (uint64_t)end * CLEARED_AT_ONCE;
+    memset(c->at + from, 0, (size_t)((to < c->bytes ? to : c->bytes) - from));
+}
+
+// By all threads: a cache is as large as the weights.
+static void clear_cache(const generation *k, const rows *r) {
+    clearing c = {r->cache, cache_bytes(k->room->g, r->n)};
+    tct_pool_run(k->pool, (int64_t)((c.bytes + CLEARED_AT_ONCE - 1) / CLEARED_AT_ONCE), clear_part, &c);
+}
+
 // Prompts enter free places, as long as there is room for as many as enter at once.
 static bool fill(generation *k, void *const *params, uint32_t n_params, const int32_t *prompts) {
     tct_generate_room *r = k->room;
@@ -252,7 +272,7 @@ static bool fill(generation *k, void *const *params, uint32_t n_params, const in
             r->entry.start[i] = 0;
             r->entry.last[i] = there ? k->out->prompt_length[b] - 1 : 0;
         }
-        memset(r->entry.cache, 0, cache_bytes(g, r->entry.n));
+        clear_cache(k, &r->entry);
         if (!run(k, r->prefill, params, n_params, &r->entry, r->prompts)) return false;
         int64_t place = 0;
         for (int64_t i = 0; i < r->entry.n; i++) {
@@ -344,7 +364,7 @@ bool tct_generate(tct_diag *d, tct_pool *pool, tct_generate_room *r, void *const
     generation k = {d, pool, r, arena, o, out, g->prompt + o->max_new, 0};
     if (!check(d, g, prompt_length, o)) return false;
     copy_prompts(&k, prompts, prompt_length);
-    memset(r->places.cache, 0, cache_bytes(g, g->places));
+    if (r->entry.n < r->places.n) clear_cache(&k, &r->places); // else each fill clears them
     for (int64_t i = 0; i < g->places; i++) r->row[i] = NOBODY;
     bool go_on = true, ok = fill(&k, params, n_params, prompts);
     bool narrow = r->convert != NULL;
