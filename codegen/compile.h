@@ -24,7 +24,7 @@ typedef struct tct_compile_options {
 typedef struct tct_plan_origin {
     const tct_graph *graph; // after fusion
     // By step: its node, TCT_NO_VALUE for what planning added: a copy, or the adding up of the parts in which
-    // the step before computes sums (labelled TCT_SUM_OF_PARTS).
+    // an earlier step computes sums (labelled TCT_SUM_OF_PARTS).
     const tct_value *node;
     const struct tct_plan_origin *const *scans; // by scan: of its body
 } tct_plan_origin;

@@ -98,9 +98,10 @@ typedef struct tct_loop {
                   // share is loaded once; 0: one
     bool once;    // row kernels: the vectors side by side hold a row, which stays in registers
     uint32_t n_passes;
-    uint64_t scratch; // bytes
-    bool tile;        // the epilogue of a product: axes are batch, row, column
-    double cost;      // operations a point, loads and stores included
+    uint64_t scratch;  // bytes
+    bool tile;         // the epilogue of a product: axes are batch, row, column;
+    int64_t tile_rows; // called for so many rows at a time at most, the first a multiple of that
+    double cost;       // operations a point, loads and stores included
     tct_lv only;   // the pass goes past what isn't so: all it does is to add zeros there; TCT_NO_LV: nothing
     tct_lv prefix; // a comparison that holds for the first lanes of a row; TCT_NO_LV: there is none
     // From tct_loop_stream: 1 + the store at whose lines the lanes of the last pass begin; 0: at the first
@@ -124,7 +125,7 @@ void tct_loop_store_to(tct_loop *l, uint32_t buf, tct_lv offset, tct_lv value, t
 // codegen/loop_parts.c. A sum over kept axes, of `value` at every point: `offset`, below `results`, varies
 // along all reduced axes, none of which need be reduced by anything. Every task has a part of the buffer,
 // which it begins with zeros and adds to in the order of its items; tct_loop_of_parts adds up the parts. f32
-// alone.
+// alone. Of a tile it is a sum over rows, `offset` is the column, and a part is that of `tile_rows` rows.
 void tct_loop_add_up(tct_loop *l, uint32_t buf, tct_lv offset, tct_lv value, int64_t results);
 int64_t tct_loop_part(int64_t results); // elements of a part
 int64_t tct_loop_parts(const tct_loop *l);

@@ -321,10 +321,17 @@ static void emit_item(tct_loop_emitter *e, LLVMValueRef item, LLVMValueRef outer
     over_lanes(e, LEVEL_ITEM, LEVEL_LANES, variable, end, whole ? l->block : 0, emit_passes);
 }
 
+static LLVMValueRef in_part(tct_loop_emitter *e, uint32_t buf, LLVMValueRef at) {
+    return LLVMBuildGEP2(e->b, LLVMFloatTypeInContext(e->c), e->bufs[buf], &at, 1, "");
+}
+
+static LLVMValueRef zeros(const tct_loop_emitter *e) {
+    return LLVMConstNull(LLVMVectorType(LLVMFloatTypeInContext(e->c), TCT_LOOP_LANES));
+}
+
 // Where the parts of the item's task lie that sums over kept axes are added to; its first item begins them.
 static void begin_parts(tct_loop_emitter *e, LLVMValueRef item, LLVMValueRef chunk) {
     const tct_loop *l = e->l;
-    LLVMTypeRef t = LLVMVectorType(LLVMFloatTypeInContext(e->c), TCT_LOOP_LANES);
     tct_loop_at(e, LEVEL_ITEM);
     LLVMValueRef task = LLVMBuildUDiv(e->b, item, chunk, "");
     LLVMValueRef first = LLVMBuildICmp(e->b, LLVMIntEQ, item, LLVMBuildMul(e->b, task, chunk, ""), "");
@@ -333,14 +340,12 @@ static void begin_parts(tct_loop_emitter *e, LLVMValueRef item, LLVMValueRef chu
         if (!s->part) continue;
         tct_loop_at(e, LEVEL_ITEM);
         LLVMValueRef part = tct_loop_number(e, s->part), at = LLVMBuildMul(e->b, task, part, "");
-        e->bufs[s->buf] = LLVMBuildGEP2(e->b, LLVMFloatTypeInContext(e->c), e->bufs[s->buf], &at, 1, "");
+        e->bufs[s->buf] = in_part(e, s->buf, at);
         LLVMValueRef end = LLVMBuildSelect(e->b, first, part, tct_loop_number(e, 0), "");
         LLVMValueRef variable = tct_loop_variable(e, LEVEL_ITEM, e->i64, tct_loop_number(e, 0));
         loop p = begin_loop(e, LEVEL_ITEM, LEVEL_LANES, variable, end, TCT_LOOP_LANES);
         tct_loop_at(e, LEVEL_LANES);
-        LLVMValueRef place =
-            LLVMBuildGEP2(e->b, LLVMFloatTypeInContext(e->c), e->bufs[s->buf], &p.counter, 1, "");
-        tct_llvm_store(e->b, LLVMConstNull(t), place, sizeof(float));
+        tct_llvm_store(e->b, zeros(e), in_part(e, s->buf, p.counter), sizeof(float));
         end_loop(e, &p);
     }
 }
@@ -363,8 +368,41 @@ static void emit_items(tct_loop_emitter *e) {
     end_loop(e, &p);
 }
 
+static void clear_columns(tct_loop_emitter *e, int level) {
+    const tct_loop *l = e->l;
+    for (uint32_t k = 0; k < l->n_stores; k++) {
+        if (!l->stores[k].part) continue;
+        for (unsigned u = 0; u < e->width; u++) {
+            LLVMValueRef mask = tct_loop_mask(e, u);
+            tct_loop_at(e, level);
+            LLVMValueRef column =
+                LLVMBuildAdd(e->b, e->counter[l->lane_axis], tct_loop_number(e, u * TCT_LOOP_LANES), "");
+            LLVMValueRef at = in_part(e, l->stores[k].buf, column);
+            if (mask)
+                tct_llvm_masked_store(e->b, zeros(e), at, sizeof(float), mask);
+            else
+                tct_llvm_store(e->b, zeros(e), at, sizeof(float));
+        }
+    }
+}
+
+// The parts that a tile's sums over rows are added to: its columns of them begin with zeros.
+static void begin_tile_parts(tct_loop_emitter *e) {
+    const tct_loop *l = e->l;
+    tct_loop_at(e, LEVEL_FUNCTION);
+    LLVMValueRef tile = LLVMBuildUDiv(e->b, LLVMGetParam(e->fn, 3), tct_loop_number(e, l->tile_rows), "");
+    for (uint32_t k = 0; k < l->n_stores; k++) {
+        const tct_loop_store *s = &l->stores[k];
+        if (s->part)
+            e->bufs[s->buf] = in_part(e, s->buf, LLVMBuildMul(e->b, tile, tct_loop_number(e, s->part), ""));
+    }
+    LLVMValueRef column = tct_loop_variable(e, LEVEL_FUNCTION, e->i64, LLVMGetParam(e->fn, 5));
+    over_lanes(e, LEVEL_FUNCTION, LEVEL_LANES, column, LLVMGetParam(e->fn, 6), 0, clear_columns);
+}
+
 // A tile: rows [m0, m1) and columns [n0, n1) of a batch element.
 static void emit_tile(tct_loop_emitter *e) {
+    if (e->l->parts) begin_tile_parts(e);
     e->counter[0] = LLVMGetParam(e->fn, 2);
     LLVMValueRef variable = tct_loop_variable(e, LEVEL_FUNCTION, e->i64, LLVMGetParam(e->fn, 3));
     loop p = begin_loop(e, LEVEL_FUNCTION, LEVEL_ITEM, variable, LLVMGetParam(e->fn, 4), 1);

@@ -29,7 +29,9 @@ int64_t tct_loop_items_a_part(const tct_loop *l, double points_an_item) {
     return n;
 }
 
-int64_t tct_loop_parts(const tct_loop *l) { return up(tct_loop_items(l), tct_loop_items_a_task(l)); }
+int64_t tct_loop_parts(const tct_loop *l) {
+    return l->tile ? up(l->axes[1].size, l->tile_rows) : up(tct_loop_items(l), tct_loop_items_a_task(l));
+}
 
 tct_loop *tct_loop_of_parts(tct_arena *arena, uint32_t n, int64_t results, int64_t parts, tct_span span) {
     tct_loop *l = tct_loop_new(arena);

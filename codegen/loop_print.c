@@ -111,6 +111,7 @@ void tct_loop_print(const tct_loop *l, const tct_diag *sources, tct_buf *out) {
         if (store->guard != TCT_NO_LV) tct_buf_printf(out, " if %%%u", store->guard);
         if (store->past) tct_buf_puts(out, "  past the caches");
         if (store->part) tct_buf_printf(out, "  in parts of %lld", (long long)store->part);
+        if (store->part && l->tile) tct_buf_printf(out, " for %lld rows", (long long)l->tile_rows);
         if (l->peel == s + 1) tct_buf_puts(out, ", line by line");
         print_end(sources, store->span, out);
     }

@@ -365,10 +365,9 @@ static void store_outputs(lowering *w, const tct_lv *(*index_of)(lowering *, con
         const tct_lv *at = index_of(w, n, room);
         tct_lv offset = tct_loop_affine(w->l, 0, n->n_axes, at, port->stride);
         if (is_column_sum(w, w->body->outputs.data[k].value)) {
-            const tct_node *of = node(w, n->in[0]);
             tct_lv there[TCT_IR_MAX_AXES];
-            for (int a = 0; a < of->n_axes; a++) there[a] = domain_index(w, of->axes[a]);
-            tct_loop_add_up(w->l, port->buf, offset, pull(w, n->in[0], there), tct_node_elements(w->body, n));
+            tct_lv of = pull(w, n->in[0], index_of(w, node(w, n->in[0]), there));
+            tct_loop_add_up(w->l, port->buf, offset, of, tct_node_elements(w->body, n));
             continue;
         }
         tct_lv value = pull(w, w->body->outputs.data[k].value, at);
@@ -446,6 +445,7 @@ static void lower_tile(lowering *w) {
         tct_loop_add_axis(w->l, name[group], size, false);
     }
     w->l->tile = true;
+    w->l->tile_rows = g->args.mr;
     store_outputs(w, tile_place);
 }
 

@@ -16,7 +16,8 @@ typedef struct tct_lower_spec {
     const tct_graph *body;
     const tct_lower_port *in, *out; // a port for each input and output of the body
     uint32_t n_bufs;
-    // All that the body reduces are sums of columns, to be added up row by row (tct_fuse_sums_by_rows).
+    // All that the body reduces are sums of columns, to be added up row by row (tct_fuse_sums_by_rows), or
+    // over a product's rows.
     bool by_rows;
     // The epilogue of a product: `dot` is the body's product, which lies in buffer 0 with the strides of
     // `dot_port`; `problem` and `gemm` say what the kernel's batch, row and column count: `axis` gives the IR

@@ -105,8 +105,8 @@ void tct_plan_assemble(tct_planner *p);
 // in what it is a part of.
 tct_operand tct_result_of(tct_planner *p, tct_value v, uint32_t k, const tct_node *result, uint32_t step);
 
-// codegen/plan_parts.c. Step `at`, the kernel of node v, stores sums of columns in parts: gives these memory,
-// and adds steps that add them up to the node's results.
+// codegen/plan_parts.c. Step `at`, the kernel or product of node v, stores sums of columns in parts: gives
+// these memory, and adds steps that add them up to the node's results.
 void tct_plan_parts(tct_planner *p, tct_value v, uint32_t at);
 
 bool tct_plan_steps(tct_planner *p);  // codegen/plan_steps.c: the graph as steps

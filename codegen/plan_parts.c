@@ -10,17 +10,22 @@ static const tct_loop_store *in_parts(const tct_loop *l, uint32_t buf) {
     return NULL;
 }
 
+// The step's operand that is result 0 of node v.
+static uint32_t first_result(const tct_planner *p, tct_value v, uint32_t at) {
+    return p->steps.data[at].n_operands - (uint32_t)tct_node_of(p->g, v)->attr.body->outputs.len;
+}
+
 // One step for all sums of one size.
 static void add_up(tct_planner *p, tct_value v, uint32_t at, uint32_t n, const uint32_t *result,
                    int64_t size) {
     const tct_graph *body = tct_node_of(p->g, v)->attr.body;
-    uint32_t n_in = tct_node_of(p->g, v)->n_in;
+    uint32_t first = first_result(p, v, at);
     int64_t parts = tct_loop_parts(p->steps.data[at].loop);
     tct_pstep *s = tct_new_step(p, TCT_STEP_KERNEL, 2 * n);
     uint32_t next = (uint32_t)(p->steps.len - 1);
     for (uint32_t k = 0; k < n; k++) {
         const tct_node *sum = tct_node_of(body, body->outputs.data[result[k]].value);
-        tct_operand *to = &p->steps.data[at].operands[n_in + result[k]];
+        tct_operand *to = &p->steps.data[at].operands[first + result[k]];
         uint32_t memory =
             tct_new_storage(p, TCT_F32, (uint64_t)(parts * tct_loop_part(size)) * sizeof(float));
         p->storages.data[memory].writer = at;
@@ -39,17 +44,17 @@ static void add_up(tct_planner *p, tct_value v, uint32_t at, uint32_t n, const u
 
 void tct_plan_parts(tct_planner *p, tct_value v, uint32_t at) {
     const tct_graph *body = tct_node_of(p->g, v)->attr.body;
-    uint32_t n_in = tct_node_of(p->g, v)->n_in, n_out = (uint32_t)body->outputs.len;
+    uint32_t first = first_result(p, v, at), n_out = (uint32_t)body->outputs.len;
     const tct_loop *l = p->steps.data[at].loop;
     bool *done = TCT_NEW_ARRAY(&p->temporary, bool, n_out);
     uint32_t *same = TCT_NEW_ARRAY(&p->temporary, uint32_t, n_out);
     for (uint32_t k = 0; k < n_out; k++) {
-        if (done[k] || !in_parts(l, n_in + k)) continue;
+        if (done[k] || !in_parts(l, first + k)) continue;
         int64_t size = tct_node_elements(body, tct_node_of(body, body->outputs.data[k].value));
         uint32_t n = 0;
         for (uint32_t j = k; j < n_out; j++) {
             const tct_node *other = tct_node_of(body, body->outputs.data[j].value);
-            if (done[j] || !in_parts(l, n_in + j) || tct_node_elements(body, other) != size) continue;
+            if (done[j] || !in_parts(l, first + j) || tct_node_elements(body, other) != size) continue;
             done[j] = true;
             same[n++] = j;
         }

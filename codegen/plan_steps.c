@@ -289,8 +289,13 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     q.problem.epilogue = true;
     tct_lower_port *in = TCT_NEW_ARRAY(&p->temporary, tct_lower_port, n_in);
     tct_lower_port *out = TCT_NEW_ARRAY(&p->temporary, tct_lower_port, n_out);
-    tct_lower_spec spec = {
-        .body = body, .in = in, .out = out, .n_bufs = 3 + n_in + n_out, .dot = dot, .axis = q.axis};
+    tct_lower_spec spec = {.body = body,
+                           .in = in,
+                           .out = out,
+                           .n_bufs = 3 + n_in + n_out,
+                           .by_rows = true,
+                           .dot = dot,
+                           .axis = q.axis};
     tct_lower_row_major(p->g->module, d, spec.dot_port.stride);
     describe_product(p, &q, spec.dot_port.stride);
     tct_pstep *s = tct_new_step(p, TCT_STEP_GEMM, 3 + n_in + n_out);
@@ -317,6 +322,7 @@ static void plan_gemm(tct_planner *p, tct_value v) {
             s->operands[3 + n_in + k] = (tct_operand){c, 0, false, false};
             continue;
         }
+        if (tct_lower_sums_columns(body, true, body->outputs.data[k].value)) continue; // in parts
         s->operands[3 + n_in + k] = tct_result_of(p, v, k, result, at);
         p->bundle[v][k] = s->operands[3 + n_in + k].storage;
     }
@@ -326,6 +332,8 @@ static void plan_gemm(tct_planner *p, tct_value v) {
     s->span = d->span; // the dearest of its operations
     // What the epilogue reads of the product is still in cache.
     s->flops += tct_loop_flops(s->loop);
+    if (s->loop->parts) tct_plan_parts(p, v, at);
+    s = &p->steps.data[at];
     s->bytes += loop_bytes(p, s, 3);
     if (p->storages.data[c].scratch) s->bytes -= (double)p->storages.data[c].bytes;
 }

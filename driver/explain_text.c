@@ -2,6 +2,7 @@
 // again. A kernel that is as one before it (the layers of a model) is told of once.
 #include "driver/explain.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -93,15 +94,32 @@ static const char *line_of(printing *p, const tct_node *n) {
     return tct_arena_printf(&p->arena, "%s:%u", s->path, line);
 }
 
+// A step that planning added: a copy, or sums of what an earlier step, `writer`, has summed in parts.
+static void print_added(printing *p, const tct_plan *plan, uint32_t step) {
+    const tct_step *s = &plan->steps[step];
+    indent(p, 4);
+    if (strcmp(s->label, TCT_SUM_OF_PARTS) != 0) {
+        tct_buf_puts(p->out, "added by the plan: a value that is wanted in two places\n");
+        return;
+    }
+    for (uint32_t writer = step; writer-- > 0;) {
+        const tct_step *w = &plan->steps[writer];
+        for (uint32_t k = 0; k < w->n_operands; k++) {
+            if (plan->operands[w->operand + k] != plan->operands[s->operand]) continue;
+            tct_buf_printf(p->out, "added by the plan: adds up sums of columns that %u makes in parts\n",
+                           writer);
+            return;
+        }
+    }
+    assert(!"somebody makes the parts");
+}
+
 // A line for each line of the source, with the operations that it caused.
 static void print_operations(printing *p, const tct_explained *x, uint32_t step) {
     tct_value only;
     const tct_graph *g = tct_explain_operations(x, step, &only);
     if (!g) {
-        indent(p, 4);
-        bool parts = strcmp(x->plan->steps[step].label, TCT_SUM_OF_PARTS) == 0;
-        tct_buf_puts(p->out, parts ? "added by the plan: the step before it sums columns in parts\n"
-                                   : "added by the plan: a value that is wanted in two places\n");
+        print_added(p, x->plan, step);
         return;
     }
     const char **lines = TCT_NEW_ARRAY(&p->arena, const char *, g->nodes.len);

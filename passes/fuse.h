@@ -123,6 +123,9 @@ uint32_t tct_fuse_why_no_epilogue(tct_fusion *f, tct_value dot, uint32_t g, tct_
 // Rewrites that make graphs easier to fuse; see passes/fuse_prepare.c.
 tct_graph *tct_fuse_prepare(tct_graph *g);
 tct_graph *tct_fuse_products(tct_graph *g); // passes/fuse_products.c
+// The rows of a product without a batch: the axes of its result, but for those of size 1, that don't come
+// from the factor which has the innermost one. 0: there are none.
+uint32_t tct_fuse_rows_of(const tct_graph *g, const tct_node *dot, tct_axis rows[TCT_IR_MAX_AXES]);
 // passes/fuse_masked.c. Masks of a graph: made of positions alone, and cheap.
 typedef struct tct_fuse_masks {
     const tct_graph *g;

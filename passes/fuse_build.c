@@ -71,7 +71,9 @@ static void body_dot(building *b, tct_value dot) {
     tct_ir_copy_node(b->body, b->f->g, dot, b->in_body);
     // A product that stays within the kernel lies in memory as the result does.
     const tct_fuse_group *g = &b->f->groups[b->at];
-    const tct_node *last = g->n ? node(b, g->members[g->n - 1]) : n;
+    const tct_node *last = n;
+    for (uint32_t k = 0; k < g->n; k++)
+        if (node(b, g->members[k])->n_axes == n->n_axes) last = node(b, g->members[k]);
     if (!wanted_outside(b, dot)) tct_set_order(b->body, b->in_body[dot], last->axes, last->n_axes);
     // A view that the product reads is something else to the rest of the body.
     for (uint32_t k = 0; k < n->n_in; k++) {

@@ -1,8 +1,9 @@
 // Grouping anchors into kernels. Greedy, in an order that gives the most valuable merges the first choice:
 //   1. elementwise with elementwise, 2. with a reduction that is the only one to want the result, 3. with
 //   reductions along what is contiguous (softmax, norms), 4. sums of columns with reductions of the rows that
-//   they read (gradients of norms), 5. products take the elementwise group behind them as epilogue, 6. with
-//   the other reductions (bias gradients), 7. groups over one domain that read the same large value.
+//   they read (gradients of norms), 5. products take the elementwise group behind them as epilogue, 6. and
+//   sums over their rows (gradients of biases, norms of gradients), 7. with the other reductions, 8. groups
+//   over one domain that read the same large value.
 // Two groups may merge when they agree about their domain, no value moves between them, and no third one
 // stands between.
 #include "passes/fuse.h"
@@ -353,6 +354,86 @@ static void take_epilogues(tct_fusion *f) {
     }
 }
 
+// Whether v has the product's axes in their order, but for those that it sums.
+static bool lies_like(const tct_fusion *f, tct_value v, tct_value dot) {
+    const tct_node *n = node(f, v), *d = node(f, dot);
+    int at = 0;
+    for (int k = 0; k < d->n_axes; k++)
+        if (at < n->n_axes && n->axes[at] == d->axes[k]) at++;
+    return at == n->n_axes && (is_reduction(n) || at == d->n_axes);
+}
+
+// Whether all that the group reduces is sums over the rows of a product, which nobody within it reads.
+static bool sums_rows(const tct_fusion *f, uint32_t at, tct_value dot) {
+    const tct_fuse_group *g = &f->groups[at];
+    tct_axis rows[TCT_IR_MAX_AXES], sums[TCT_IR_MAX_AXES];
+    uint32_t n_rows = tct_fuse_rows_of(f->g, node(f, dot), rows), n_sums = 0;
+    for (uint32_t k = 0; k < g->n_reduced; k++)
+        if (tct_axis_of(f->g->module, g->reduced[k])->size != 1) sums[n_sums++] = g->reduced[k];
+    tct_axis ascending[TCT_IR_MAX_AXES];
+    if (!n_rows || !same_set(ascending, sorted(ascending, rows, n_rows), sums, n_sums)) return false;
+    for (uint32_t m = 0; m < g->n; m++) {
+        tct_value v = g->members[m];
+        const tct_node *n = node(f, v);
+        if (!lies_like(f, v, dot)) return false;
+        if (!is_reduction(n)) continue;
+        if (n->op != TCT_IR_SUM || n->dtype != TCT_F32) return false;
+        for (uint32_t k = f->user_begin[v]; k < f->user_begin[v + 1]; k++)
+            if (group_of(f, f->users[k]) == at) return false;
+    }
+    return true;
+}
+
+// The product that the group reads, or whose epilogue it reads, over the same domain.
+static tct_value find_summed(const tct_fusion *f, const tct_fuse_group *g) {
+    for (uint32_t m = 0; m < g->n; m++) {
+        const tct_fuse_sources *s = &f->sources[g->members[m]];
+        for (uint32_t k = 0; k < s->n; k++) {
+            tct_value v = s->data[k].v;
+            uint32_t at = group_of(f, v);
+            if (at != UINT32_MAX) v = f->groups[at].dot;
+            tct_axis axes[TCT_IR_MAX_AXES];
+            if (v == TCT_NO_VALUE || node(f, v)->op != TCT_IR_DOT) continue;
+            if (same_set(axes, sorted(axes, node(f, v)->axes, node(f, v)->n_axes), g->axes, g->n_axes))
+                return v;
+        }
+    }
+    return TCT_NO_VALUE;
+}
+
+// Whether group `sums` may join the product's epilogue `at`.
+static bool may_join(tct_fusion *f, uint32_t at, uint32_t sums) {
+    const tct_fuse_group *e = &f->groups[at], *g = &f->groups[sums];
+    for (uint32_t m = 0; m < e->n; m++)
+        if (!lies_like(f, e->members[m], e->dot)) return false;
+    if (e->n + g->n > MOST_EPILOGUE || !small_enough(f, at, sums) || moves_between(f, at, sums) ||
+        reads_moved(f, g, e->dot) || stands_between(f, sums, at))
+        return false;
+    tct_value *from = TCT_NEW_ARRAY(&f->arena, tct_value, e->n + 1u);
+    if (e->n) memcpy(from, e->members, e->n * sizeof *from);
+    from[e->n] = e->dot;
+    return !tct_fuse_leads_around(f, from, e->n + 1, at, sums);
+}
+
+static void take_sums(tct_fusion *f) {
+    for (uint32_t g = 0; g < f->n_groups; g++) {
+        tct_fuse_group *group = &f->groups[g];
+        if (!group->n || !group->n_reduced || group->alone || group->dot != TCT_NO_VALUE ||
+            group->n > MOST_EPILOGUE || points(f, group->axes, group->n_axes) < MANY_POINTS)
+            continue;
+        tct_value dot = find_summed(f, group);
+        if (dot == TCT_NO_VALUE || !sums_rows(f, g, dot)) continue;
+        uint32_t at = group_of(f, dot);
+        if (at != UINT32_MAX) {
+            if (may_join(f, at, g)) merge(f, at, g);
+        } else if (may_take(f, g, dot)) {
+            tct_fuse_order_unite(f, dot, group->members[0]);
+            group->dot = dot;
+            f->group[dot] = g;
+        }
+    }
+}
+
 // A product that reads through casts is a group with them, if nothing else is.
 static void take_casts(tct_fusion *f) {
     for (tct_value v = 0; v < f->g->nodes.len; v++) {
@@ -372,6 +453,7 @@ void tct_fuse_merge(tct_fusion *f) {
     merge_along_edges(f, ROWS);
     merge_columns(f);
     take_epilogues(f);
+    take_sums(f);
     // A group that has taken a reduction in agrees with others than before.
     while (merge_along_edges(f, EVERYTHING)) {
     }

@@ -1,5 +1,6 @@
 // Before fusion: what no kernel does as it stands is put differently.
-//   - reductions of much to little become two, so that the first runs in many pieces,
+//   - reductions of much to little become two, so that the first runs in many pieces; of a product it sums
+//     rows, which its epilogue does,
 //   - x + scatter_add(0, i, u) adds into x,
 //   - what no output needs goes.
 #include "passes/fuse.h"
@@ -54,6 +55,32 @@ static tct_value cut(tct_rewrite *r, tct_ir_op op, tct_value x, tct_axis a, tct_
     return tct_ir_emit(g, NULL, TCT_IR_SPLIT, &x, 1, &split);
 }
 
+// The product that v is computed from point by point, or NULL.
+static const tct_node *product_behind(const tct_graph *g, tct_value v) {
+    const tct_node *n = tct_node_of(g, v);
+    if (n->op == TCT_IR_DOT) return n;
+    if (tct_ir_ops[n->op].cls != TCT_CLASS_ELEMENTWISE) return NULL;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        const tct_node *x = tct_node_of(g, n->in[k]);
+        const tct_node *dot = x->n_axes == n->n_axes ? product_behind(g, n->in[k]) : NULL;
+        if (dot) return dot;
+    }
+    return NULL;
+}
+
+// Everything of a product's result: its rows, then the sums of its columns.
+static tct_value sum_product(tct_rewrite *r, const tct_node *n) {
+    tct_graph *g = r->to;
+    const tct_node *dot = product_behind(r->from, n->in[0]);
+    tct_axis rows[TCT_IR_MAX_AXES], rest[TCT_IR_MAX_AXES];
+    uint32_t n_rows = dot ? tct_fuse_rows_of(r->from, dot, rows) : 0, n_rest = 0;
+    for (int k = 0; k < n->attr.n_axes; k++)
+        if (!tct_axes_have(rows, n_rows, n->attr.axes[k])) rest[n_rest++] = n->attr.axes[k];
+    if (!n_rows || product(g, rest, n_rest) < FEW_RESULTS) return TCT_NO_VALUE;
+    tct_value x = tct_ir_reduce(g, NULL, TCT_IR_SUM, r->map[n->in[0]], rows, n_rows);
+    return tct_fuse_in_order(g, tct_ir_reduce(g, NULL, TCT_IR_SUM, x, rest, n_rest), n);
+}
+
 static bool room_for_another_axis(const tct_node *o) { return o->n_axes < TCT_IR_MAX_AXES; }
 
 static bool integers(const tct_node *n) { return tct_dtype_is_int((tct_dtype)n->dtype); }
@@ -65,6 +92,10 @@ static tct_value rewrite_reduction(tct_rewrite *r, const tct_node *n) {
     int64_t results = tct_node_elements(r->from, n), reduced = product(r->from, n->attr.axes, n->attr.n_axes);
     if (results >= FEW_RESULTS || reduced < MUCH_WORK || op == TCT_IR_ARGMAX || n->dtype == TCT_BF16)
         return TCT_NO_VALUE;
+    if (op == TCT_IR_SUM && results == 1) {
+        tct_value sum = sum_product(r, n);
+        if (sum != TCT_NO_VALUE) return sum;
+    }
     // Outer axes of those reduced are left to the second step until there are enough pieces.
     tct_axis first[TCT_IR_MAX_AXES], second[TCT_IR_MAX_AXES];
     uint32_t n_first = 0, n_second = 0;

@@ -147,6 +147,21 @@ static tct_value rewrite_dot(tct_rewrite *r, const tct_fuse_masks *m, tct_value 
     return bf16 ? tct_fuse_in_order(g, tct_ir_cast(g, y, TCT_BF16), n) : y;
 }
 
+uint32_t tct_fuse_rows_of(const tct_graph *g, const tct_node *dot, tct_axis rows[TCT_IR_MAX_AXES]) {
+    const tct_node *a = tct_node_of(g, dot->in[0]), *b = tct_node_of(g, dot->in[1]);
+    const tct_node *other = NULL; // the factor that rows come from
+    uint32_t n = 0;
+    for (int k = dot->n_axes; k-- > 0;) {
+        tct_axis x = dot->axes[k];
+        if (size_of(g, x) == 1) continue;
+        bool in_a = tct_node_has_axis(a, x);
+        if (in_a && tct_node_has_axis(b, x)) return 0;
+        if (!other) other = in_a ? b : a;
+        if (tct_node_has_axis(other, x)) rows[n++] = x;
+    }
+    return n;
+}
+
 static bool is_fine(const tct_graph *g, const tct_node *n) {
     part parts[N_PARTS] = {0};
     return (n->dtype == TCT_F32 || n->dtype == TCT_F64) && !is_sum(g, n) &&

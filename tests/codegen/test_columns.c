@@ -1,5 +1,5 @@
-// Sums of columns that are added up on the way through rows: against the interpreter, for rows of any number
-// and length.
+// Sums of columns that are added up on the way through rows, of products by their epilogues: against the
+// interpreter, for rows of any number and length.
 #include "tests/codegen/compare.h"
 
 enum { MOST_TEXT = 2000 };
@@ -103,6 +103,91 @@ static void test_by_rows(void **state) {
                      2);
 }
 
+// Of an epilogue: its results and a sum of each column of two values, of rows that no register tile divides,
+// few (streams) or many, and k in parts; on every instruction set.
+static void test_rows_of_products(void **state) {
+    (void)state;
+    static const char *const isas[] = {"base", "avx2", "avx512", "avx512bf16", "amx"};
+    static const int sizes[][3] = {{129, 128, 70}, {300, 765, 31},  {64, 512, 96},   {30, 1001, 40},
+                                   {8, 4096, 96},  {700, 97, 2100}, {2053, 16, 130}, {16500, 1, 9}};
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        tct_diag d = {0};
+        if (i > (size_t)tct_isa_host()) break;
+        tct_compiler *c = tct_compiler_new(&d, isas[i], 1);
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+            char text[MOST_TEXT];
+            snprintf(
+                text, sizeof text,
+                "axis M = %d axis N = %d axis K = %d graph g { %%x: f32[M, K] = input #0 \"x\""
+                " %%w: f32[K, N] = input #1 \"w\" %%b: f32[N] = input #2 \"b\""
+                " %%p: f32[M, N] = dot %%x, %%w {K} %%q: f32[M, N] = add %%p, %%b"
+                " %%t: f32[M, N] = tanh %%q %%u: f32[M, N] = mul %%t, %%q"
+                " %%v: f32[N] = sum %%u {M} %%y: f32[N] = sum %%p {M} return t = %%t, v = %%v, y = %%y }",
+                sizes[k][0], sizes[k][1], sizes[k][2]);
+            compare_text(c, text, &(compare_options){.passes = "", .relative = 5e-4, .absolute = 2e-2});
+        }
+        tct_compiler_free(c);
+        tct_diag_free(&d);
+    }
+}
+
+static bool has_kernel(const char *text, const char *label) {
+    tct_diag d = {0};
+    tct_ir_module *m = tct_ir_module_new();
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    const tct_plan *plan = tct_compile_graph(&d, c, compare_parse(&d, m, text), NULL);
+    bool found = false;
+    for (uint32_t k = 0; k < plan->n_steps; k++) found |= strcmp(plan->steps[k].label, label) == 0;
+    tct_compiler_free(c);
+    tct_ir_module_free(m);
+    tct_diag_free(&d);
+    return found;
+}
+
+// The square of a gradient's norm is summed up with the product. Where columns are few, rows lie across
+// memory, or somebody in the kernel would wait for the sum, it isn't.
+static void test_norms_of_products(void **state) {
+    (void)state;
+    static const char norm
+        [] = "axis M = 300 axis N = 200 axis K = 64 graph g { %x: f32[K, M] = input #0 \"x\""
+             " %w: f32[K, N] = input #1 \"w\" %p: f32[M, N] = dot %x, %w {K} %q: f32[M, N] = mul %p, %p"
+             " %s: f32 = sum %q {M, N} return p = %p, s = %s }",
+    several[] =
+        "axis A = 30 axis B = 10 axis H = 8 axis E = 25 axis K = 64 graph g {"
+        " %x: f32[K, A, B] = input #0 \"x\" %w: f32[K, H, E] = input #1 \"w\""
+        " %p: f32[A, B, H, E] = dot %x, %w {K} %q: f32[A, B, H, E] = mul %p, %p"
+        " %s: f32 = sum %q {A, B, H, E} %v: f32[H, E] = sum %p {A, B} return p = %p, s = %s, v = %v }",
+    half[] =
+        "axis A = 30 axis B = 10 axis H = 8 axis E = 25 axis K = 64 graph g {"
+        " %x: f32[K, A, B] = input #0 \"x\" %w: f32[K, H, E] = input #1 \"w\""
+        " %p: f32[A, B, H, E] = dot %x, %w {K} %v: f32[B, H, E] = sum %p {A} %u: f32[A, B, E] = sum %p {H}"
+        " return p = %p, v = %v, u = %u }",
+    batched[] = "axis Z = 5 axis M = 300 axis N = 70 axis K = 64 graph g { %x: f32[Z, K, M] = input #0 \"x\""
+                " %w: f32[Z, K, N] = input #1 \"w\" %p: f32[Z, M, N] = dot %x, %w {K}"
+                " %s: f32[Z, N] = sum %p {M} %v: f32[N] = sum %p {Z, M} return p = %p, s = %s, v = %v }",
+    few[] = "axis M = 9000 axis N = 3 axis K = 64 graph g { %x: f32[K, M] = input #0 \"x\""
+            " %w: f32[K, N] = input #1 \"w\" %p: f32[M, N] = dot %x, %w {K} %q: f32[M, N] = mul %p, %p"
+            " %s: f32 = sum %q {M, N} return p = %p, s = %s }",
+    waits[] = "axis M = 300 axis N = 200 axis K = 64 graph g { %x: f32[K, M] = input #0 \"x\""
+              " %w: f32[K, N] = input #1 \"w\" %p: f32[M, N] = dot %x, %w {K} %v: f32[N] = sum %p {M}"
+              " %q: f32[M, N] = sub %p, %v %s: f32[N] = sum %q {M} return q = %q, s = %s }",
+    doubles[] = "axis M = 300 axis N = 200 axis K = 64 graph g { %x: f64[K, M] = input #0 \"x\""
+                " %w: f64[K, N] = input #1 \"w\" %p: f64[M, N] = dot %x, %w {K} %v: f64[N] = sum %p {M}"
+                " return p = %p, v = %v }";
+    static const char *const all[] = {norm, several, half, batched, few, waits, doubles};
+    tct_diag d = {0};
+    tct_compiler *c = tct_compiler_new(&d, NULL, 1);
+    compare_options close = {.relative = 5e-4, .absolute = 2e-2};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) compare_text(c, all[k], &close);
+    assert_true(has_kernel(norm, "dot+mul+sum"));
+    assert_true(has_kernel(several, "dot+sum+mul") || has_kernel(several, "dot+mul+sum"));
+    assert_true(has_kernel(half, "dot"));
+    assert_true(has_kernel(batched, "dot"));
+    assert_true(has_kernel(few, "dot"));
+    tct_compiler_free(c);
+    tct_diag_free(&d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums_beside_rows),
@@ -110,6 +195,8 @@ int main(void) {
         cmocka_unit_test(test_apart),
         cmocka_unit_test(test_other_layouts),
         cmocka_unit_test(test_by_rows),
+        cmocka_unit_test(test_rows_of_products),
+        cmocka_unit_test(test_norms_of_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
