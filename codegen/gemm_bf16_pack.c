@@ -37,18 +37,22 @@ typedef struct counter {
     int64_t by;
 } counter;
 
-// for (at = 0; at < end; at += by)
-static counter begin_loop(const packer *p, LLVMValueRef end, int64_t by) {
+// for (at = begin; at < end; at += by)
+static counter begin_loop_at(const packer *p, LLVMValueRef begin, LLVMValueRef end, int64_t by) {
     const gemm_code *g = &p->g;
     LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), body = gemm_block(g);
     counter c = {.head = gemm_block(g), .after = gemm_block(g), .by = by};
     LLVMBuildBr(g->b, c.head);
     LLVMPositionBuilderAtEnd(g->b, c.head);
     c.at = LLVMBuildPhi(g->b, g->i64, "");
-    LLVMAddIncoming(c.at, (LLVMValueRef[]){index_of(p, 0)}, &before, 1);
+    LLVMAddIncoming(c.at, &begin, &before, 1);
     LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, c.at, end, ""), body, c.after);
     LLVMPositionBuilderAtEnd(g->b, body);
     return c;
+}
+
+static counter begin_loop(const packer *p, LLVMValueRef end, int64_t by) {
+    return begin_loop_at(p, index_of(p, 0), end, by);
 }
 
 static void end_loop(const packer *p, const counter *c) {
@@ -70,16 +74,33 @@ static void fetch_run_ahead(const packer *p, LLVMValueRef at) {
     gemm_fetch(g, LLVMBuildGEP2(g->b, p->source, at, &ahead, 1, ""), false, GEMM_INTO_L1);
 }
 
-// The first `count` (an i64, may be ≤ 0) of a vector of elements from `at` on, as floats; the others are
+// A vector of n elements from `at` on, of which all but the first `count` (an i64, may be ≤ 0; NULL: n) are
 // zero.
-static LLVMValueRef load_floats(const packer *p, LLVMValueRef at, LLVMValueRef count) {
-    const gemm_code *g = &p->g;
-    LLVMTypeRef type = LLVMVectorType(p->source, g->lanes);
-    fetch_run_ahead(p, at);
-    LLVMValueRef mask = tct_llvm_prefix_mask(g->b, count, g->lanes);
+static LLVMValueRef load_first(const packer *p, LLVMValueRef at, LLVMValueRef count, unsigned n) {
+    LLVMTypeRef type = LLVMVectorType(p->source, n);
     unsigned align = p->k->dtype == TCT_BF16 ? 2 : 4;
-    LLVMValueRef x = tct_llvm_masked_load(g->b, type, at, align, mask, LLVMConstNull(type));
-    return tct_loop_emit_widen(g->b, p->k->dtype, g->lanes, x);
+    if (!count) {
+        LLVMValueRef x = LLVMBuildLoad2(p->g.b, type, at, "");
+        LLVMSetAlignment(x, align);
+        return x;
+    }
+    LLVMValueRef mask = tct_llvm_prefix_mask(p->g.b, count, n);
+    return tct_llvm_masked_load(p->g.b, type, at, align, mask, LLVMConstNull(type));
+}
+
+static void store_first(const packer *p, LLVMValueRef x, LLVMValueRef at, LLVMValueRef count) {
+    if (count)
+        tct_llvm_masked_store(p->g.b, x, at, 4, tct_llvm_prefix_mask(p->g.b, count, p->g.lanes));
+    else
+        LLVMSetAlignment(LLVMBuildStore(p->g.b, x, at), 4);
+}
+
+// As floats.
+static LLVMValueRef load_floats(const packer *p, LLVMValueRef at, LLVMValueRef count) {
+    bool of_b = p->k->kind == GEMM_PANELS_K || p->k->kind == GEMM_PANELS_N; // tiles fetch A
+    if (of_b) fetch_run_ahead(p, at);
+    LLVMValueRef x = load_first(p, at, count, p->g.lanes);
+    return tct_loop_emit_widen(p->g.b, p->k->dtype, p->g.lanes, x);
 }
 
 // Two vectors of floats as one of bf16, the low one first, as words.
@@ -102,14 +123,9 @@ static LLVMValueRef upper_halves(const packer *p, LLVMValueRef low, LLVMValueRef
     return LLVMBuildBitCast(g->b, x, g->vector, "");
 }
 
-// Elements as bf16 in a vector of words, zero from `count` on.
+// Elements as bf16 in a vector of words.
 static LLVMValueRef load_halves(const packer *p, LLVMValueRef at, LLVMValueRef count) {
-    const gemm_code *g = &p->g;
-    unsigned n = 2 * g->lanes;
-    LLVMTypeRef type = LLVMVectorType(p->source, n);
-    LLVMValueRef mask = tct_llvm_prefix_mask(g->b, count, n);
-    LLVMValueRef x = tct_llvm_masked_load(g->b, type, at, 2, mask, LLVMConstNull(type));
-    return LLVMBuildBitCast(g->b, x, g->vector, "");
+    return LLVMBuildBitCast(p->g.b, load_first(p, at, count, 2 * p->g.lanes), p->g.vector, "");
 }
 
 static LLVMValueRef source_at(const packer *p, LLVMValueRef offset) {
@@ -117,10 +133,12 @@ static LLVMValueRef source_at(const packer *p, LLVMValueRef offset) {
 }
 
 // A vector of words, of each piece, of one row (or column) whose k is contiguous, from word `word` on; zero
-// past k's end.
-static void words_along_k(const packer *p, LLVMValueRef row, LLVMValueRef word, LLVMValueRef *out) {
+// past k's end, unless all of them are `whole`.
+static void words_along_k(const packer *p, LLVMValueRef row, LLVMValueRef word, bool whole,
+                          LLVMValueRef *out) {
     const gemm_code *g = &p->g;
-    LLVMValueRef k = times(p, word, index_of(p, p->per)), left = minus(p, param(p, P_K), k);
+    LLVMValueRef k = times(p, word, index_of(p, p->per));
+    LLVMValueRef left = whole ? NULL : minus(p, param(p, P_K), k);
     LLVMValueRef offset = add(p, times(p, row, param(p, P_STRIDE)), k);
     if (p->per == 1) {
         LLVMValueRef x = load_floats(p, source_at(p, offset), left);
@@ -133,7 +151,8 @@ static void words_along_k(const packer *p, LLVMValueRef row, LLVMValueRef word, 
     }
     LLVMValueRef lanes = index_of(p, g->lanes);
     LLVMValueRef low = load_floats(p, source_at(p, offset), left);
-    LLVMValueRef high = load_floats(p, source_at(p, add(p, offset, lanes)), minus(p, left, lanes));
+    LLVMValueRef high =
+        load_floats(p, source_at(p, add(p, offset, lanes)), whole ? NULL : minus(p, left, lanes));
     if (p->pieces == 1) *out = narrow(p, low, high);
     for (unsigned i = 0; i < p->pieces && p->pieces > 1; i++) {
         bool last = i + 1 == p->pieces;
@@ -225,36 +244,84 @@ static void store_row(const packer *p, LLVMValueRef x, LLVMValueRef row, LLVMVal
         LLVMValueRef begin = add(p, times(p, panel, param(p, P_OUT_STRIDE)), times(p, in_panel, width));
         at = add(p, begin, times(p, place_of(p, word, piece), width));
     }
-    tct_llvm_masked_store(g->b, x, out_at(p, at), 4, tct_llvm_prefix_mask(g->b, count, g->lanes));
+    store_first(p, x, out_at(p, at), count);
+}
+
+// Words [begin, end) of a row, of which a vector's are all there, or not.
+static void emit_row_k(const packer *p, LLVMValueRef row, LLVMValueRef begin, LLVMValueRef end, bool whole) {
+    LLVMValueRef x[TCT_GEMM_PIECES];
+    counter word = begin_loop_at(p, begin, end, p->g.lanes);
+    words_along_k(p, row, word.at, whole, x);
+    for (unsigned i = 0; i < p->pieces; i++)
+        store_row(p, x[i], row, word.at, i, whole ? NULL : minus(p, end, word.at));
+    end_loop(p, &word);
 }
 
 static void emit_rows_k(const packer *p) {
-    LLVMValueRef words = all_words(p), x[TCT_GEMM_PIECES];
-    counter row = begin_loop(p, param(p, P_W), 1), word = begin_loop(p, words, p->g.lanes);
-    words_along_k(p, row.at, word.at, x);
-    for (unsigned i = 0; i < p->pieces; i++) store_row(p, x[i], row.at, word.at, i, minus(p, words, word.at));
-    end_loop(p, &word);
+    int64_t steps = (int64_t)p->per * p->g.lanes;
+    LLVMValueRef vectors = LLVMBuildUDiv(p->g.b, param(p, P_K), index_of(p, steps), "");
+    LLVMValueRef whole = times(p, vectors, index_of(p, p->g.lanes)), words = all_words(p);
+    counter row = begin_loop(p, param(p, P_W), 1);
+    emit_row_k(p, row.at, index_of(p, 0), whole, true);
+    emit_row_k(p, row.at, whole, words, false);
     end_loop(p, &row);
 }
 
 static void emit_rows_m(const packer *p) {
     const gemm_code *g = &p->g;
-    LLVMValueRef words = all_words(p), x[TCT_GEMM_PIECES][MAX_LANES], at_once[TCT_GEMM_PIECES];
+    LLVMValueRef words = all_words(p), x[MAX_LANES];
     counter row = begin_loop(p, param(p, P_W), g->lanes), word = begin_loop(p, words, g->lanes);
-    for (unsigned i = 0; i < g->lanes; i++) {
-        words_along_w(p, row.at, add(p, word.at, index_of(p, i)), at_once);
-        for (unsigned piece = 0; piece < p->pieces; piece++) x[piece][i] = at_once[piece];
-    }
+    for (unsigned i = 0; i < g->lanes; i++) words_along_w(p, row.at, add(p, word.at, index_of(p, i)), &x[i]);
     LLVMValueRef left = minus(p, words, word.at);
-    for (unsigned piece = 0; piece < p->pieces; piece++) {
-        gemm_turn(g, x[piece], g->lanes);
+    gemm_turn(g, x, g->lanes);
+    for (unsigned i = 0; i < g->lanes; i++) {
+        LLVMValueRef at = add(p, row.at, index_of(p, i));
+        LLVMValueRef there = LLVMBuildICmp(g->b, LLVMIntSLT, at, param(p, P_W), "");
+        store_row(p, x[i], at, word.at, 0, LLVMBuildSelect(g->b, there, left, index_of(p, 0), ""));
+    }
+    end_loop(p, &word);
+    end_loop(p, &row);
+}
+
+// In pieces, floats are turned, before each becomes three: 16 rows by a unit of k, of which all are there, or
+// only some (`left`, an i64, may be NULL, of the rows).
+static void emit_split_rows_m_at(const packer *p, LLVMValueRef row, LLVMValueRef word, LLVMValueRef left) {
+    const gemm_code *g = &p->g;
+    LLVMValueRef x[2][MAX_LANES], none = index_of(p, 0);
+    for (unsigned half = 0; half < 2; half++) {
         for (unsigned i = 0; i < g->lanes; i++) {
-            LLVMValueRef at = add(p, row.at, index_of(p, i));
-            LLVMValueRef there = LLVMBuildICmp(g->b, LLVMIntSLT, at, param(p, P_W), "");
-            store_row(p, x[piece][i], at, word.at, piece,
-                      LLVMBuildSelect(g->b, there, left, index_of(p, 0), ""));
+            LLVMValueRef k = add(p, times(p, word, index_of(p, 2)), index_of(p, half * g->lanes + i));
+            LLVMValueRef there = LLVMBuildICmp(g->b, LLVMIntSLT, k, param(p, P_K), "");
+            LLVMValueRef count = left ? LLVMBuildSelect(g->b, there, left, none, "") : NULL;
+            x[half][i] = load_floats(p, source_at(p, add(p, times(p, k, param(p, P_STRIDE)), row)), count);
+        }
+        gemm_turn(g, x[half], g->lanes);
+    }
+    for (unsigned i = 0; i < g->lanes; i++) {
+        LLVMValueRef there = left ? LLVMBuildICmp(g->b, LLVMIntSLT, index_of(p, i), left, "") : NULL;
+        LLVMValueRef count = left ? LLVMBuildSelect(g->b, there, index_of(p, g->lanes), none, "") : NULL;
+        for (unsigned piece = 0; piece < p->pieces; piece++) {
+            bool last = piece + 1 == p->pieces;
+            LLVMValueRef low = gemm_take_piece(g, &x[0][i], last);
+            LLVMValueRef both = upper_halves(p, low, gemm_take_piece(g, &x[1][i], last));
+            store_row(p, both, add(p, row, index_of(p, i)), word, piece, count);
         }
     }
+}
+
+static void emit_split_rows_m(const packer *p) {
+    const gemm_code *g = &p->g;
+    LLVMValueRef lanes = index_of(p, g->lanes),
+                 units = LLVMBuildUDiv(g->b, param(p, P_K), index_of(p, p->k->rows), "");
+    counter row = begin_loop(p, param(p, P_W), g->lanes);
+    LLVMValueRef left = minus(p, param(p, P_W), row.at);
+    LLVMValueRef all = LLVMBuildICmp(g->b, LLVMIntSGE, left, lanes, "");
+    LLVMValueRef whole = LLVMBuildSelect(g->b, all, times(p, units, lanes), index_of(p, 0), "");
+    counter word = begin_loop(p, whole, g->lanes);
+    emit_split_rows_m_at(p, row.at, word.at, NULL);
+    end_loop(p, &word);
+    word = begin_loop_at(p, whole, all_words(p), g->lanes);
+    emit_split_rows_m_at(p, row.at, word.at, left);
     end_loop(p, &word);
     end_loop(p, &row);
 }
@@ -280,7 +347,8 @@ static void emit_panels_k(const packer *p) {
     const gemm_code *g = &p->g;
     LLVMValueRef words = all_words(p), x[MAX_LANES];
     counter column = begin_loop(p, param(p, P_W), g->lanes), word = begin_loop(p, words, g->lanes);
-    for (unsigned i = 0; i < g->lanes; i++) words_along_k(p, column_or_last(p, column.at, i), word.at, &x[i]);
+    for (unsigned i = 0; i < g->lanes; i++)
+        words_along_k(p, column_or_last(p, column.at, i), word.at, false, &x[i]);
     gemm_turn(g, x, g->lanes);
     LLVMValueRef left = minus(p, param(p, P_W), column.at);
     for (unsigned i = 0; i < g->lanes; i++) {
@@ -325,7 +393,10 @@ void gemm_emit_words(const gemm_kernel *k, const char *symbol, LLVMModuleRef mod
         emit_rows_k(&p);
         break;
     case GEMM_ROWS_M:
-        emit_rows_m(&p);
+        if (p.pieces > 1)
+            emit_split_rows_m(&p);
+        else
+            emit_rows_m(&p);
         break;
     case GEMM_PANELS_N:
         emit_panels_n(&p);

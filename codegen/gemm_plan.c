@@ -38,14 +38,16 @@ enum {
     DIRECT_BYTES = 1 << 20,      // of A, for reading it in place,
     FEW_PANELS = 6,              // of B: packed rows are read 5 % faster
     PAGE = 4096,
-    ROWS_IN_PIECES = 65,    // the fewest of a product of f32 in pieces:
-    COLUMNS_IN_PIECES = 96, // with less, taking A apart costs more than is gained
+    ROWS_IN_PIECES = 65,           // the fewest of a product of f32 in pieces:
+    COLUMNS_IN_PIECES = 64,        // with less, taking A apart costs more than is gained,
+    TURNED_COLUMNS_IN_PIECES = 96, // and turning it, too
     STEPS_IN_PIECES = 32,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
     NEAR_BYTES = 5 << 18,  // both operands, and
     NEAR_SIDE = 3 << 18,   // one of them, for tiles to read them where they lie;
-    NEAR_ROWS = 192,       // then with fewer rows taking B apart costs more than is gained,
-    NEAR_STREAM_ROWS = 8,  // and with more, streaming without tiles of bf16
+    NEAR_ROWS = 192,       // then with fewer rows tiles should be full,
+    NEAR_STREAM_ROWS =
+        8, // and with more than these streaming without tiles of bf16 costs more than is gained
 };
 static const double min_task_flops = 1 << 20;
 
@@ -236,12 +238,20 @@ static bool suits_tile_stream(const planner *p) {
     return has_tiles(p) && g->m >= ROWS_IN_TILES && g->k >= STEPS_IN_PIECES && (along_k || suits_stream(p));
 }
 
+// Of what tiles compute, most is wanted: they are whole, or there are many of them.
+static bool fills_tiles(const planner *p) {
+    const tct_gemm_args *g = p->g;
+    int64_t unit = 2 * TCT_GEMM_SIDE;
+    return !p->near || g->m >= NEAR_ROWS || 10 * g->m * g->n >= 9 * rounded(g->m, unit) * rounded(g->n, unit);
+}
+
 // Where tiles of bf16 are that much faster than multiply-adds, they do the work of f32, in pieces. i8, which
-// no kernel packs, is for streams.
+// no kernel packs, is for streams. Rows of B apart from each other are better read once, for packing.
 static bool suits_pieces(const planner *p) {
     const tct_gemm_args *g = p->g;
-    return has_tiles(p) && g->bytes_b != 1 && g->m >= (p->near ? NEAR_ROWS : ROWS_IN_PIECES) &&
-           g->n >= COLUMNS_IN_PIECES && g->k >= STEPS_IN_PIECES;
+    bool turned = innermost(&g->a_m) == 1 && innermost(&g->a_k) != 1, apart = innermost(&g->b_k) > g->n;
+    return has_tiles(p) && g->bytes_b != 1 && g->m >= ROWS_IN_PIECES && g->k >= STEPS_IN_PIECES &&
+           g->n >= (turned && !apart ? TURNED_COLUMNS_IN_PIECES : COLUMNS_IN_PIECES) && fills_tiles(p);
 }
 
 static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {
