@@ -56,10 +56,10 @@ typedef struct tct_gemm_args {
     int64_t bytes_a, bytes_b, round_a, round_b, k_unit;
     int64_t pieces_a, pieces_b; // where k_unit is 32: TCT_GEMM_PIECES, which an f32 is the sum of, or 1
     int64_t kb;                 // of bf16: steps of k for which a box packs B at once, whole blocks of kc
-    // Of bf16 in tiles: the step's operand that B's panels stay in for later steps, and how many columns
-    // earlier ones have put there; 0: what is packed is in scratch memory. Then k is one block, rows are one
-    // box.
-    int64_t b_kept, b_done;
+    // Of bf16 in tiles: the step's operand that B's panels stay in for later steps, block of kc after block,
+    // and how many columns, or steps of k of all columns, earlier ones have put there; 0: what is packed is
+    // in scratch memory. Rows are one box then, and k is whole blocks, or one, and steps aren't done in part.
+    int64_t b_kept, b_done, b_done_steps;
     int64_t batch, m, n, k;
     int64_t mr, nr; // the register tile; of dot products, nr = nc; of streams, m and what is added at once
     int64_t kc;     // k's block: one pass of the micro-kernel; of streams, a part of k

@@ -118,9 +118,14 @@ static uint64_t tile_bytes(const tct_gemm_args *g) {
     return (uint64_t)(rounded(g->mr * g->nr, LINE_WORDS) * WORD);
 }
 
+// Of a block of what is kept.
+static int64_t kept_block_words(const tct_gemm_args *g) {
+    layout l = layout_of_b(g, least(g->kc, g->k));
+    return block_words(&l, rounded(g->n, g->nr));
+}
+
 uint64_t tct_gemm_kept(const tct_gemm_args *g) {
-    layout l = layout_of_b(g, g->k);
-    return (uint64_t)(block_words(&l, rounded(g->n, g->nr)) * WORD);
+    return (uint64_t)(blocks(g->k, g->kc) * kept_block_words(g) * WORD);
 }
 
 uint64_t tct_gemm_bf16_scratch(const tct_gemm_args *g) {
@@ -334,14 +339,21 @@ static ahead a_after(const box *x, int64_t m, int64_t k, int64_t first, int64_t 
     return ahead_of(g, &x->a, m, least(m + g->mr, x->m1), k, least(k + g->kc, k_end));
 }
 
+// Where the block of kc from step `at` on lies in what is packed of B from step k on.
+static char *block_of_b(const box *x, int64_t at, int64_t k, const layout *l) {
+    const tct_gemm_args *g = x->job->g;
+    if (!g->b_kept) return x->packed_b + (at - k) / g->kc * block_words_b(g) * WORD;
+    return x->packed_b + (at / g->kc * kept_block_words(g) + row_at(l, x->n0)) * WORD;
+}
+
 // Rows of the box times what is packed of B, steps [k, k_end): a row's part of C stays in the caches for all
 // of them.
 static void multiply_rows(const box *x, int64_t m, int64_t k, int64_t k_end, ahead *later) {
     const tct_gemm_args *g = x->job->g;
-    const char *block = x->packed_b;
-    for (int64_t end, first = k; k < k_end; k = end, block += block_words_b(g) * WORD) {
+    for (int64_t end, first = k; k < k_end; k = end) {
         end = least(k + g->kc, k_end);
         layout l = layout_of_b(g, end - k);
+        const char *block = block_of_b(x, k, first, &l);
         int64_t stride, units = words(g, end - k) / LINE_WORDS;
         const char *a = a_rows(x, m, k, end, &stride);
         ahead soon = a_after(x, m, k, first, k_end);
@@ -359,10 +371,11 @@ static void run_box(const box *x, const box *after) {
     const tct_gemm_args *g = j->g;
     for (int64_t k = x->k0, k_end; k < x->k1; k = k_end) {
         k_end = least(k + g->kb, x->k1);
-        char *block = x->packed_b;
-        for (int64_t at = k, end; at < k_end; at = end, block += block_words_b(g) * WORD) {
+        for (int64_t at = k, end; at < k_end; at = end) {
             end = least(at + g->kc, k_end);
+            if (at < g->b_done_steps) continue;
             layout l = layout_of_b(g, end - at);
+            char *block = block_of_b(x, at, k, &l);
             int64_t n = g->b_done > x->n0 ? least(g->b_done, x->n1) : x->n0;
             pack_block(g, &x->b, &l, n, x->n1, at, end, block + row_at(&l, n - x->n0) * WORD);
         }
@@ -402,7 +415,6 @@ static box box_of(const job *j, int64_t task, char *scratch) {
     int64_t row = task / columns % rows, column = task % columns;
     int64_t batch = task / (rows * columns), part = batch / g->batch; // one of the two is always 0
     batch %= g->batch;
-    layout kept = layout_of_b(g, g->k);
     return (box){.job = j,
                  .batch = batch,
                  .part = part,
@@ -415,8 +427,7 @@ static box box_of(const job *j, int64_t task, char *scratch) {
                  .a = side_a(j, batch),
                  .b = side_b(j, batch),
                  .c = (char *)j->bufs[0] + tct_gemm_locate(&g->batch_c, batch, &run) * WORD,
-                 .packed_b =
-                     g->b_kept ? (char *)j->bufs[g->b_kept] + row_at(&kept, column * j->nc) * WORD : scratch,
+                 .packed_b = g->b_kept ? j->bufs[g->b_kept] : scratch,
                  .packed_a = scratch + packed_b_bytes(g),
                  .tile = scratch + packed_b_bytes(g) + packed_a_bytes(g),
                  .epilogue_scratch = scratch + tct_gemm_bf16_scratch(g)};

@@ -56,7 +56,8 @@ static void print_gemm(const tct_plan *plan, const tct_step *s, tct_buf *out) {
         tct_buf_printf(out,
                        " pieces %" PRId64 "x%" PRId64 " a %s b %s box %" PRId64 "x%" PRId64 " kc %" PRId64,
                        g->pieces_a, g->pieces_b, feeds[g->feed_a], feeds[g->feed_b], g->mc, g->nc, g->kc);
-    if (g->b_kept) tct_buf_printf(out, " b kept, %" PRId64 " done", g->b_done);
+    if (g->b_kept && g->b_done_steps) tct_buf_printf(out, " b kept, %" PRId64 " steps done", g->b_done_steps);
+    if (g->b_kept && !g->b_done_steps) tct_buf_printf(out, " b kept, %" PRId64 " done", g->b_done);
     for (int i = 0; i < TCT_GEMM_N_SLOTS; i++)
         if (g->slot[i] >= 0)
             tct_buf_printf(out, "%s%s", i == TCT_GEMM_TILE ? " then " : " ",

@@ -183,14 +183,15 @@ static bool packed_fits(const tct_gemm_args *g) {
     return !g->shared_a || (!__builtin_mul_overflow(rows, steps, &product) && product <= most_side);
 }
 
-// What stays packed is B in whole panels, one block of k, which boxes of different columns pack.
+// What stays packed is B in whole panels and blocks of k, which boxes of different columns pack.
 static bool kept_fits(const tct_gemm_args *g, uint64_t bytes) {
     int64_t product;
-    if (!g->b_kept) return g->b_done == 0;
+    if (!g->b_kept) return g->b_done == 0 && g->b_done_steps == 0;
     return g->path == TCT_GEMM_BF16 && g->k_unit == 2 * TCT_GEMM_SIDE && g->batch == 1 && g->m <= g->mc &&
-           g->k <= g->kc && g->k <= g->kb && g->k <= g->ks && in_range(g->b_done, 0, g->n) &&
-           g->b_done % g->nr == 0 &&
-           !__builtin_mul_overflow(g->n + g->nr, (g->k + g->k_unit) * TCT_GEMM_PIECES, &product) &&
+           g->k <= g->ks && (g->k <= g->kc || (g->k % g->kc == 0 && g->b_done == 0)) &&
+           in_range(g->b_done, 0, g->n) && g->b_done % g->nr == 0 && in_range(g->b_done_steps, 0, g->k) &&
+           g->b_done_steps % g->kc == 0 &&
+           !__builtin_mul_overflow(g->n + g->nr, (g->k + g->kc + g->k_unit) * TCT_GEMM_PIECES, &product) &&
            product <= most_side && tct_gemm_kept(g) <= bytes;
 }
 

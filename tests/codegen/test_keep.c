@@ -9,7 +9,7 @@ static uint32_t done(const tct_plan *plan, int64_t *out) {
         const tct_step *s = &plan->steps[k];
         if (s->kind != TCT_STEP_GEMM) continue;
         const tct_gemm_args *g = (const tct_gemm_args *)(plan->args + s->arg);
-        out[n++] = g->b_kept ? g->b_done : -1;
+        out[n++] = !g->b_kept ? -1 : g->b_done_steps ? g->b_done_steps : g->b_done;
     }
     return n;
 }
@@ -62,6 +62,32 @@ static void test_shrinking(void **state) {
           2, (const int64_t[]){0, 96});
 }
 
+// More and more steps of k, as attention's probabilities read values; fewer than there are; and an odd
+// number, which isn't kept.
+static void test_steps(void **state) {
+    (void)state;
+    const char *axes =
+        "axis T = 128 axis D = 64 axis S = 512 axis A = 128 axis B = 256 axis C = 200 graph g {"
+        " %v: f32[S, D] = input #0 \"v\" %x: f32[T, A] = input #1 \"x\""
+        " %y: f32[T, B] = input #2 \"y\" %z: f32[T, S] = input #3 \"z\""
+        " %w: f32[T, C] = input #4 \"w\" %a: f32[A, D] = slice %v {S} -> {A} #0 by 1"
+        " %b: f32[B, D] = slice %v {S} -> {B} #0 by 1"
+        " %c: f32[C, D] = slice %v {S} -> {C} #0 by 1";
+    tct_buf text = {0};
+    tct_buf_printf(&text,
+                   "%s %%p: f32[T, D] = dot %%x, %%a {A} %%q: f32[T, D] = dot %%y, %%b {B}"
+                   " %%r: f32[T, D] = dot %%z, %%v {S} return p = %%p, q = %%q, r = %%r }",
+                   axes);
+    check(text.data, 3, (const int64_t[]){0, 128, 256});
+    text.len = 0;
+    tct_buf_printf(&text,
+                   "%s %%r: f32[T, D] = dot %%z, %%v {S} %%s: f32[T, D] = dot %%w, %%c {C}"
+                   " %%q: f32[T, D] = dot %%y, %%b {B} return r = %%r, s = %%s, q = %%q }",
+                   axes);
+    check(text.data, 3, (const int64_t[]){-1, 0, 256});
+    tct_buf_free(&text);
+}
+
 // Columns from elsewhere, and another matrix, have nothing to do with it.
 static void test_others(void **state) {
     (void)state;
@@ -77,6 +103,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_growing),
         cmocka_unit_test(test_shrinking),
+        cmocka_unit_test(test_steps),
         cmocka_unit_test(test_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,7 @@ CASE(product_kernel, tct_gemm_args *x = gemm(p), for (int i = 0; i < 4; i++) x->
 CASE(product_slot, tct_gemm_args *x = gemm(p), x->slot[0] = 1000000)
 CASE(product_kept, tct_gemm_args *x = gemm(p), x->b_kept = 1000)
 CASE(product_done, tct_gemm_args *x = gemm(p), x->b_done = 1)
+CASE(product_done_steps, tct_gemm_args *x = gemm(p), x->b_done_steps = 1)
 IN_PLAN(product_scratch, TCT_STEP_GEMM, x->scratch = 0)
 
 typedef struct tested {
@@ -280,6 +281,7 @@ static const tested all[] = {
     T(product_slot, "lacks a kernel"),
     T(product_kept, "keeps what it packs in no operand"),
     T(product_done, "keeps what it packs where it does not fit"),
+    T(product_done_steps, "keeps what it packs where it does not fit"),
     T(product_scratch, "scratch memory"),
 };
 enum { N_TESTED = sizeof all / sizeof *all };
