@@ -383,7 +383,7 @@ static bool plan_graph(tct_diag *d, tct_compiler *c, tct_graph *g, const tct_com
     c->stats.pass_seconds += planning - start;
     for (uint32_t i = 0; i < c->n_targets; i++) {
         planned p = {0};
-        p.plan = plans[i] = tct_plan_make(d, &c->arena, g, &c->targets[i], &c->set, &p.origin);
+        p.plan = plans[i] = tct_plan_make(d, &c->arena, g, &c->targets[i], &c->set, NULL, &p.origin);
         if (!p.plan) return false;
         TCT_PUSH(&c->plans, p);
         c->stats.steps += steps_of(plans[i]);

@@ -28,7 +28,7 @@ static bool measure(tct_diag *d, tct_graph *g, const tct_target *targets, uint32
         tct_arena arena = {0};
         tct_kernel_set *set = tct_kernel_set_new();
         const tct_plan_origin *origin;
-        const tct_plan *plan = tct_plan_make(d, &arena, fused, &targets[i], set, &origin);
+        const tct_plan *plan = tct_plan_make(d, &arena, fused, &targets[i], set, NULL, &origin);
         if (plan && plan->arena_bytes > *out) *out = plan->arena_bytes;
         tct_kernel_set_free(set);
         tct_arena_free(&arena);

@@ -16,9 +16,10 @@ static bool sizes_known(tct_diag *d, const tct_graph *g) {
 }
 
 tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const tct_target *target,
-                        tct_kernel_set *set, const tct_plan_origin **origin) {
+                        tct_kernel_set *set, const uint64_t *input_bytes, const tct_plan_origin **origin) {
     if (!sizes_known(d, g)) return NULL;
-    tct_planner p = {.d = d, .arena = arena, .g = g, .target = target, .set = set};
+    tct_planner p = {
+        .d = d, .arena = arena, .g = g, .target = target, .set = set, .input_bytes = input_bytes};
     tct_plan *plan = NULL;
     if (tct_plan_steps(&p)) {
         tct_plan_keep(&p);
@@ -34,6 +35,12 @@ tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const
     TCT_VEC_FREE(&p.scan_origins);
     tct_arena_free(&p.temporary);
     return plan;
+}
+
+uint64_t tct_input_bytes(const tct_planner *p, size_t k) {
+    const tct_node *n = tct_node_of(p->g, p->g->inputs.data[k]);
+    if (p->input_bytes) return p->input_bytes[k];
+    return (uint64_t)tct_node_elements(p->g, n) * tct_dtype_size((tct_dtype)n->dtype);
 }
 
 uint32_t tct_new_storage(tct_planner *p, tct_dtype dtype, uint64_t bytes) {

@@ -20,8 +20,10 @@ const char *tct_kernel_set_loop(tct_kernel_set *set, const tct_target *target, t
 const char *tct_kernel_set_gemm(tct_kernel_set *set, const char *symbol, tct_span span);
 
 // The plan of a fused graph with known sizes (tct_pass_fuse), with kernels by symbol and no addresses yet.
-// Made in `arena`, which must outlive it, as is what it was made from: `origin`. NULL after reporting E0843.
+// `input_bytes`: of each input, how many there are, fewer than its type has where it is the body of a scan
+// that sees the end of a wider matrix; NULL: all of them. Made in `arena`, which must outlive it, as is what
+// it was made from: `origin`. NULL after reporting E0843.
 tct_plan *tct_plan_make(tct_diag *d, tct_arena *arena, const tct_graph *g, const tct_target *target,
-                        tct_kernel_set *set, const tct_plan_origin **origin);
+                        tct_kernel_set *set, const uint64_t *input_bytes, const tct_plan_origin **origin);
 
 #endif

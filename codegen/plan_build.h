@@ -69,6 +69,7 @@ typedef struct tct_planner {
     const tct_graph *g;
     const tct_target *target;
     tct_kernel_set *set;
+    const uint64_t *input_bytes; // of each input; NULL: as its type says
     TCT_VEC(tct_storage) storages;
     TCT_VEC(tct_pstep) steps;
     TCT_VEC(tct_edge) edges;
@@ -89,6 +90,9 @@ static inline uint32_t tct_root(const tct_planner *p, uint32_t s) {
     while (p->storages.data[s].root != s) s = p->storages.data[s].root;
     return s;
 }
+
+// Of input k.
+uint64_t tct_input_bytes(const tct_planner *p, size_t k);
 
 uint32_t tct_new_storage(tct_planner *p, tct_dtype dtype, uint64_t bytes);
 tct_pstep *tct_new_step(tct_planner *p, tct_step_kind kind, uint32_t n_operands);

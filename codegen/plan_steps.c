@@ -357,10 +357,11 @@ static bool runs_apart(const tct_node *scan, const tct_plan *body, int64_t trips
 
 static bool plan_scan(tct_planner *p, tct_value v) {
     const tct_node *n = node(p, v);
-    tct_graph *body = tct_pass_fuse(n->attr.body);
+    uint64_t *input_bytes = TCT_NEW_ARRAY(&p->temporary, uint64_t, n->n_in);
+    tct_graph *body = tct_pass_fuse(tct_scan_body(p->g, n, input_bytes));
     for (int64_t k = 0; k < n->attr.i; k++) body->outputs.data[k].alias = (int32_t)k;
     const tct_plan_origin *origin = NULL;
-    tct_plan *sub = tct_plan_make(p->d, p->arena, body, p->target, p->set, &origin);
+    tct_plan *sub = tct_plan_make(p->d, p->arena, body, p->target, p->set, input_bytes, &origin);
     if (!sub) return false;
     uint32_t n_in = n->n_in, n_out = (uint32_t)body->outputs.len, carries = (uint32_t)n->attr.i;
     tct_plan_scan *scan = TCT_NEW(p->arena, tct_plan_scan);
@@ -474,6 +475,7 @@ bool tct_plan_steps(tct_planner *p) {
             uint32_t s = result_storage(p, x);
             p->storages.data[s].place = TCT_PLACE_INPUT;
             p->storages.data[s].index = (uint32_t)x->attr.i;
+            p->storages.data[s].bytes = tct_input_bytes(p, (size_t)x->attr.i);
             locate(p, v, s);
             break;
         }

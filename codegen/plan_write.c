@@ -149,6 +149,7 @@ static void write_ports(tct_planner *p, tct_plan *plan) {
     for (size_t k = 0; k < g->inputs.len; k++) {
         const tct_node *n = tct_node_of(g, g->inputs.data[k]);
         in[k] = port_of(p, n->attr.name, n, -1);
+        in[k].bytes = tct_input_bytes(p, k);
     }
     for (size_t k = 0; k < g->outputs.len; k++) {
         const tct_output *o = &g->outputs.data[k];

@@ -1,5 +1,7 @@
 #include "driver/explain.h"
 
+#include "passes/fuse.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -47,8 +49,9 @@ static void explain_plan(const tct_plan *plan, const tct_plan_origin *origin, tc
         uint32_t k = plan->steps[s].kernel;
         tct_buf within = {0};
         tct_buf_printf(&within, "%s%u.", prefix, s);
-        explain_plan(plan->scans[k].body, origin->scans[k],
-                     tct_node_of(origin->graph, origin->node[s])->attr.body, NULL, within.data, &x->scans[k]);
+        const tct_node *scan = tct_node_of(origin->graph, origin->node[s]);
+        explain_plan(plan->scans[k].body, origin->scans[k], tct_scan_body(origin->graph, scan, NULL), NULL,
+                     within.data, &x->scans[k]);
         tct_buf_free(&within);
     }
     forget_stepless(x);

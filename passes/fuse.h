@@ -15,6 +15,22 @@ typedef struct tct_view {
 // stop_gradient.
 bool tct_view_of(const tct_graph *g, tct_value v, tct_view *out);
 
+// Operand k of a scan, of which the body reads a part at each of the positions that the scan runs along.
+// Along axis a of the body's input, wide[a] elements lie before the next of the axis around it: as many as
+// the input has, or more, of which it takes the first (of the outermost axis: as many as it has).
+typedef struct tct_scan_view {
+    tct_view view;
+    int64_t wide[TCT_IR_MAX_AXES];
+} tct_scan_view;
+// `operand`: what becomes operand k, a value of g. False: it is to be copied first, since it is moved by more
+// than strides, lies in another order, or in too short stretches, or in rows that caches have few places for.
+bool tct_scan_view_of(const tct_graph *g, const tct_node *scan, uint32_t k, tct_value operand,
+                      tct_scan_view *out);
+// The body of a scan of a fused graph as it reads its operands where they lie: an input that is part of
+// something wider has that one's sizes, and what the body takes of it is a slice. Not fused yet. `bytes`: of
+// each input from its first element to the last that is taken; may be NULL.
+tct_graph *tct_scan_body(const tct_graph *g, const tct_node *scan, uint64_t *bytes);
+
 // Operand k of a product, as it lies in memory: behind a cast from bf16, which the product does on the way,
 // and behind one to bf16, where what is rounded lies in memory in any case; of few rows also behind a cast
 // from i8: many rows would widen it again and again.

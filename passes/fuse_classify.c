@@ -124,21 +124,6 @@ static void want_in_memory(tct_fusion *f, tct_value v, bool view_will_do) {
     f->in_memory[v] = true;
 }
 
-// Whether a scan can read operand k as a view: what the body sees of it is in one piece.
-static bool scan_takes_view(const tct_graph *g, const tct_node *scan, uint32_t k) {
-    const tct_node *n = tct_node_of(g, scan->in[k]);
-    tct_view view;
-    if (k < scan->attr.i || !tct_view_of(g, scan->in[k], &view)) return false;
-    int64_t piece = 1;
-    for (int a = n->n_axes; a-- > 0;) {
-        int64_t size = tct_axis_of(g->module, n->axes[a])->size;
-        if (size == 1 || tct_axes_have(scan->attr.axes, scan->attr.n_axes, n->axes[a])) continue;
-        if (view.stride[a] != piece) return false;
-        piece *= size;
-    }
-    return true;
-}
-
 // Whether a concat's operands lie behind each other in it, each of them computed, and for nothing else: then
 // kernels write them where they belong (codegen/plan_assemble.c), and it costs nothing. As a kernel of its
 // own it would ask at every point which of them it is.
@@ -170,6 +155,7 @@ static void want_parts(tct_fusion *f) {
 
 static void find_wants(tct_fusion *f) {
     const tct_graph *g = f->g;
+    tct_scan_view seen;
     for (tct_value v = 0; v < g->nodes.len; v++) {
         const tct_node *n = tct_node_of(g, v);
         f->kind[v] = (uint8_t)first_kind(n);
@@ -180,7 +166,7 @@ static void find_wants(tct_fusion *f) {
             if (n->op == TCT_IR_DOT)
                 want_in_memory(f, tct_fuse_factor_of(g, n, k).v, true);
             else if (n->op == TCT_IR_SCAN)
-                want_in_memory(f, n->in[k], scan_takes_view(g, n, k));
+                want_in_memory(f, n->in[k], tct_scan_view_of(g, n, k, n->in[k], &seen));
             else if (n->op == TCT_IR_FOREIGN || n->op == TCT_IR_FUSED || (is_scatter(n) && k == 0))
                 want_in_memory(f, n->in[k], false);
         }

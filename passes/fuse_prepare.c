@@ -168,6 +168,10 @@ static tct_value rewrite_add(tct_rewrite *r, const tct_node *n, const uint32_t *
 // --- Scans and calls ---
 
 static tct_value operand_in_order(tct_rewrite *r, const tct_node *n, uint32_t k) {
+    tct_scan_view seen;
+    if (n->op == TCT_IR_SCAN && tct_scan_view_of(r->to, n, k, r->map[n->in[k]], &seen) &&
+        tct_fuse_is_stored(tct_node_of(r->to, seen.view.base)))
+        return r->map[n->in[k]];
     const tct_node *in = tct_node_of(n->attr.body, n->attr.body->inputs.data[k]);
     tct_axis axes[TCT_IR_MAX_AXES];
     uint32_t count = 0;
@@ -192,7 +196,7 @@ static tct_graph *steady_body(const tct_rewrite *r, const tct_node *n) {
     return body;
 }
 
-// Operands as the body wants them; what a scan runs along comes first.
+// Operands as the body wants them; what a scan runs along comes first, unless they can be read as they lie.
 static tct_value rewrite_call(tct_rewrite *r, const tct_node *n) {
     bool scan = n->op == TCT_IR_SCAN;
     tct_value *in = TCT_NEW_ARRAY(&r->arena, tct_value, n->n_in);
