@@ -6,6 +6,8 @@ enum {
     LARGE = 16 << 20,        // bytes; a smaller result may still be in a shared cache when it is read next
     LARGE_OPERAND = 1 << 20, // bytes that a core's own cache has lost by the time they are read
     AHEAD = 2048,            // bytes, past which the hardware's own prefetching has set in
+    FURTHER = 512, // bytes, more than a row: what is stored lies elsewhere in its page than what is asked for
+    CHEAP_AGAIN = 32,        // operations, of all that is computed twice instead of kept
     ROWS_BELOW = 16,         // of a strip
     LONGEST_ROW = 256 << 10, // bytes of an item that lie in a core's own cache together with the next one's
 };
@@ -45,16 +47,18 @@ static double bytes(const tct_loop *l, uint32_t axes, uint8_t dtype) {
 
 // Items follow each other in memory: one that is read several times, or computed with for long, leaves the
 // time to fetch the next. Where the last pass reads it, that asks: what it stores waits for memory, too.
-// Where it doesn't, each of those that do asks for a part, so that memory is idle in none of them.
+// Where it doesn't, each of those that do asks for a part, so that memory is idle in none of them. Where the
+// last pass goes line by line, the last before it that reads asks.
 static void look_ahead(const tct_loop *l, tct_loop_value *v, uint32_t need) {
     double row = points(l, v->axes & ~(set_of((uint32_t)l->n_kept) - 1)) * 4;
     bool rows = (uint32_t)l->lane_axis >= l->n_kept && l->n_kept && l->n_passes > 1;
     v->ahead = rows && row <= LONGEST_ROW ? (uint32_t)row : AHEAD;
     v->ahead_passes = 1;
-    if (!rows || l->once || v->ahead != (uint32_t)row) return;
-    v->ahead_passes = need;
-    bool to_the_end = need >> (l->n_passes - 1u) & 1;
-    while ((uint32_t)__builtin_popcount(v->ahead_passes) > (to_the_end ? 1 : l->unroll))
+    if (!rows || l->once || row > LONGEST_ROW) return;
+    v->ahead += FURTHER;
+    uint32_t last = set_of(l->n_passes - 1);
+    v->ahead_passes = l->peel && need != last ? need & ~last : need;
+    while ((uint32_t)__builtin_popcount(v->ahead_passes) > (need & last || l->peel ? 1 : l->unroll))
         v->ahead_passes &= v->ahead_passes - 1;
 }
 
@@ -88,6 +92,20 @@ static void peel(tct_loop *l, const bool *in_place) {
     }
     // What is kept is read from wherever the lanes are, to the end of a vector.
     if (l->peel && l->scratch) l->scratch += 64;
+}
+
+// What goes past the caches waits in the queue of stores until memory has taken it, and other stores wait
+// behind it, but no loads: the passes of the next row run on meanwhile, unless they keep something. Computing
+// that again takes less time.
+static void keep_none(tct_loop *l) {
+    bool past = false;
+    double cost = 0;
+    for (uint32_t k = 0; k < l->n_stores; k++) past |= l->stores[k].past;
+    for (uint32_t k = 0; k < l->n_values; k++)
+        if (l->values[k].kept) cost += tct_loop_value_cost(&l->values[k]);
+    if (!past || l->peel || cost > CHEAP_AGAIN || tct_loop_is_column(l)) return;
+    for (uint32_t k = 0; k < l->n_values; k++) l->values[k].kept = false;
+    l->scratch = 0;
 }
 
 // Columns of a large matrix are gone through in strips: what lies ahead in memory is another strip's, so rows
@@ -133,6 +151,12 @@ static bool look_beyond(const tct_loop *l, tct_loop_value *v) {
 
 void tct_loop_stream(tct_loop *l, const bool *in_place) {
     if (l->lane_axis < 0 || l->tile || l->ordered) return;
+    for (uint32_t k = 0; k < l->n_stores; k++) {
+        tct_loop_store *s = &l->stores[k];
+        s->past = is_large(l, s, in_place) && tct_loop_runs_along(l, s->offset, TCT_LOOP_LANES);
+    }
+    peel(l, in_place);
+    keep_none(l);
     bool strips = (uint32_t)l->lane_axis < l->n_kept && l->n_axes > l->n_kept;
     uint32_t *need = tct_alloc((l->n_values + 1) * sizeof *need);
     tct_loop_passes(l, need);
@@ -147,9 +171,4 @@ void tct_loop_stream(tct_loop *l, const bool *in_place) {
             look_ahead(l, v, need[k]);
     }
     tct_heap_free(need);
-    for (uint32_t k = 0; k < l->n_stores; k++) {
-        tct_loop_store *s = &l->stores[k];
-        s->past = is_large(l, s, in_place) && tct_loop_runs_along(l, s->offset, TCT_LOOP_LANES);
-    }
-    peel(l, in_place);
 }
