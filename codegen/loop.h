@@ -172,6 +172,10 @@ double tct_loop_value_cost(const tct_loop_value *v);
 bool tct_loop_run_ahead(tct_loop *l);
 bool tct_loop_runs_ahead(const tct_loop_value *v);
 
+// codegen/loop_choice.c. Has what is read for one side of a choice alone, the same for all lanes, read only
+// where that side is taken, of a kernel whose lanes have been chosen.
+void tct_loop_spare_loads(tct_loop *l);
+
 // codegen/loop_prefix.c. A comparison of integers that holds for the first lanes of a row and fails for the
 // rest, of a kernel that is scheduled otherwise: the row is gone through in two loops. TCT_NO_LV: none.
 tct_lv tct_loop_prefix_of(const tct_loop *l);

@@ -401,6 +401,7 @@ void tct_loop_schedule(tct_loop *l) {
         drop_unused(l);
         analyse(l);
     }
+    tct_loop_spare_loads(l);
     choose_unroll(l);
     keep_rows(l);
     l->only = only_where(l);
@@ -450,7 +451,7 @@ bool tct_loop_may_share(const tct_loop *l, uint32_t out, uint32_t in) {
         const tct_loop_value *x = &l->values[v];
         if (x->kind != TCT_LOOP_LOAD || x->i != in) continue;
         // Every element is read by the very point that writes it, and not in a later pass.
-        ok = x->in[0] == store->offset && x->n_in == 1 && need[v] >> store->stage <= 1;
+        ok = x->in[0] == store->offset && need[v] >> store->stage <= 1;
     }
     tct_heap_free(need);
     return ok;

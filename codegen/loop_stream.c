@@ -149,6 +149,15 @@ static bool look_beyond(const tct_loop *l, tct_loop_value *v) {
     return true;
 }
 
+// Whether lanes of a load differ in whether they are read, or rows come in another order than that of memory.
+static bool may_be_left_out(const tct_loop *l, const tct_loop_value *v) {
+    if (v->n_in > 1 && l->values[v->in[1]].axes >> l->lane_axis & 1) return true;
+    const tct_loop_value *x = &l->values[v->in[0]];
+    for (uint32_t k = 0; v->n_in > 1 && k < x->n_in; k++)
+        if (l->values[x->in[k]].kind != TCT_LOOP_AXIS) return true;
+    return false;
+}
+
 void tct_loop_stream(tct_loop *l, const bool *in_place) {
     if (l->lane_axis < 0 || l->tile || l->ordered) return;
     for (uint32_t k = 0; k < l->n_stores; k++) {
@@ -162,7 +171,8 @@ void tct_loop_stream(tct_loop *l, const bool *in_place) {
     tct_loop_passes(l, need);
     for (uint32_t k = 0; k < l->n_values; k++) {
         tct_loop_value *v = &l->values[k];
-        bool vectors = v->kind == TCT_LOOP_LOAD && v->n_in == 1 && tct_dtype_size((tct_dtype)v->dtype) == 4;
+        bool vectors =
+            v->kind == TCT_LOOP_LOAD && !may_be_left_out(l, v) && tct_dtype_size((tct_dtype)v->dtype) == 4;
         if (!vectors || !tct_loop_runs_along(l, v->in[0], 1) || bytes(l, v->axes, v->dtype) < LARGE_OPERAND)
             continue;
         if (strips)

@@ -189,6 +189,20 @@ static bool asks_for(const tct_loop_emitter *e, const tct_loop_value *v, unsigne
     return v->ahead_passes & pass && u % parts == (uint32_t)__builtin_popcount(v->ahead_passes & (pass - 1));
 }
 
+// Where zeros lie, for the widest vectors side by side.
+static LLVMValueRef some_zeros(tct_loop_emitter *e) {
+    LLVMModuleRef module = LLVMGetGlobalParent(e->fn);
+    LLVMValueRef zeros = LLVMGetNamedGlobal(module, "tct_zeros");
+    if (zeros) return zeros;
+    LLVMTypeRef t = LLVMArrayType2(LLVMDoubleTypeInContext(e->c), TCT_LOOP_MAX_UNROLL * TCT_LOOP_LANES);
+    zeros = LLVMAddGlobal(module, t, "tct_zeros");
+    LLVMSetInitializer(zeros, LLVMConstNull(t));
+    LLVMSetGlobalConstant(zeros, 1);
+    LLVMSetLinkage(zeros, LLVMPrivateLinkage);
+    LLVMSetAlignment(zeros, 64);
+    return zeros;
+}
+
 static void emit_load(tct_loop_emitter *e, const tct_loop_value *v, int level, LLVMValueRef *out) {
     tct_dtype dtype = (tct_dtype)v->dtype;
     bool lanes = tct_loop_has_lanes(e, v->axes), contiguous = lanes && tct_loop_runs_along(e->l, v->in[0], 1);
@@ -204,6 +218,10 @@ static void emit_load(tct_loop_emitter *e, const tct_loop_value *v, int level, L
     if (contiguous) {
         LLVMValueRef first = first_index(e, v->in[0], level);
         pointer = element(e, dtype, e->bufs[v->i], first);
+        if (guard && !guard_lanes) {
+            pointer = LLVMBuildSelect(e->b, guard[0], pointer, some_zeros(e), "");
+            guard = NULL;
+        }
     } else {
         index = tct_loop_get(e, v->in[0]);
         tct_loop_at(e, level);
