@@ -9,6 +9,7 @@ enum {
     FURTHER = 512, // bytes, more than a row: what is stored lies elsewhere in its page than what is asked for
     CHEAP_AGAIN = 32,        // operations, of all that is computed twice instead of kept
     ROWS_BELOW = 16,         // of a strip
+    LONGEST_NEXT = 32 << 10, // bytes of a row that may be asked for while the one before is gone through
     LONGEST_ROW = 256 << 10, // bytes of an item that lie in a core's own cache together with the next one's
 };
 
@@ -48,13 +49,14 @@ static double bytes(const tct_loop *l, uint32_t axes, uint8_t dtype) {
 // Items follow each other in memory: one that is read several times, or computed with for long, leaves the
 // time to fetch the next. Where the last pass reads it, that asks: what it stores waits for memory, too.
 // Where it doesn't, each of those that do asks for a part, so that memory is idle in none of them. Where the
-// last pass goes line by line, the last before it that reads asks.
+// last pass goes line by line, the last before it that reads asks. Rows that the nearest cache doesn't hold
+// are asked for in the first pass, a little ahead.
 static void look_ahead(const tct_loop *l, tct_loop_value *v, uint32_t need) {
     double row = points(l, v->axes & ~(set_of((uint32_t)l->n_kept) - 1)) * 4;
     bool rows = (uint32_t)l->lane_axis >= l->n_kept && l->n_kept && l->n_passes > 1;
-    v->ahead = rows && row <= LONGEST_ROW ? (uint32_t)row : AHEAD;
+    v->ahead = rows && row <= LONGEST_NEXT ? (uint32_t)row : AHEAD;
     v->ahead_passes = 1;
-    if (!rows || l->once || row > LONGEST_ROW) return;
+    if (!rows || l->once || row > LONGEST_NEXT) return;
     v->ahead += FURTHER;
     uint32_t last = set_of(l->n_passes - 1);
     v->ahead_passes = l->peel && need != last ? need & ~last : need;
