@@ -109,7 +109,9 @@ class KernelsPane {
     if (this.renames.has(memo)) return this.renames.get(memo);
     let out = null;
     const base = this.base(k), mine = g.steps[id];
-    if (base >= 0 && base !== id && mine.node >= 0) {
+    if (base >= 0 && base !== id && (mine.node < 0 || g.steps[base].node < 0)) { // one of them was added by the plan
+      out = new Map(textLines(k).map(from => [from, mine.span < 0 ? [] : [spanKey(mine.span)]]));
+    } else if (base >= 0 && base !== id) {
       const inner = !hasLoops(k); // of a product, whatever is fused to it
       const nodes = step => last.within(step.node).filter(n => last.span[n] >= 0 && (!inner || last.opName(n) === "dot"));
       const a = nodes(g.steps[base]), b = nodes(mine);
@@ -130,7 +132,7 @@ class KernelsPane {
     if (this.bases.has(k)) return this.bases.get(k);
     const g = this.page.graph, last = g.last, wanted = textLines(k);
     const has = id => {
-      const own = new Set(g.steps[id].node < 0 ? [] : last.within(g.steps[id].node).map(n => spanKey(last.span[n])));
+      const step = g.steps[id], own = new Set((step.node < 0 ? [step.span] : last.within(step.node).map(n => last.span[n])).map(spanKey));
       return wanted.every(key => own.has(key));
     };
     this.bases.set(k, g.kernelSteps.get(k).find(has) ?? -1);
