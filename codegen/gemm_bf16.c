@@ -8,7 +8,8 @@
 enum {
     TILE = TCT_GEMM_SIDE,
     TILE_UNIT = 2 * TILE, // steps of k
-    K_BLOCK = 384,        // steps of k: a few rows of A stay in L1
+    K_BLOCK = 384,        // steps of k: a few rows of A stay in L1,
+    NARROW_K_BLOCK = 192, // and a narrow B beside them
     COLUMNS = 768,        // of a box of C: what is packed of A is used that often,
     ROWS = 1024,          // and what is packed of B
     PACKED_B = 3 << 18,   // bytes that a box has of B at once: they stay in L2
@@ -76,7 +77,8 @@ static void choose_boxes(planner *p) {
     tct_gemm_args *g = p->g;
     int64_t m = g->m ? g->m : 1, n = g->n ? g->n : 1, k = g->k ? g->k : 1;
     int64_t bytes_a = packed_bytes(g, g->pieces_a), bytes_b = packed_bytes(g, g->pieces_b);
-    int64_t most_k = K_BLOCK * 2 / (bytes_a > bytes_b ? bytes_a : bytes_b);
+    bool narrow = p->tiles && n <= 2 * g->nr;
+    int64_t most_k = (narrow ? NARROW_K_BLOCK : K_BLOCK) * 2 / (bytes_a > bytes_b ? bytes_a : bytes_b);
     g->kc = k > most_k * 4 / 3 ? rounded(ceil_div(k, ceil_div(k, most_k)), TILE_UNIT) : rounded(k, TILE_UNIT);
     g->ms = m;
     g->nc = rounded(ceil_div(n, ceil_div(n, COLUMNS)), g->nr);

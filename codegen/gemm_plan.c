@@ -38,9 +38,8 @@ enum {
     DIRECT_BYTES = 1 << 20,      // of A, for reading it in place,
     FEW_PANELS = 6,              // of B: packed rows are read 5 % faster
     PAGE = 4096,
-    ROWS_IN_PIECES = 65,           // the fewest of a product of f32 in pieces:
-    COLUMNS_IN_PIECES = 64,        // with less, taking A apart costs more than is gained,
-    TURNED_COLUMNS_IN_PIECES = 96, // and turning it, too
+    ROWS_IN_PIECES = 65,    // the fewest of a product of f32 in pieces:
+    COLUMNS_IN_PIECES = 64, // with less, taking A apart costs more than is gained
     STEPS_IN_PIECES = 32,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
     NEAR_BYTES = 5 << 18,  // both operands, and
@@ -246,12 +245,11 @@ static bool fills_tiles(const planner *p) {
 }
 
 // Where tiles of bf16 are that much faster than multiply-adds, they do the work of f32, in pieces. i8, which
-// no kernel packs, is for streams. Rows of B apart from each other are better read once, for packing.
+// no kernel packs, is for streams.
 static bool suits_pieces(const planner *p) {
     const tct_gemm_args *g = p->g;
-    bool turned = innermost(&g->a_m) == 1 && innermost(&g->a_k) != 1, apart = innermost(&g->b_k) > g->n;
     return has_tiles(p) && g->bytes_b != 1 && g->m >= ROWS_IN_PIECES && g->k >= STEPS_IN_PIECES &&
-           g->n >= (turned && !apart ? TURNED_COLUMNS_IN_PIECES : COLUMNS_IN_PIECES) && fills_tiles(p);
+           g->n >= COLUMNS_IN_PIECES && fills_tiles(p);
 }
 
 static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {
