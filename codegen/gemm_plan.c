@@ -38,8 +38,9 @@ enum {
     DIRECT_BYTES = 1 << 20,      // of A, for reading it in place,
     FEW_PANELS = 6,              // of B: packed rows are read 5 % faster
     PAGE = 4096,
-    ROWS_IN_PIECES = 65,    // the fewest of a product of f32 in pieces:
-    COLUMNS_IN_PIECES = 64, // with less, taking A apart costs more than is gained
+    ROWS_IN_PIECES = 64,      // the fewest of a product of f32 in pieces,
+    ROWS_BESIDE_STREAMS = 65, // and of one that could be streamed:
+    COLUMNS_IN_PIECES = 64,   // with less, taking A apart costs more than is gained
     STEPS_IN_PIECES = 32,
     SMALL_BYTES = 1 << 17, // an operand that L2 holds beside everything else
     NEAR_BYTES = 5 << 18,  // both operands, and
@@ -248,8 +249,9 @@ static bool fills_tiles(const planner *p) {
 // no kernel packs, is for streams.
 static bool suits_pieces(const planner *p) {
     const tct_gemm_args *g = p->g;
-    return has_tiles(p) && g->bytes_b != 1 && g->m >= ROWS_IN_PIECES && g->k >= STEPS_IN_PIECES &&
-           g->n >= COLUMNS_IN_PIECES && fills_tiles(p);
+    bool large = g->n * g->k * g->bytes_b > SMALL_BYTES;
+    return has_tiles(p) && g->bytes_b != 1 && g->m >= (large ? ROWS_BESIDE_STREAMS : ROWS_IN_PIECES) &&
+           g->k >= STEPS_IN_PIECES && g->n >= COLUMNS_IN_PIECES && fills_tiles(p);
 }
 
 static int64_t packed_feed(const planner *p, const tct_gemm_axes *w, const tct_gemm_axes *k) {

@@ -95,21 +95,15 @@ static void in_order_of(const tct_parts_maker *m, tct_value y, const tct_node *l
     tct_set_order(m->to->to, y, axes, like->n_axes);
 }
 
-// What the part adds to a sum over rows in the columns of block k.
-static tct_value add_block(tct_parts_maker *m, tct_value v, uint32_t k) {
-    const tct_node *n = node(m, v);
+// A sum over rows in the columns of block k, of `part` over all columns that the part sees.
+static tct_value add_block(tct_parts_maker *m, tct_value v, tct_value part, uint32_t k) {
     tct_axis all = m->columns;
-    tct_value in[2];
     m->columns = m->blocks[k];
-    for (uint32_t o = 0; o < n->n_in; o++) {
-        in[o] = tct_part_operand(m, n->in[o]);
-        if (has_columns(m, n->in[o])) in[o] = slice(m, in[o], all, m->columns, m->borders[k] - m->part->low);
-    }
-    tct_value y = copy_step(m, v, in);
+    tct_value y = slice(m, part, all, m->columns, m->borders[k] - m->part->low);
     tct_value sum = m->sums[v][k] != TCT_NO_VALUE ? m->sums[v][k] : m->hidden_sums[v][k];
     if (sum != TCT_NO_VALUE) {
         y = plus(m, sum, y);
-        in_order_of(m, y, n);
+        in_order_of(m, y, node(m, v));
     }
     m->columns = all;
     return y;
@@ -126,12 +120,14 @@ static void add_sum(tct_parts_maker *m, tct_value v) {
         if (before != TCT_NO_VALUE) in_order_of(m, m->sums[v][0], n);
         return;
     }
-    tct_value hidden = TCT_NO_VALUE, was = TCT_NO_VALUE, is = TCT_NO_VALUE;
+    tct_value *in = TCT_NEW_ARRAY(m->r->arena, tct_value, n->n_in + 1);
+    for (uint32_t o = 0; o < n->n_in; o++) in[o] = tct_part_operand(m, n->in[o]);
+    tct_value hidden = TCT_NO_VALUE, was = TCT_NO_VALUE, is = TCT_NO_VALUE, y = copy_step(m, v, in);
     for (uint32_t k = 0; k < m->n_blocks; k++) {
         bool seen = m->borders[k] >= m->part->low && m->borders[k] < m->part->high;
         tct_value *sum = &m->sums[v][k], *rest = &m->hidden_sums[v][k];
         if (seen) {
-            *sum = add_block(m, v, k);
+            *sum = add_block(m, v, y, k);
         } else if (!tct_part_hides_zero(m, v)) {
             tct_rewrite_at(m->to, v);
             if (hidden == TCT_NO_VALUE) hidden = tct_part_hidden_sum(m, v);
