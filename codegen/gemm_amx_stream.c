@@ -1,7 +1,9 @@
 // Streams in tile registers (runtime/gemm_stream.h): up to 32 steps of k of a few rows of A, packed as pieces
 // of bf16, times that many rows of B from memory. 32 columns of B at a time are taken apart into pieces, just
 // as tiles want them, in one of two small blocks, while tiles multiply what is in the other. Vectors and
-// tiles don't wait for each other, and what was taken apart is read back from the nearest cache.
+// tiles don't wait for each other, and what was taken apart is read back from the nearest cache. Where B's
+// rows are columns of the product, they are the left factor: what is contiguous along k is a row of a tile as
+// it is, and sums are turned once, at the end.
 #include "codegen/gemm_kernels.h"
 
 #include <assert.h>
@@ -23,7 +25,8 @@ typedef struct stream {
     LLVMValueRef n_rows;     // up to 32
     LLVMValueRef n_elements; // of each
     LLVMValueRef row_bytes;
-    LLVMValueRef accumulates; // sums begin with C
+    LLVMValueRef accumulates; // sums begin with C, or where they are kept
+    LLVMValueRef kept;        // by_row: turned sums, tile after tile
 } stream;
 
 // 32 elements of each row, on their way into a block.
@@ -116,14 +119,10 @@ static void take_steps(const stream *s, const unit *u, unsigned i) {
     }
 }
 
-// Rows are columns: 16 of them, 16 steps of k, square i of four.
-static void take_square(const stream *s, const unit *u, unsigned i) {
-    LLVMValueRef x[TILE];
-    unsigned j = i / SIDE, half = i % SIDE;
-    for (unsigned row = 0; row < TILE; row++) x[row] = load(s, u, j * TILE + row, half);
-    gemm_turn(&s->g, x, s->g.lanes);
-    for (unsigned pair = 0; pair < TILE / 2; pair++)
-        store_pair(s, u, &x[2 * pair], j, half * TILE / 2 + pair);
+// Rows are columns: row i. Steps of k that are half a unit apart become a word, as they do in A.
+static void take_row(const stream *s, const unit *u, unsigned i) {
+    LLVMValueRef x[SIDE] = {load(s, u, i, 0), load(s, u, i, 1)};
+    store_pair(s, u, x, i / TILE, i % TILE);
 }
 
 // Some of the lines that are asked for while the unit is taken apart.
@@ -140,10 +139,10 @@ static void fetch_ahead(const stream *s, const unit *u, unsigned i) {
 // Part `part` of `parts` of what a unit takes; NULL: none is to come.
 static void some_of_unit(const stream *s, const unit *u, unsigned part, unsigned parts) {
     if (!u) return;
-    unsigned fetched = STEPS / units_a_fetch(s), taken = s->k->by_row ? SIDE * SIDE : STEPS / 2;
+    unsigned fetched = STEPS / units_a_fetch(s), taken = s->k->by_row ? COLUMNS : STEPS / 2;
     for (unsigned i = part * taken / parts; i < (part + 1) * taken / parts; i++)
         if (s->k->by_row)
-            take_square(s, u, i);
+            take_row(s, u, i);
         else
             take_steps(s, u, i);
     for (unsigned i = part * fetched / parts; i < (part + 1) * fetched / parts; i++) fetch_ahead(s, u, i);
@@ -154,14 +153,30 @@ static unsigned rows_of(const stream *s, unsigned group) {
     return group * SIDE + SIDE <= s->k->rows ? SIDE : 1;
 }
 
+// Turned or not.
+static unsigned sum_of(unsigned i, unsigned j) { return i * SIDE + j; }
+
+static LLVMValueRef kept_tile(const stream *s, unsigned i, unsigned j) {
+    return gemm_at(&s->g, s->kept, gemm_index(&s->g, (int64_t)sum_of(i, j) * TILE * TILE));
+}
+
 static LLVMValueRef tile_of_c(const stream *s, LLVMValueRef column, unsigned i, unsigned j) {
     const gemm_code *g = &s->g;
     LLVMValueRef row = gemm_at(g, param(s, P_C), gemm_scaled(g, param(s, P_LDC), i * TILE));
     return gemm_at(g, row, add(g, column, gemm_index(g, (int64_t)j * TILE)));
 }
 
-// Sums begin with C or with nothing.
-static void begin_sums(const stream *s, LLVMValueRef column, unsigned group, LLVMValueRef ldc) {
+// Where the sums of 16 rows and columns are, and what lies between two lines of them.
+static LLVMValueRef place_of_sums(const stream *s, LLVMValueRef column, unsigned i, unsigned j) {
+    return s->k->by_row ? kept_tile(s, i, j) : tile_of_c(s, column, i, j);
+}
+static LLVMValueRef line_of_sums(const stream *s) {
+    const gemm_code *g = &s->g;
+    return s->k->by_row ? gemm_index(g, TILE * WORD) : gemm_scaled(g, param(s, P_LDC), WORD);
+}
+
+// Sums begin with what there is or with nothing.
+static void begin_sums(const stream *s, LLVMValueRef column, unsigned group) {
     const gemm_code *g = &s->g;
     LLVMBasicBlockRef load = gemm_block(g), clear = gemm_block(g), after = gemm_block(g);
     LLVMBuildCondBr(g->b, s->accumulates, load, clear);
@@ -170,18 +185,36 @@ static void begin_sums(const stream *s, LLVMValueRef column, unsigned group, LLV
         for (unsigned i = 0; i < rows_of(s, group); i++)
             for (unsigned j = 0; j < SIDE; j++)
                 if (clears)
-                    gemm_tile_clear(g, i * SIDE + j);
+                    gemm_tile_clear(g, sum_of(i, j));
                 else
-                    gemm_tile_load(g, i * SIDE + j, tile_of_c(s, column, group * SIDE + i, j), ldc);
+                    gemm_tile_load(g, sum_of(i, j), place_of_sums(s, column, group * SIDE + i, j),
+                                   line_of_sums(s));
         LLVMBuildBr(g->b, after);
     }
     LLVMPositionBuilderAtEnd(g->b, after);
 }
 
-static void end_sums(const stream *s, LLVMValueRef column, unsigned group, LLVMValueRef ldc) {
+static void end_sums(const stream *s, LLVMValueRef column, unsigned group) {
     for (unsigned i = 0; i < rows_of(s, group); i++)
         for (unsigned j = 0; j < SIDE; j++)
-            gemm_tile_store(&s->g, i * SIDE + j, tile_of_c(s, column, group * SIDE + i, j), ldc);
+            gemm_tile_store(&s->g, sum_of(i, j), place_of_sums(s, column, group * SIDE + i, j),
+                            line_of_sums(s));
+}
+
+// What is kept becomes C.
+static void turn_sums(const stream *s) {
+    const gemm_code *g = &s->g;
+    LLVMValueRef x[TILE];
+    for (unsigned i = 0; i < s->k->rows; i++)
+        for (unsigned j = 0; j < SIDE; j++) {
+            LLVMValueRef from = kept_tile(s, i, j), to = tile_of_c(s, gemm_index(g, 0), i, j);
+            for (unsigned n = 0; n < TILE; n++)
+                x[n] =
+                    tct_llvm_load(g->b, g->vector, gemm_at(g, from, gemm_index(g, (int64_t)n * TILE)), LINE);
+            gemm_turn(g, x, TILE);
+            for (unsigned m = 0; m < TILE; m++)
+                tct_llvm_store(g->b, x[m], gemm_at(g, to, gemm_scaled(g, param(s, P_LDC), m)), WORD);
+        }
 }
 
 // Some rows of A, a unit of k, times the block; `next` is taken apart on the way.
@@ -202,8 +235,11 @@ static void multiply_group(const stream *s, LLVMValueRef a, LLVMValueRef block, 
                 LLVMValueRef panel = gemm_scaled(g, param(s, P_AS), group * SIDE + i);
                 LLVMValueRef at = add(g, panel, gemm_index(g, (int64_t)pa * TILE * TILE));
                 if (pa != held_a) gemm_tile_load(g, FIRST_A + i, gemm_at(g, a, at), line);
-                for (unsigned j = 0; j < SIDE; j++)
-                    gemm_tile_multiply(g, i * SIDE + j, FIRST_A + i, FIRST_B + j);
+                for (unsigned j = 0; j < SIDE; j++) {
+                    unsigned of_a = FIRST_A + i, of_b = FIRST_B + j;
+                    gemm_tile_multiply(g, sum_of(i, j), s->k->by_row ? of_b : of_a,
+                                       s->k->by_row ? of_a : of_b);
+                }
             }
             held_a = pa;
             held_b = pb;
@@ -220,29 +256,27 @@ static void multiply_unit(const stream *s, LLVMValueRef column, LLVMValueRef beg
                           const unit *next) {
     const gemm_code *g = &s->g;
     stream x = *s;
-    LLVMValueRef a = param(s, P_A), ldc = gemm_scaled(g, param(s, P_LDC), WORD);
+    LLVMValueRef a = param(s, P_A);
     if (s->k->by_row) {
         a = gemm_at(g, a, gemm_scaled(g, begin, s->k->pieces_a * TILE * TILE / STEPS));
-        LLVMValueRef later = LLVMBuildICmp(g->b, LLVMIntNE, begin, gemm_index(g, 0), "");
-        x.accumulates = LLVMBuildOr(g->b, s->accumulates, later, "");
+        x.accumulates = LLVMBuildICmp(g->b, LLVMIntNE, begin, gemm_index(g, 0), "");
     } else {
         column = begin;
     }
     for (unsigned group = 0; group < groups_of(s); group++) {
-        if (!holds_sums(s)) begin_sums(&x, column, group, ldc);
+        if (!holds_sums(s)) begin_sums(&x, column, group);
         multiply_group(s, a, block, group, next);
-        if (!holds_sums(s)) end_sums(s, column, group, ldc);
+        if (!holds_sums(s)) end_sums(s, column, group);
     }
 }
 
 // All units of some rows of B, one being taken apart while the one before it is multiplied.
 static void emit_rows(const stream *s, LLVMValueRef column, LLVMValueRef one, LLVMValueRef other) {
     const gemm_code *g = &s->g;
-    LLVMValueRef ldc = gemm_scaled(g, param(s, P_LDC), WORD);
     find_rows(s);
     unit first = begin_unit(s, gemm_index(g, 0), one);
     some_of_unit(s, &first, 0, 1);
-    if (holds_sums(s)) begin_sums(s, column, 0, ldc);
+    if (holds_sums(s)) begin_sums(s, column, 0);
     LLVMBasicBlockRef before = LLVMGetInsertBlock(g->b), head = gemm_block(g), body = gemm_block(g),
                       after = gemm_block(g);
     LLVMBuildBr(g->b, head);
@@ -262,7 +296,8 @@ static void emit_rows(const stream *s, LLVMValueRef column, LLVMValueRef one, LL
     LLVMAddIncoming(filled, (LLVMValueRef[]){other, block}, from, 2);
     LLVMPositionBuilderAtEnd(g->b, after);
     multiply_unit(s, column, begin, block, NULL);
-    if (holds_sums(s)) end_sums(s, column, 0, ldc);
+    if (holds_sums(s)) end_sums(s, column, 0);
+    if (s->k->by_row) turn_sums(s);
 }
 
 void gemm_emit_tile_stream(const gemm_kernel *k, const char *symbol, LLVMModuleRef module,
@@ -279,7 +314,10 @@ void gemm_emit_tile_stream(const gemm_kernel *k, const char *symbol, LLVMModuleR
     s.n_rows = param(&s, k->by_row ? P_N : P_K);
     s.n_elements = param(&s, k->by_row ? P_K : P_N);
     s.row_bytes = gemm_scaled(g, s.n_elements, s.bytes);
-    s.accumulates = LLVMBuildICmp(g->b, LLVMIntNE, param(&s, P_ACCUMULATE), gemm_index(g, 0), "");
+    LLVMValueRef none = gemm_index(g, 0);
+    s.accumulates = k->by_row ? LLVMConstInt(LLVMInt1TypeInContext(g->context), 0, 0)
+                              : LLVMBuildICmp(g->b, LLVMIntNE, param(&s, P_ACCUMULATE), none, "");
+    if (k->by_row) s.kept = on_stack(g, g->element, k->rows * SIDE * TILE * TILE);
     emit_rows(&s, gemm_index(g, 0), one, other);
     gemm_end(g);
 }

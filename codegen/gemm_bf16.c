@@ -1,5 +1,6 @@
 // Plans of products with factors in bf16: how words are packed, which micro-kernel multiplies them, and how
 // the work is cut. All of it follows from shapes and instruction set.
+#include "runtime/gemm_bf16.h"
 #include "codegen/gemm_kernels.h"
 
 #include <assert.h>
@@ -103,6 +104,7 @@ static void add_kernel(planner *p, tct_gemm_slot slot, gemm_kernel kernel, tct_i
 static void add_pack(planner *p, tct_gemm_slot slot, int64_t feed, int64_t bytes, bool round) {
     if (feed != TCT_GEMM_COPIED && feed != TCT_GEMM_TURNED) return;
     bool b = slot == TCT_GEMM_PACK_B, along_k = feed == TCT_GEMM_TURNED, pairs = p->g->k_unit > 1;
+    bool right = b || tct_gemm_swaps_factors(p->g);
     gemm_kernel k = {.dtype = bytes == 2 ? TCT_BF16 : TCT_F32,
                      .rows = (unsigned)p->g->k_unit,
                      .columns = p->tiles ? TILE
@@ -111,7 +113,7 @@ static void add_pack(planner *p, tct_gemm_slot slot, int64_t feed, int64_t bytes
                      .rounded = round,
                      .pieces_a = (unsigned)(b ? p->g->pieces_b : p->g->pieces_a),
                      .pieces_b = 1};
-    k.kind = b ? (along_k ? GEMM_PANELS_K : GEMM_PANELS_N) : (along_k ? GEMM_ROWS_K : GEMM_ROWS_M);
+    k.kind = right ? (along_k ? GEMM_PANELS_K : GEMM_PANELS_N) : (along_k ? GEMM_ROWS_K : GEMM_ROWS_M);
     add_kernel(p, slot, k, tct_target_kernel_isa(p->target, pairs));
 }
 

@@ -75,11 +75,14 @@ static layout layout_of_a(const tct_gemm_args *g, int64_t k) {
     return (layout){.width = 1, .panel = row, .step = 1, .unit = 1, .piece = 1, .pieces = 1};
 }
 
-static layout layout_of_b(const tct_gemm_args *g, int64_t k) {
+// Of a right factor in tiles.
+static layout layout_of_tiles(const tct_gemm_args *g, int64_t k, int64_t pieces) {
     enum { SIDE = TCT_GEMM_SIDE };
-    if (has_tiles(g))
-        return (layout){
-            SIDE, tct_gemm_panel_of_tiles(words(g, k), g->pieces_b), 1, SIDE, SIDE, SIDE * SIDE, g->pieces_b};
+    return (layout){SIDE, tct_gemm_panel_of_tiles(words(g, k), pieces), 1, SIDE, SIDE, SIDE * SIDE, pieces};
+}
+
+static layout layout_of_b(const tct_gemm_args *g, int64_t k) {
+    if (has_tiles(g)) return layout_of_tiles(g, k, g->pieces_b);
     return (layout){g->nr, words(g, k) * g->nr, 1, g->nr, 1, g->nr, 1};
 }
 
@@ -221,7 +224,8 @@ int64_t tct_gemm_tile_rows_panel(const tct_gemm_args *g, int64_t steps) {
 void tct_gemm_tile_rows_pack(const tct_gemm_args *g, tct_gemm_words_fn pack, const char *a, int64_t k,
                              int64_t k_end, char *out) {
     side s = {a, &g->a_m, &g->a_k, g->feed_a, g->bytes_a, 0, pack};
-    layout l = layout_of_a(g, k_end - k);
+    bool right = tct_gemm_swaps_factors(g);
+    layout l = right ? layout_of_tiles(g, k_end - k, g->pieces_a) : layout_of_a(g, k_end - k);
     pack_block(g, &s, &l, 0, g->m, k, k_end, out);
 }
 

@@ -31,6 +31,12 @@ static inline int64_t tct_gemm_panel_of_tiles(int64_t k, int64_t pieces) {
 // Cache lines that each unit of k fetches from `next` on, next_stride words further than the one before.
 enum { TCT_GEMM_LINES_AHEAD = 8 };
 
+// Streams in tiles of a B that is contiguous along k multiply B by A and turn the sums: rows of B are rows of
+// tiles, and A is packed as B is elsewhere, but for a word's two steps of k, which are half a unit apart.
+static inline bool tct_gemm_swaps_factors(const tct_gemm_args *g) {
+    return g->path == TCT_GEMM_STREAM && g->k_unit > 1 && g->feed_b == TCT_GEMM_TURNED;
+}
+
 // All rows of A in tiles, of a stream's part of up to kc steps: bytes; what lies between two panels, in
 // words; and packing steps [k, k_end) of a batch element. `pack`: NULL when gathered.
 uint64_t tct_gemm_tile_rows_bytes(const tct_gemm_args *g);

@@ -67,6 +67,21 @@ static char *sums_of(const stream *s, int64_t batch, int64_t n, int64_t part, in
     return s->sums + (row * s->row + n % g->nc) * g->element_bytes;
 }
 
+// A tile's words of neighbouring steps of k become words of steps half a unit apart.
+static void set_apart(uint32_t *tile) {
+    enum { SIDE = TCT_GEMM_SIDE, HALF = SIDE / 2 };
+    uint32_t low[HALF * SIDE], high[HALF * SIDE];
+    for (int i = 0; i < HALF * SIDE; i++) {
+        uint32_t x = tile[i], y = tile[HALF * SIDE + i];
+        low[i] = (x & 0xffff) | y << 16;
+        high[i] = x >> 16 | (y & 0xffff0000);
+    }
+    for (int row = 0; row < HALF; row++) {
+        memcpy(tile + 2 * row * SIDE, low + row * SIDE, SIDE * sizeof *tile);
+        memcpy(tile + (2 * row + 1) * SIDE, high + row * SIDE, SIDE * sizeof *tile);
+    }
+}
+
 // Steps [k, k_end) of A, where the kernel finds them; *stride is what it needs beside that.
 static const char *rows_of_a(const stream *s, int64_t batch, int64_t k, int64_t k_end, char *scratch,
                              int64_t *stride) {
@@ -76,6 +91,11 @@ static const char *rows_of_a(const stream *s, int64_t batch, int64_t k, int64_t 
     if (has_tiles(g)) {
         *stride = tct_gemm_tile_rows_panel(g, k_end - k);
         tct_gemm_tile_rows_pack(g, (tct_gemm_words_fn)s->pack, base, k, k_end, scratch);
+        int64_t panels = tct_gemm_swaps_factors(g) ? blocks(g->m, TCT_GEMM_SIDE) : 0;
+        int64_t units = blocks(k_end - k, g->k_unit), tile = TCT_GEMM_SIDE * TCT_GEMM_SIDE;
+        for (int64_t i = 0; i < panels; i++)
+            for (int64_t j = 0; j < units * g->pieces_a; j++)
+                set_apart((uint32_t *)scratch + i * *stride + j * tile);
         return scratch;
     }
     *stride = tct_gemm_stride(&g->a_m);
