@@ -109,6 +109,12 @@ void tct_plan_assemble(tct_planner *p);
 // in what it is a part of.
 tct_operand tct_result_of(tct_planner *p, tct_value v, uint32_t k, const tct_node *result, uint32_t step);
 
+// codegen/plan_spread.c. The storage of result k of node v, a scan: for all trips, or carried. What the trips
+// write of it: *rows, and bytes from one position of each axis of the scan to the next. A step that did
+// nothing but copy the result into another order is left out, and its storage this one.
+uint32_t tct_plan_scan_result(tct_planner *p, tct_value v, const tct_plan_scan *scan, uint32_t k,
+                              tct_plan_rows *rows, int64_t *stride);
+
 // codegen/plan_parts.c. Step `at`, the kernel or product of node v, stores sums of columns in parts: gives
 // these memory, and adds steps that add them up to the node's results.
 void tct_plan_parts(tct_planner *p, tct_value v, uint32_t at);

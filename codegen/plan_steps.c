@@ -392,14 +392,12 @@ static bool plan_scan(tct_planner *p, tct_value v) {
         }
     }
     p->bundle[v] = TCT_NEW_ARRAY(&p->temporary, uint32_t, n_out);
+    tct_plan_rows *rows = TCT_NEW_ARRAY(p->arena, tct_plan_rows, n_out);
+    scan->rows = rows;
     for (uint32_t k = 0; k < n_out; k++) {
-        uint64_t bytes = sub->outputs[k].bytes * (k < carries ? 1 : (uint64_t)scan->trips);
-        p->bundle[v][k] = tct_new_storage(p, (tct_dtype)sub->outputs[k].dtype, bytes);
+        p->bundle[v][k] = tct_plan_scan_result(p, v, scan, k, &rows[k], &stride[(n_in + k) * axes]);
         set_writer(p, p->bundle[v][k], at);
         s->operands[n_in + k] = writing(p->bundle[v][k]);
-        int64_t each = (int64_t)sub->outputs[k].bytes;
-        for (uint32_t a = axes; a-- > 0 && k >= carries; each *= size[a])
-            stride[(n_in + k) * axes + a] = each;
     }
     if (!scan->apart) {
         uint32_t workspace = tct_new_storage(p, TCT_BOOL, tct_plan_scan_workspace(scan));

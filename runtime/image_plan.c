@@ -6,7 +6,7 @@ _Static_assert(sizeof(tct_plan_port) == 48, "tct_code_port misses a field");
 _Static_assert(sizeof(tct_plan_buffer) == 32, "code_buffer misses a field");
 _Static_assert(sizeof(tct_step) == 80, "code_step misses a field");
 _Static_assert(sizeof(tct_plan_kernel) == 16, "code_kernel misses a field");
-_Static_assert(sizeof(tct_plan_scan) == 56, "code_scan misses a field");
+_Static_assert(sizeof(tct_plan_scan) == 64, "code_scan misses a field");
 _Static_assert(sizeof(tct_plan_foreign) == 64, "code_foreign misses a field");
 _Static_assert(sizeof(tct_plan) == 152, "tct_code_plan misses a field");
 
@@ -48,6 +48,11 @@ static void code_step(tct_codec *c, tct_step *s) {
 
 static void code_kernel(tct_codec *c, tct_plan_kernel *k) { tct_code_text(c, &k->symbol); }
 
+static void code_rows(tct_codec *c, tct_plan_rows *r) {
+    tct_code_i64(c, &r->bytes);
+    tct_code_i64(c, &r->apart);
+}
+
 static void code_scan(tct_codec *c, tct_plan_scan *s) {
     tct_code_plan_number(c, &s->body);
     tct_code_i64(c, &s->trips);
@@ -64,6 +69,7 @@ static void code_scan(tct_codec *c, tct_plan_scan *s) {
                     ((uint64_t)s->n_in + s->n_out) * s->n_axes != n))
         tct_codec_fail(c, "a scan with %u strides", n);
     TCT_CODE_TABLE(c, s->stride, n, int64_t, tct_code_i64);
+    TCT_CODE_TABLE(c, s->rows, s->n_out, tct_plan_rows, code_rows);
 }
 
 // One operand's sizes, kept apart from their number.

@@ -6,6 +6,7 @@
 #include "runtime/trace.h"
 
 #include <assert.h>
+#include <emmintrin.h>
 #include <string.h>
 
 enum { OPERANDS_ON_STACK = 32 };
@@ -83,10 +84,19 @@ uint64_t tct_plan_shared(const tct_plan *plan) {
     return most;
 }
 
+// Of a trip's results that lie in memory of the thread first.
+static uint64_t rows_bytes(const tct_plan_scan *scan) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < scan->n_out; i++)
+        if (scan->rows[i].bytes) bytes += aligned(scan->body->outputs[i].bytes);
+    return bytes;
+}
+
 uint64_t tct_plan_scan_scratch(const tct_plan_scan *scan) {
     const tct_plan *body = scan->body;
     if (!scan->apart) return body->scratch_bytes;
-    return tct_plan_scan_workspace(scan) + aligned(body->scratch_bytes) + tct_plan_shared(body);
+    return tct_plan_scan_workspace(scan) + rows_bytes(scan) + aligned(body->scratch_bytes) +
+           tct_plan_shared(body);
 }
 
 // Where the operands stand in trip t.
@@ -126,21 +136,48 @@ typedef struct trips_apart {
     void *const *operands;
 } trips_apart;
 
+// Whole lines past the caches: what the next trips need stays there.
+static void bring_rows(const tct_plan_rows *rows, const char *from, uint64_t bytes, char *to) {
+    enum { LINE = 64 };
+    bool lines = ((uintptr_t)to | (uint64_t)rows->bytes | (uint64_t)rows->apart) % LINE == 0;
+    for (const char *end = from + bytes; from < end; from += rows->bytes, to += rows->apart) {
+        if (!lines) memcpy(to, from, (size_t)rows->bytes);
+        for (int64_t i = 0; lines && i < rows->bytes; i += (int64_t)sizeof(__m128i))
+            _mm_stream_si128((__m128i *)(to + i), _mm_loadu_si128((const __m128i *)(from + i)));
+    }
+    if (lines) _mm_sfence();
+}
+
+// One trip, results in rows apart from each other by way of `memory`.
+static void run_trip(const trips_apart *c, tct_pool *alone, void **ports, char *arena, char *memory,
+                     tct_trace *trace) {
+    const tct_plan_scan *scan = c->scan;
+    void **out = ports + scan->n_in, **to = out + scan->n_out;
+    memcpy(to, out, scan->n_out * sizeof *to);
+    for (uint32_t i = 0; i < scan->n_out; i++) {
+        if (!scan->rows[i].bytes) continue;
+        out[i] = memory;
+        memory += aligned(scan->body->outputs[i].bytes);
+    }
+    // Cannot fail: there are no foreign calls in it.
+    tct_plan_run(c->r->d, scan->body, alone, ports, out, arena, trace);
+    for (uint32_t i = 0; i < scan->n_out; i++)
+        if (scan->rows[i].bytes) bring_rows(&scan->rows[i], out[i], scan->body->outputs[i].bytes, to[i]);
+}
+
 // A thread's trips, on a pool of its own: the body's arena and that pool's memory are the thread's scratch.
 static void run_trips(void *ctx, int64_t begin, int64_t end, int thread) {
     const trips_apart *c = ctx;
     const tct_plan *body = c->scan->body;
     char *memory = tct_pool_scratch(c->r->pool, thread);
-    uint64_t workspace = tct_plan_scan_workspace(c->scan);
+    uint64_t workspace = tct_plan_scan_workspace(c->scan), rows = rows_bytes(c->scan);
     tct_pool *alone = tct_pool_new(1);
     if (memory) // else none is needed
-        tct_pool_lend(alone, memory + workspace, aligned(body->scratch_bytes), tct_plan_shared(body));
-    void **ports = tct_alloc((c->scan->n_in + c->scan->n_out + 1) * sizeof *ports);
+        tct_pool_lend(alone, memory + workspace + rows, aligned(body->scratch_bytes), tct_plan_shared(body));
+    void **ports = tct_alloc((c->scan->n_in + 2 * c->scan->n_out + 1) * sizeof *ports);
     for (int64_t t = begin; t < end; t++) {
         place_ports(c->scan, c->operands, t, ports);
-        // Cannot fail: there are no foreign calls in it.
-        tct_plan_run(c->r->d, body, alone, ports, ports + c->scan->n_in, memory,
-                     thread == 0 ? c->r->trace : NULL);
+        run_trip(c, alone, ports, memory, rows ? memory + workspace : NULL, thread == 0 ? c->r->trace : NULL);
     }
     tct_heap_free(ports);
     tct_pool_free(alone);

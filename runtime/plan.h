@@ -79,6 +79,14 @@ struct tct_plan;
 // thread (the step's scratch: tct_plan_scan_scratch). Else the step has one operand more, number n_in +
 // n_out: workspace of tct_plan_scan_workspace bytes, the body's arena, and the threads share the work of each
 // trip.
+//
+// In trips apart, the body may write a result into memory of the thread, from which rows of `bytes` are
+// brought to where they belong, `apart` bytes from one another, while they are in a cache.
+typedef struct tct_plan_rows {
+    int64_t bytes; // 0: the body writes the result where it belongs
+    int64_t apart;
+} tct_plan_rows;
+
 typedef struct tct_plan_scan {
     const struct tct_plan *body;
     int64_t trips; // the product of the sizes
@@ -89,7 +97,8 @@ typedef struct tct_plan_scan {
     // Inputs 0..n_carries-1 start as operands 0..n_carries-1; outputs 0..n_carries-1 are the next values.
     // They lie in the step's operands n_in..n_in+n_carries-1 from the first step on.
     uint32_t n_carries;
-    const int64_t *stride; // (n_in + n_out) * n_axes
+    const int64_t *stride;     // (n_in + n_out) * n_axes
+    const tct_plan_rows *rows; // n_out
 } tct_plan_scan;
 
 // A foreign function: its name, the library it comes from and the shapes of its operands (runtime/foreign.h).

@@ -64,6 +64,13 @@ static void print_gemm(const tct_plan *plan, const tct_step *s, tct_buf *out) {
                            plan->kernels[s->kernel + g->slot[i]].symbol);
 }
 
+static void print_rows(const tct_plan_scan *scan, tct_buf *out) {
+    for (uint32_t k = 0; k < scan->n_out; k++)
+        if (scan->rows[k].bytes)
+            tct_buf_printf(out, ", result %u in rows of %" PRId64 ", %" PRId64 " apart", k,
+                           scan->rows[k].bytes, scan->rows[k].apart);
+}
+
 void tct_plan_print_step(const tct_plan *plan, uint32_t i, tct_buf *out) {
     const tct_step *s = &plan->steps[i];
     tct_buf_printf(out, "%4u%s %s %s", i, s->beside ? "+" : "", kind_names[s->kind],
@@ -79,6 +86,7 @@ void tct_plan_print_step(const tct_plan *plan, uint32_t i, tct_buf *out) {
     case TCT_STEP_SCAN:
         tct_buf_printf(out, " %s, %" PRId64 " steps%s", plan->scans[s->kernel].body->name,
                        plan->scans[s->kernel].trips, plan->scans[s->kernel].reverse ? ", last first" : "");
+        print_rows(&plan->scans[s->kernel], out);
         break;
     case TCT_STEP_FOREIGN:
         tct_buf_printf(out, " %s", plan->foreigns[s->kernel].symbol);

@@ -103,6 +103,20 @@ static bool may_be_apart(const tct_plan *body) {
     return true;
 }
 
+// Bytes from the first to the last that result i of a trip takes. False: its rows don't fit each other.
+static bool rows_fit(const tct_plan_scan *scan, uint32_t i, uint64_t *bytes) {
+    const tct_plan_rows *rows = &scan->rows[i];
+    int64_t far;
+    if (rows->bytes == 0 || *bytes == 0) return rows->bytes == 0;
+    if (!scan->apart || rows->bytes < 0 || rows->apart < rows->bytes || *bytes % (uint64_t)rows->bytes ||
+        *bytes / (uint64_t)rows->bytes > INT64_MAX ||
+        __builtin_mul_overflow((int64_t)(*bytes / (uint64_t)rows->bytes) - 1, rows->apart, &far) ||
+        __builtin_add_overflow(far, rows->bytes, &far))
+        return false;
+    *bytes = (uint64_t)far;
+    return true;
+}
+
 static const char *check_scan(tct_arena *a, const tct_plan *p, const tct_step *s) {
     if (s->kernel >= p->n_scans) return tct_arena_printf(a, "there is no scan %u", s->kernel);
     const tct_plan_scan *scan = &p->scans[s->kernel];
@@ -119,6 +133,8 @@ static const char *check_scan(tct_arena *a, const tct_plan *p, const tct_step *s
             return tct_arena_printf(a, "operand %u of its scan changes its size on the way", i);
         if (carry && !in && body->outputs[port].alias != (int32_t)port)
             return tct_arena_printf(a, "operand %u of its scan does not stay where it is", i);
+        if (!in && !rows_fit(scan, port, &bytes))
+            return tct_arena_printf(a, "the rows of operand %u of its scan do not fit each other", i);
         if (carry ? bytes > operand_bytes(p, s, i) : !strides_fit(scan, i, bytes, operand_bytes(p, s, i)))
             return tct_arena_printf(a, "operand %u of its scan is too small", i);
     }

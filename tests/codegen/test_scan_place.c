@@ -71,11 +71,33 @@ static void test_copied(void **state) {
     }
 }
 
+// Results that a copy would bring into another order are written there, rows apart; short rows are copied.
+static void test_results(void **state) {
+    (void)state;
+    const char *text = "axis B = 2 axis T = 37 axis H = 5 axis D = %d graph g {"
+                       " %%x: f32[B, T, H, D] = input #0 \"x\""
+                       " %%s: (f32[B, H, T, D], f32[B, H, T]) = scan %%x {B, H} #0 by 1 body {"
+                       "  %%x: f32[T, D] = input #0 \"x\" %%e: f32[T, D] = exp %%x %%z: f32[T] = sum %%e {D}"
+                       "  return e = %%e, z = %%z }"
+                       " %%e: f32[B, H, T, D] = get %%s #0 %%z: f32[B, H, T] = get %%s #1"
+                       " %%c: f32[B, T, H, D] = cast %%e return c = %%c, z = %%z }";
+    const int sizes[] = {40, 64, 16}; // of which 64 are whole lines
+    for (int k = 0; k < 3; k++) {
+        tct_buf full = {0};
+        tct_buf_printf(&full, text, sizes[k]);
+        bool apart = sizes[k] >= 32;
+        uint64_t input = (uint64_t)(apart ? 36 * 5 + 1 : 37) * 4 * (uint64_t)sizes[k];
+        check(full.data, apart ? 0 : 2, &input);
+        tct_buf_free(&full);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_apart),
         cmocka_unit_test(test_part_of_rows),
         cmocka_unit_test(test_copied),
+        cmocka_unit_test(test_results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

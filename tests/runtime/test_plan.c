@@ -155,7 +155,8 @@ static void check_scan(int64_t trips, bool reverse) {
                           .n_in = 2,
                           .n_out = 2,
                           .n_carries = 1,
-                          .stride = strides};
+                          .stride = strides,
+                          .rows = (const tct_plan_rows[2]){{0}}};
     tct_plan_buffer buffers[] = {
         {.place = TCT_PLACE_INPUT, .index = 0, .bytes = 4},
         {.place = TCT_PLACE_INPUT, .index = 1, .bytes = 24},

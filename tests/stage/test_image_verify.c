@@ -183,6 +183,7 @@ IN_PLAN(scan_trips, TCT_STEP_SCAN, CHANGE(int64_t, plan->scans[x->kernel].trips)
         ((int64_t *)plan->scans[x->kernel].size)[0] *= 1000)
 IN_PLAN(scan_size, TCT_STEP_SCAN, CHANGE(int64_t, plan->scans[x->kernel].trips) *= 2)
 IN_PLAN(scan_apart, TCT_STEP_SCAN, CHANGE(bool, plan->scans[x->kernel].apart) = true)
+IN_PLAN(scan_rows, TCT_STEP_SCAN, CHANGE(int64_t, plan->scans[x->kernel].rows[0].bytes) = 7)
 IN_PLAN(scan_ports, TCT_STEP_SCAN, CHANGE(uint32_t, plan->scans[x->kernel].n_in)++)
 IN_PLAN(product_integers, TCT_STEP_GEMM, x->n_args = TCT_GEMM_N_ARGS - 1)
 CASE(product_size, tct_gemm_args *x = gemm(p), x->element_bytes = 3)
@@ -266,6 +267,7 @@ static const tested all[] = {
     T(arena, "more memory than there is"),
     T(scan, "there is no scan"),
     T(scan_trips, "of its scan is too small"),
+    T(scan_rows, "of its scan do not fit each other"),
     T(scan_ports, "do not fit each other"),
     T(scan_size, "do not fit each other"),
     T(scan_apart, "do not fit each other"),
