@@ -178,6 +178,8 @@ static void analyse(tct_loop *l) {
             store->axes |= x->axes;
             if (x->stage > store->stage) store->stage = x->stage;
         }
+        // The same number at the same place is still added as often.
+        if (l->ordered && store->add) store->axes |= reduced;
         if (store->axes & reduced && store->stage + 1u > l->n_passes) l->n_passes = store->stage + 1u;
     }
     // The last pass has read what others would read again for their sums.

@@ -79,6 +79,20 @@ static void test_gather_scatter(void **state) {
                 " %s: f32[V, C] = scatter_add %w, %i, %u {V} return e = %e, s = %s }");
 }
 
+// What is added, and where, is the same all along the index: it is added as often as the index is long.
+static void test_scatter_same(void **state) {
+    (void)state;
+    on_all_sets("axis T = 7 axis N = 96 axis V = 9 axis C = 20 graph g {"
+                " %w: f32[V, C] = input #0 \"w\" %u: f32[C] = input #1 \"u\" %b: f32[V] = input #2 \"b\""
+                " %f: i32 = input #3 \"f\" %n: i32 = size {V} %r: i32 = mod %f, %n %i: i32[N] = broadcast %r "
+                "{N} %j: i32[T] = iota"
+                " %k: i32[N, T] = broadcast %j {N} %v: f32[N, C] = broadcast %u {N}"
+                " %x: f32[N, T, C] = broadcast %u {N, T} %h: f32 = const 0.5 %o: f32[N] = broadcast %h {N}"
+                " %s: f32[V, C] = scatter_add %w, %i, %v {V} %t: f32[V] = scatter_add %b, %i, %o {V}"
+                " %y: f32[V, C] = scatter_add %w, %k, %x {V} %p: f32[V, C] = put %w, %i, %v {V}"
+                " return s = %s, t = %t, y = %y, p = %p }");
+}
+
 static void test_products(void **state) {
     (void)state;
     on_all_sets(
@@ -107,11 +121,11 @@ static void test_large_sum(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_column_sums), cmocka_unit_test(test_odd_reductions),
-        cmocka_unit_test(test_movement),    cmocka_unit_test(test_gather_scatter),
-        cmocka_unit_test(test_products),    cmocka_unit_test(test_in_place),
-        cmocka_unit_test(test_large_sum),
+        cmocka_unit_test(test_elementwise),  cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_column_sums),  cmocka_unit_test(test_odd_reductions),
+        cmocka_unit_test(test_movement),     cmocka_unit_test(test_gather_scatter),
+        cmocka_unit_test(test_scatter_same), cmocka_unit_test(test_products),
+        cmocka_unit_test(test_in_place),     cmocka_unit_test(test_large_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
