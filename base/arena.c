@@ -12,7 +12,7 @@ struct tct_arena_block {
     alignas(16) unsigned char data[];
 };
 
-enum { MIN_BLOCK = 4096, MAX_BLOCK = 1 << 20, HUGE_PAGE = 1 << 21 };
+enum { MIN_BLOCK = 4096, MAX_BLOCK = 1 << 20, HUGE_PAGE = 1 << 21, MOST_EMPTY = 4 };
 
 _Noreturn void tct_out_of_memory(size_t size) {
     fprintf(stderr, "tercet: out of memory (asked for %zu bytes)\n", size);
@@ -40,8 +40,10 @@ void *tct_try_alloc_dirty(size_t size, size_t align) {
     if (size > SIZE_MAX - align) return NULL;
     size_t rounded = (size + align - 1) / align * align;
     // Kernels stride through large tensors: with small pages, each row would cost them an address
-    // translation.
+    // translation. The end has a large page, too, where what that leaves empty is a quarter at most.
     int huge = rounded >= HUGE_PAGE;
+    size_t empty = (HUGE_PAGE - rounded % HUGE_PAGE) % HUGE_PAGE;
+    if (huge && empty <= rounded / MOST_EMPTY && rounded <= SIZE_MAX - HUGE_PAGE) rounded += empty;
     if (align < sizeof(void *)) align = sizeof(void *);
     void *p = NULL;
     if (posix_memalign(&p, huge && align < HUGE_PAGE ? HUGE_PAGE : align, rounded ? rounded : align) != 0)
