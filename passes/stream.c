@@ -101,7 +101,7 @@ static tct_graph *stream_one(const tct_graph *g, tct_value product, const tct_st
 // Of a product's free axes, the one of the rows and the one of the columns of which a mask hides the most.
 static tct_graph *show_one(const tct_graph *g, tct_value product, const tct_stream_limits *limits) {
     static const double worth = 0.8; // of the elements; more, and the parts gain nothing
-    enum { NEAT = 16 };
+    enum { NEAT = 16, FEW = 8 };
     const tct_node *n = tct_node_of(g, product), *a = tct_node_of(g, n->in[0]), *b = tct_node_of(g, n->in[1]);
     tct_arena arena = {0};
     tct_region best = {0};
@@ -113,6 +113,8 @@ static tct_graph *show_one(const tct_graph *g, tct_value product, const tct_stre
         if (tct_node_has_axis(other, rows) || tct_node_has_axis(of, columns)) continue;
         if ((double)size < 2 * limits->shown) continue;
         int64_t parts = (int64_t)((double)size / limits->shown);
+        if (parts > FEW)
+            parts = parts / 2 > FEW ? parts / 2 : FEW; // more are worth it from twice the rows on
         if (parts > TCT_MOST_PARTS) parts = TCT_MOST_PARTS;
         int64_t part = (size + parts - 1) / parts;
         if (part >= NEAT) part = (part + NEAT - 1) / NEAT * NEAT;

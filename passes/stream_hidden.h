@@ -27,7 +27,7 @@ typedef struct tct_part {
     tct_hidden *hidden; // by node
 } tct_part;
 
-enum { TCT_MOST_PARTS = 8 };
+enum { TCT_MOST_PARTS = 16 };
 
 typedef struct tct_shown {
     tct_axis rows, columns;
