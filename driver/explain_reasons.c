@@ -149,7 +149,8 @@ static void explain_reduces(const tct_explained *x, const tct_fusion_edge *e, tc
     add_kernel(x, to ? e->to : e->from, out);
     tct_buf_puts(out, " reduces ");
     add_axes(x->report.graph, d->reduced, d->n_reduced, false, out);
-    tct_buf_puts(out, ": an epilogue sees one tile of its product at a time, and sums over rows alone");
+    tct_buf_puts(out, ": an epilogue sees one tile of its product at a time, and takes sums over its rows "
+                      "alone, many of them, for which nothing within it waits");
 }
 
 void tct_explain_reason(const tct_explanation *e, const tct_explained *x, const tct_fusion_edge *edge,

@@ -527,11 +527,11 @@ uint32_t tct_fuse_why_no_epilogue(tct_fusion *f, tct_value dot, uint32_t g, tct_
     const tct_node *n = node(f, dot);
     tct_axis axes[TCT_IR_MAX_AXES];
     edge->to_domain = domain_of(group);
-    if (group->n_reduced) {
-        why |= because(TCT_APART_REDUCES);
-    } else if (!same_set(axes, sorted(axes, n->axes, n->n_axes), group->axes, group->n_axes)) {
+    if (!same_set(axes, sorted(axes, n->axes, n->n_axes), group->axes, group->n_axes)) {
         why |= because(TCT_APART_SHAPE);
         edge->from_domain.n_axes = sorted(edge->from_domain.axes, n->axes, n->n_axes);
+    } else if (group->n_reduced) {
+        why |= because(TCT_APART_REDUCES);
     }
     if (group->n > MOST_EPILOGUE) {
         why |= say_large((together){.members = group->n}, edge);

@@ -11,7 +11,7 @@ typedef enum tct_fusion_reason {
     TCT_APART_OPERAND,  // a product reads its operands from memory, many times over
     TCT_APART_SCATTER,  // one is a scatter, which is a kernel by itself
     TCT_APART_PRODUCT,  // each is a product's kernel, or is to be the epilogue of another product
-    TCT_APART_REDUCES,  // an epilogue sees one tile of its product at a time: nothing in it reduces
+    TCT_APART_REDUCES,  // an epilogue sees one tile of its product at a time: it takes sums over its rows
     TCT_APART_EPILOGUE, // one is a product with its epilogue, chosen before the two could become one
     TCT_APART_SHAPE,    // the product has other axes than the kernel, whose epilogue it would be
     TCT_APART_DOMAIN,   // their loops run over different axes, or reduce over different ones
