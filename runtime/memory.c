@@ -65,9 +65,13 @@ tct_memory_need tct_memory_needed(const tct_program *p) {
             n.models += model_bytes(&p->models[p->regs[p->calls[at->a].results[0]].table]);
     }
     for (uint32_t i = 0; i < p->n_generators; i++) {
-        n.generation += tct_generate_narrow_bytes(&p->generators[i], p->plans);
-        for (uint32_t k = 0; k < p->generators[i].n_cache; k++)
-            n.generation += p->generators[i].cache[k].bytes;
+        const tct_generator *g = &p->generators[i];
+        n.generation += tct_generate_narrow_bytes(g, p->plans);
+        for (uint32_t k = 0; k < g->n_cache; k++) {
+            n.generation += g->cache[k].bytes;
+            if (g->fill < g->places) // rows that are on their way to a place
+                n.generation += g->cache[k].bytes / (uint64_t)g->places * (uint64_t)g->fill;
+        }
     }
     uint32_t largest = 0;
     for (uint32_t i = 0; i < p->n_plans; i++) {
@@ -144,9 +148,18 @@ bool tct_memory_check(tct_diag *d, const tct_program *p, bool ahead) {
     tct_note_at(d, TCT_NO_SPAN, "models %s, optimizers %s, generation %s, intermediates of %s %s",
                 text_of(d, n.models), text_of(d, n.optimizers), text_of(d, n.generation),
                 n.plan ? n.plan : "plans", text_of(d, n.arena));
-    uint64_t fixed = total - n.arena;
+    uint64_t fixed = total - n.arena, trained = n.models + n.optimizers;
+    if (there <= trained) {
+        tct_help(d, "models and optimizers are too large by themselves");
+        return false;
+    }
     if (there <= fixed) {
-        tct_help(d, "models, optimizers and what generation keeps are too large by themselves");
+        tct_note_at(d, TCT_NO_SPAN,
+                    "beside models and optimizers there are %s, %.0f %% of what generation keeps",
+                    text_of(d, there - trained), 100 * (double)(there - trained) / (double)n.generation);
+        tct_help(
+            d,
+            "`at_once = N` keeps keys and values of N rows at a time; fewer or shorter rows take less, too");
         return false;
     }
     int64_t fits = n.axis ? tct_memory_fitting(&n, there - fixed) : 0;

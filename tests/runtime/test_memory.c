@@ -109,6 +109,28 @@ static void fitting(void **state) {
     tct_diag_free(&d);
 }
 
+// Keys and values of many rows, and of those on their way to a place: how much of them there is room for.
+static void generating(void **state) {
+    (void)state;
+    static const tct_plan_port cache = {.name = "k", .bytes = (uint64_t)1 << 60};
+    static const tct_generator generator = {
+        .convert = TCT_NO_PLAN, .places = 16, .fill = 4, .n_cache = 1, .cache = &cache};
+    tct_plan plan = {.name = "step", .arena_bytes = 4096};
+    const tct_plan *plans[] = {&plan};
+    tct_program p = program(plans);
+    p.n_generators = 1;
+    p.generators = &generator;
+    assert_int_equal(tct_memory_needed(&p).generation, cache.bytes / 4 * 5);
+    tct_diag d = {.max_errors = 20};
+    tct_buf text = {0};
+    assert_false(tct_memory_check(&d, &p, false));
+    tct_diag_render(&d, &text, false);
+    if (!strstr(text.data, "0 % of what generation keeps") || !strstr(text.data, "at_once"))
+        fail_msg("%s", text.data);
+    tct_buf_free(&text);
+    tct_diag_free(&d);
+}
+
 // A limit of the address space, as by `ulimit -v`, is the least of what there is.
 static void limited(void **state) {
     (void)state;
@@ -141,10 +163,8 @@ static void limited(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums),
-        cmocka_unit_test(told),
-        cmocka_unit_test(fitting),
-        cmocka_unit_test(limited),
+        cmocka_unit_test(sums),       cmocka_unit_test(told),    cmocka_unit_test(fitting),
+        cmocka_unit_test(generating), cmocka_unit_test(limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
