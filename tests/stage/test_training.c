@@ -16,6 +16,11 @@ static void sparse(void **state) {
     pipeline_holds("sparse.tct");
 }
 
+static void feedback(void **state) {
+    (void)state;
+    pipeline_holds("feedback.tct");
+}
+
 #define TRAIN(body)                                                                                          \
     "use std.optim.sgd\nmodel M(n: int = 2) {\n axis A = n\n param w: f32[A] = 1.0\n}\n"                     \
     "model E() {\n part none: N()\n}\nmodel N() {\n}\n"                                                      \
@@ -52,6 +57,7 @@ static void refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(training), cmocka_unit_test(mixed),
-                                       cmocka_unit_test(sparse), cmocka_unit_test(refused)};
+                                       cmocka_unit_test(sparse), cmocka_unit_test(feedback),
+                                       cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
